@@ -1,0 +1,128 @@
+// What an HDF5 file says about itself, as plain values: no HDF5 types, so the probe child can send
+// it through a pipe and rank 0 can broadcast it. Built by h5/inspect.h, read by everybody.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/base/dtype.h"
+#include "runtime/base/shape.h"
+
+namespace rankine::io {
+
+// Numbers of one type, kept as they were stored (host byte order).
+struct Numbers {
+  DType dtype = DType::kFloat64;
+  std::vector<std::byte> bytes;
+
+  std::size_t count() const { return bytes.size() / size_of(dtype); }
+  double as_double(std::size_t i) const;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(dtype, bytes);
+  }
+};
+
+// Text, a list of texts, numbers, or nothing we can carry (references, compounds: `monostate`).
+using AttributeValue =
+    std::variant<std::monostate, std::string, std::vector<std::string>, Numbers>;
+
+struct Attribute {
+  std::string name;
+  AttributeValue value;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, value);
+  }
+};
+
+struct Filter {
+  std::uint32_t id = 0;  // as registered with The HDF Group: 1 deflate, 2 shuffle, ...
+  std::string name;      // as stored in the file, or the registered name
+  std::vector<std::uint32_t> parameters;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, name, parameters);
+  }
+};
+
+enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
+
+// One data set.
+struct Variable {
+  std::string path;                // absolute: "/group/t2m"
+  std::optional<DType> dtype;      // empty: a type we do not compute with (text, compound, ...)
+  std::string type_name;           // for people: "float32", "string", "compound", ...
+  bool big_endian = false;
+  std::size_t element_size = 0;    // bytes of one stored element
+  bool null_space = false;         // H5S_NULL: no elements at all
+  Extents shape;
+  Extents max_shape;               // -1: unlimited
+  Layout layout = Layout::kContiguous;
+  Extents chunk;                   // chunk shape if layout is kChunked, else empty
+  bool raw_edge_chunks = false;    // H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS
+  std::vector<Filter> filters;     // in the order in which writing applied them
+  std::uint64_t stored_bytes = 0;  // on disk, of the data alone
+  std::uint64_t contiguous_address = 0;  // absolute file offset; ~0: not allocated
+  Numbers fill;                    // fill value of the data set, one element; empty: zero
+  std::vector<std::string> dims;   // name per axis from its dimension scale, "" if it has none
+  std::vector<std::string> dim_paths;  // the scale of each axis, "" if none
+  bool is_scale = false;               // CLASS = DIMENSION_SCALE
+  bool is_pure_dimension = false;      // a netCDF dimension without a variable
+  std::string direct_problem;      // why bytes cannot be decoded outside the library; "" if they can
+  std::vector<Attribute> attributes;  // without those of the HDF5 dimension-scale machinery
+
+  const Attribute* attribute(const std::string& name) const;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, dtype, type_name, big_endian, element_size, null_space, shape, max_shape, layout,
+            chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims, dim_paths,
+            is_scale, is_pure_dimension, direct_problem, attributes);
+  }
+};
+
+struct Dimension {
+  std::string path;  // group + name: "/time"
+  std::string name;
+  std::int64_t length = 0;
+  bool unlimited = false;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, name, length, unlimited);
+  }
+};
+
+struct FileInfo {
+  std::string path;    // as the user wrote it
+  std::string format;  // "netCDF-4" or "HDF5"
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::vector<Dimension> dimensions;
+  std::vector<Variable> variables;  // in creation order where the file keeps it, else by name
+  std::vector<Attribute> attributes;  // of the root group, without _NCProperties
+  std::vector<std::string> notes;   // objects that were left out, one sentence each
+
+  const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, notes);
+  }
+};
+
+// Where each chunk of a chunked data set lies, in row-major order of chunk coordinates.
+struct ChunkExtent {
+  std::uint64_t address = kMissing;  // absolute file offset
+  std::uint32_t size = 0;            // stored bytes
+  std::uint32_t filter_mask = 0;     // bit i set: filter i was skipped for this chunk
+  static constexpr std::uint64_t kMissing = ~std::uint64_t{0};  // never written: fill value
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(address, size, filter_mask);
+  }
+};
+using ChunkIndex = std::vector<ChunkExtent>;
+
+}  // namespace rankine::io

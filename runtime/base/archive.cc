@@ -1,0 +1,47 @@
+#include "runtime/base/archive.h"
+
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/base/hash.h"
+
+namespace rankine {
+namespace {
+
+struct Header {
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint64_t length;
+  std::uint64_t checksum;
+};
+constexpr std::uint32_t kMagic = 0x4b4e4152;  // "RANK", little-endian
+constexpr std::uint32_t kVersion = 1;
+
+}  // namespace
+
+Bytes seal(std::string_view payload) {
+  const Header header{kMagic, kVersion, payload.size(), hash_text(payload)};
+  Bytes bytes(sizeof header + payload.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + sizeof header, payload.data(), payload.size());
+  return bytes;
+}
+
+std::string_view unseal(std::span<const std::byte> bytes) {
+  Header header{};
+  if (bytes.size() < sizeof header) throw input_error("an archive is cut short", "");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) throw input_error("these bytes are no archive of ours", "");
+  if (header.version != kVersion) {
+    throw input_error("an archive was written by another version", "",
+                      "run the same rankine on every rank");
+  }
+  const std::string_view payload(reinterpret_cast<const char*>(bytes.data()) + sizeof header,
+                                 bytes.size() - sizeof header);
+  if (header.length != payload.size() || header.checksum != hash_text(payload)) {
+    throw input_error("an archive is damaged: its checksum does not match", "");
+  }
+  return payload;
+}
+
+}  // namespace rankine

@@ -1,0 +1,137 @@
+#include "runtime/base/chunk_grid.h"
+
+#include <algorithm>
+
+#include "runtime/base/error.h"
+
+namespace rankine {
+
+AxisChunks AxisChunks::regular(std::int64_t length, std::int64_t chunk) {
+  AxisChunks axis;
+  if (length / chunk > 0) axis.append(chunk, length / chunk);
+  if (length % chunk > 0) axis.append(length % chunk, 1);
+  return axis;
+}
+
+AxisChunks AxisChunks::of(const std::vector<std::int64_t>& lengths) {
+  AxisChunks axis;
+  for (std::int64_t length : lengths) axis.append(length, 1);
+  return axis;
+}
+
+void AxisChunks::append(std::int64_t length, std::int64_t count) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 62;
+  if (length < 1 || count < 1 || length > (kLimit - length_) / count) {
+    throw input_error("impossible chunk lengths along an axis", "");
+  }
+  if (!runs_.empty() && runs_.back().length == length) {
+    runs_.back().count += count;
+  } else {
+    runs_.push_back({length, count, length_, count_});
+  }
+  length_ += length * count;
+  count_ += count;
+}
+
+Interval AxisChunks::chunk(std::int64_t i) const {
+  const Run* run = runs_.data();
+  if (runs_.size() > 1) {
+    run = &*std::prev(std::upper_bound(runs_.begin(), runs_.end(), i,
+                                       [](std::int64_t x, const Run& r) { return x < r.first; }));
+  }
+  const std::int64_t lo = run->start + (i - run->first) * run->length;
+  return {lo, lo + run->length};
+}
+
+std::int64_t AxisChunks::chunk_at(std::int64_t element) const {
+  const Run* run = runs_.data();
+  if (runs_.size() > 1) {
+    run = &*std::prev(std::upper_bound(runs_.begin(), runs_.end(), element,
+                                       [](std::int64_t x, const Run& r) { return x < r.start; }));
+  }
+  return run->first + (element - run->start) / run->length;
+}
+
+Interval AxisChunks::chunks_over(Interval elements) const {
+  const std::int64_t lo = std::max<std::int64_t>(0, elements.lo);
+  const std::int64_t hi = std::min(length_, elements.hi);
+  if (lo >= hi) return {0, 0};
+  return {chunk_at(lo), chunk_at(hi - 1) + 1};
+}
+
+std::int64_t AxisChunks::longest() const {
+  std::int64_t longest = 0;
+  for (const Run& run : runs_) longest = std::max(longest, run.length);
+  return longest;
+}
+
+AxisChunks AxisChunks::clipped(Interval elements) const {
+  AxisChunks axis;
+  for (const Run& run : runs_) {
+    const std::int64_t lo = std::max(run.start, elements.lo);
+    const std::int64_t hi = std::min(run.start + run.length * run.count, elements.hi);
+    if (lo >= hi) continue;
+    const std::int64_t lead = (run.length - (lo - run.start) % run.length) % run.length;
+    const std::int64_t head = std::min(lead, hi - lo);
+    const std::int64_t whole = (hi - lo - head) / run.length;
+    const std::int64_t tail = hi - lo - head - whole * run.length;
+    if (head > 0) axis.append(head, 1);
+    if (whole > 0) axis.append(run.length, whole);
+    if (tail > 0) axis.append(tail, 1);
+  }
+  return axis;
+}
+
+AxisChunks AxisChunks::joined(const AxisChunks& other) const {
+  AxisChunks axis = *this;
+  for (const Run& run : other.runs_) axis.append(run.length, run.count);
+  return axis;
+}
+
+ChunkGrid ChunkGrid::regular(const Extents& shape, const Extents& chunk) {
+  std::vector<AxisChunks> axes;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    axes.push_back(AxisChunks::regular(shape[i], std::max<std::int64_t>(1, chunk[i])));
+  }
+  return ChunkGrid(std::move(axes));
+}
+
+Extents ChunkGrid::shape() const {
+  Extents shape;
+  for (const AxisChunks& axis : axes_) shape.push_back(axis.length());
+  return shape;
+}
+
+Extents ChunkGrid::counts() const {
+  Extents counts;
+  for (const AxisChunks& axis : axes_) counts.push_back(axis.count());
+  return counts;
+}
+
+Box ChunkGrid::chunk_box(const Extents& coordinate) const {
+  Box box{Extents(axes_.size(), 0), Extents(axes_.size(), 0)};
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    const Interval elements = axes_[i].chunk(coordinate[i]);
+    box.lo[i] = elements.lo;
+    box.hi[i] = elements.hi;
+  }
+  return box;
+}
+
+Box ChunkGrid::chunks_over(const Box& elements) const {
+  Box box{Extents(axes_.size(), 0), Extents(axes_.size(), 0)};
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    const Interval chunks = axes_[i].chunks_over({elements.lo[i], elements.hi[i]});
+    box.lo[i] = chunks.lo;
+    box.hi[i] = chunks.hi;
+  }
+  return box;
+}
+
+std::int64_t ChunkGrid::largest_chunk() const {
+  Extents longest;
+  for (const AxisChunks& axis : axes_) longest.push_back(axis.longest());
+  return volume(longest);
+}
+
+}  // namespace rankine

@@ -1,0 +1,89 @@
+// A file to be written, as plain values: no HDF5 types, so a plan can carry it to every rank.
+// Written by h5/netcdf_writer.h as one netCDF-4 file; chunks are encoded by encode.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/h5/file_info.h"
+#include "runtime/base/chunk_grid.h"
+
+namespace rankine::io {
+
+struct OutputDimension {
+  std::string name;
+  std::int64_t length = 0;
+  bool unlimited = false;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, length, unlimited);
+  }
+};
+
+// One data set. A variable that has a dimension's name and lies along that dimension alone is its
+// coordinate variable. Its contents come from the logs, chunk by chunk, unless inline_data holds
+// them.
+struct OutputVariable {
+  std::string name;
+  DType dtype = DType::kFloat64;  // bool is stored as int8 with the attribute dtype = "bool"
+  std::vector<std::string> dims;  // one name per axis, all among OutputFile::dimensions
+  Extents shape;                  // elements; equal to the lengths of `dims`
+  Extents chunk;                  // elements per chunk; empty: contiguous, inline_data required
+  int deflate = 4;                // 0 (none) to 9
+  bool shuffle = true;
+  std::optional<Numbers> fill;    // one finite element of type dtype: written as `_FillValue` and as
+                                  // the data set's fill value; stands for NaN in floats
+  std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
+  std::optional<std::vector<std::byte>> inline_data;  // whole contents, row-major, host order,
+                                                      // NaN as it was computed
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, dtype, dims, shape, chunk, deflate, shuffle, fill, attributes, inline_data);
+  }
+};
+
+struct OutputFile {
+  std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
+  std::vector<OutputVariable> variables;    // in the order readers list them
+  std::vector<Attribute> attributes;        // of the root group, history included
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(dimensions, variables, attributes);
+  }
+};
+
+// Where one encoded chunk lies in the finished file.
+struct Placement {
+  std::uint32_t variable = 0;     // index into OutputFile::variables
+  std::uint32_t filter_mask = 0;  // bit i set: filter i was not applied
+  std::int64_t chunk = 0;         // row-major position in the variable's chunk grid
+  std::uint64_t address = 0;      // absolute file offset, >= kDataStart
+  std::uint32_t size = 0;         // bytes, >= 1
+  bool operator==(const Placement&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(variable, filter_mask, chunk, address, size);
+  }
+};
+
+// Chunk data begin here; below it lie the superblock and the first metadata.
+inline constexpr std::uint64_t kDataStart = 4096;
+
+// The chunks of a variable whose contents come from the logs (`chunk` must be set).
+inline ChunkGrid chunk_grid(const OutputVariable& variable) {
+  return ChunkGrid::regular(variable.shape, variable.chunk);
+}
+inline bool is_logged(const OutputVariable& variable) { return !variable.inline_data.has_value(); }
+// Shuffling bytes of one-byte elements changes nothing, so the filter is left out for them.
+inline bool uses_shuffle(const OutputVariable& variable) {
+  return variable.shuffle && size_of(variable.dtype) > 1;
+}
+
+// Throws Error (usage) if the file could not be written as netCDF-4: names twice or not allowed,
+// lengths that disagree, chunks that do not fit their shape or exceed 4 GiB - 1, a fill value that
+// is not one finite element of the variable's type, inline data of the wrong size.
+void check(const OutputFile& file);
+
+}  // namespace rankine::io

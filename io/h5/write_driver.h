@@ -1,0 +1,45 @@
+// An HDF5 file driver for files whose chunk data are already in place. HDF5 creates the metadata
+// and is told, chunk by chunk, where the data lie: while the driver is armed with (address, size),
+// the one allocation of raw data must ask exactly that size and is given that address, and the one
+// write of exactly that address and size is skipped. Every other write goes to the file, raw data
+// or not: HDF5 writes global heaps as raw data, also from inside H5Dwrite_chunk when its cache
+// evicts. Other allocations lie below kDataStart or after the data.
+#pragma once
+
+#include <hdf5.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace rankine::io {
+
+class WriteDriver {
+ public:
+  // data_end: first byte after the chunk data, >= kDataStart. Registers the driver with HDF5.
+  // One file at a time, one thread; the caller holds the HDF5 lock in every call.
+  explicit WriteDriver(std::uint64_t data_end);
+  WriteDriver(const WriteDriver&) = delete;
+  WriteDriver& operator=(const WriteDriver&) = delete;
+  ~WriteDriver();  // after the file is closed
+
+  // Makes files opened through `fapl` use this driver. They must exist; H5Fcreate keeps what they
+  // hold (H5F_ACC_TRUNC does not truncate).
+  void install(hid_t fapl);
+
+  // The next allocation and write of raw data are those of a chunk that is already in the file.
+  void arm(std::uint64_t address, std::uint64_t size);
+  // Ends what arm began; throws Error (task failed) unless allocation and write happened exactly
+  // once. `where` names the chunk in the message.
+  void disarm(const std::string& where);
+
+  // What the driver refused or the system reported, for the message; empty if nothing.
+  const std::string& problem() const;
+
+  struct State;  // shared with the C callbacks
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rankine::io

@@ -1,0 +1,61 @@
+// From the logs of all ranks to one file: data first, metadata last. Rank 0 decides where every
+// chunk goes, all ranks copy in parallel, then rank 0 writes the metadata (h5/netcdf_writer.h).
+// Addresses depend on the chunks alone, so the file is the same for any number of ranks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/h5/output_spec.h"
+#include "io/log.h"
+
+namespace rankine::io {
+
+struct LogOffset {
+  std::int32_t log = 0;     // the rank that wrote the chunk
+  std::uint64_t offset = 0; // of the payload in that log
+};
+
+struct Settlement {
+  std::vector<Placement> placements;  // in the order (variable, chunk) = by address
+  std::vector<LogOffset> sources;     // of each placement
+  std::uint64_t data_end = kDataStart;  // first byte after the last chunk
+};
+
+// logs[r]: the records of rank r, in any order. Orders by (variable, chunk) and packs the chunks
+// from kDataStart on. Throws Error (task failed) unless every chunk of every logged variable is
+// there exactly once and no other.
+Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs);
+
+// A piece of a chunk to be copied from a log into the part file.
+struct CopySegment {
+  std::int32_t log = 0;
+  std::uint64_t offset = 0;   // in the log
+  std::uint64_t address = 0;  // in the part file
+  std::uint64_t size = 0;
+  bool operator==(const CopySegment&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(log, offset, address, size);
+  }
+};
+
+// No two ranks write the same page of this size (NFS clients write whole pages back).
+inline constexpr std::uint64_t kSettlePage = 65536;
+
+// One list per rank, by address, neighbours joined. A page belongs to the rank whose chunk covers
+// its first data byte, so a rank copies its own chunks, but for the seams.
+std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks);
+
+// Creates the empty part file (mode 0600); it must not exist. Rank 0, before anyone copies.
+void create_part(const std::string& part_path);
+
+// Copies the segments from log.<n> in log_folder into the part file: copy_file_range, or read and
+// write where that does not work. Every rank its own list, at the same time; all logs are closed.
+// Throws Error (task failed). Blocks.
+void copy_segments(const std::string& log_folder, const std::string& part_path,
+                   std::span<const CopySegment> segments);
+
+}  // namespace rankine::io

@@ -43,7 +43,7 @@ std::string item_text(const SubscriptItem& item) {
   if (range.begin) text += bound_text(*range.begin);
   text += ":";
   if (range.end) text += bound_text(*range.end);
-  if (range.step) text += ":" + std::to_string(*range.step);
+  if (range.step) text.append(":").append(std::to_string(*range.step));
   return text;
 }
 

@@ -1,0 +1,165 @@
+#include "collectives/environment.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace rankine::collectives {
+namespace {
+
+using Text = std::string;
+
+std::optional<Text> variable_of_process(const Text& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return Text(value);
+}
+
+std::optional<Text> file_of_node(const Text& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return std::nullopt;
+  return Text(std::istreambuf_iterator<char>(stream), {});
+}
+
+// The kernel's mask may be longer than cpu_set_t, so the set grows until the call accepts it.
+int cores_of_process() {
+  for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
+    if (set == nullptr) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    const int failed = sched_getaffinity(0, bytes, set);
+    const int reason = errno;
+    const int count = failed == 0 ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (failed == 0) return count;
+    if (reason != EINVAL) break;
+  }
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+// The non-negative number at the start of `text`, which may be followed by `end_marks` only.
+std::optional<std::int64_t> number(std::string_view text, std::string_view end_marks = "\n") {
+  std::int64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || value < 0) return std::nullopt;
+  const bool whole = end == text.data() + text.size();
+  if (!whole && end_marks.find(*end) == std::string_view::npos) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> number_in(const Surroundings& surroundings, const char* name) {
+  const auto text = surroundings.variable(name);
+  return text ? number(*text) : std::nullopt;
+}
+
+std::optional<int> count_in(const Surroundings& surroundings, const char* name) {
+  const auto value = number_in(surroundings, name);
+  if (!value || *value > INT32_MAX) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
+// Slurm numbers batch scripts, interactive shells and the like from here.
+constexpr std::int64_t kFirstSpecialStep = 0xfffffff0;
+
+// The tasks of the Slurm step this process is one of; 1 outside a step.
+int slurm_tasks(const Surroundings& surroundings) {
+  auto step = number_in(surroundings, "SLURM_STEP_ID");
+  if (!step) step = number_in(surroundings, "SLURM_STEPID");
+  if (!step || *step >= kFirstSpecialStep || !count_in(surroundings, "SLURM_PROCID")) return 1;
+  if (const auto tasks = count_in(surroundings, "SLURM_STEP_NUM_TASKS")) return std::max(1, *tasks);
+  return std::max(1, count_in(surroundings, "SLURM_NTASKS").value_or(1));
+}
+
+// Entry `node` of a list such as "2(x3),1", which is 2, 2, 2, 1.
+std::optional<int> tasks_of_node(std::string_view list, std::int64_t node) {
+  while (!list.empty()) {
+    const std::string_view entry = list.substr(0, list.find(','));
+    const auto tasks = number(entry, "(");
+    if (!tasks || *tasks > INT32_MAX) return std::nullopt;
+    const std::size_t times = entry.find("(x");
+    std::int64_t nodes = 1;
+    if (times != std::string_view::npos) {
+      nodes = number(entry.substr(times + 2), ")").value_or(1);
+    }
+    if (node < nodes) return static_cast<int>(*tasks);
+    node -= nodes;
+    list.remove_prefix(std::min(list.size(), entry.size() + 1));
+  }
+  return std::nullopt;
+}
+
+std::optional<int> slurm_local_size(const Surroundings& surroundings) {
+  if (slurm_tasks(surroundings) == 1) return std::nullopt;
+  const auto node = number_in(surroundings, "SLURM_NODEID");
+  for (const char* name : {"SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE"}) {
+    const auto list = surroundings.variable(name);
+    if (list && node) return tasks_of_node(*list, *node);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const Surroundings& Surroundings::of_process() {
+  static const Surroundings process{variable_of_process, file_of_node, cores_of_process()};
+  return process;
+}
+
+bool launched(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"}) {
+    if (surroundings.variable(name)) return true;
+  }
+  return slurm_tasks(surroundings) > 1;
+}
+
+int launcher_rank(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    if (const auto rank = count_in(surroundings, name)) return *rank;
+  }
+  if (slurm_tasks(surroundings) == 1) return 0;
+  return count_in(surroundings, "SLURM_PROCID").value_or(0);
+}
+
+int launcher_size(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+    if (const auto size = count_in(surroundings, name)) return std::max(1, *size);
+  }
+  return slurm_tasks(surroundings);
+}
+
+int local_rank(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"}) {
+    if (const auto rank = count_in(surroundings, name)) return *rank;
+  }
+  if (slurm_tasks(surroundings) > 1) {
+    if (const auto rank = count_in(surroundings, "SLURM_LOCALID")) return *rank;
+  }
+  return launcher_rank(surroundings);
+}
+
+int local_size(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"}) {
+    if (const auto size = count_in(surroundings, name)) return std::max(1, *size);
+  }
+  return std::max(1, slurm_local_size(surroundings).value_or(launcher_size(surroundings)));
+}
+
+int affinity_cores(const Surroundings& surroundings) { return std::max(1, surroundings.cores); }
+
+int default_threads(const Surroundings& surroundings) {
+  if (const auto wish = surroundings.variable("OMP_NUM_THREADS")) {
+    const auto threads = number(*wish, ",");  // "8,2": one number per nesting level
+    if (threads && *threads >= 1 && *threads <= INT32_MAX) return static_cast<int>(*threads);
+  }
+  return std::max(1, affinity_cores(surroundings) / local_size(surroundings));
+}
+
+}  // namespace rankine::collectives

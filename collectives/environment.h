@@ -1,0 +1,44 @@
+// What a launcher, the batch system and the node say about this process, read from environment
+// variables and small files only: no MPI call, so it serves before MPI_Init and without it.
+//
+// Every function is a pure function of the given Surroundings. A variable that holds no plain
+// number counts as not set.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace rankine::collectives {
+
+struct Surroundings {
+  std::function<std::optional<std::string>(const std::string& name)> variable;
+  std::function<std::optional<std::string>(const std::string& path)> file;  // whole text
+  int cores = 1;  // in the affinity mask
+
+  static const Surroundings& of_process();  // read through at every call; cores once
+};
+
+// Whether a launcher started this process: OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is set, or
+// it is a task of a Slurm step with several tasks (not a batch script or an interactive shell).
+bool launched(const Surroundings& surroundings = Surroundings::of_process());
+// Rank and ranks as the launcher counts them; 0 and 1 without a launcher. Size 1 if it is unknown.
+int launcher_rank(const Surroundings& surroundings = Surroundings::of_process());
+int launcher_size(const Surroundings& surroundings = Surroundings::of_process());
+// This rank among those of its node, and their number. If the launcher does not say, all ranks
+// are taken to share the node (which divides memory and cores too much, never too little).
+int local_rank(const Surroundings& surroundings = Surroundings::of_process());
+int local_size(const Surroundings& surroundings = Surroundings::of_process());
+
+// Cores in the affinity mask of this process (sched_getaffinity), at least 1.
+int affinity_cores(const Surroundings& surroundings = Surroundings::of_process());
+// Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
+// affinity mask / the ranks on the node; at least 1.
+int default_threads(const Surroundings& surroundings = Surroundings::of_process());
+// Bytes of a rank unless --memory says otherwise: the smallest of the cgroup limits (v1 or v2, all
+// levels), SLURM_MEM_PER_NODE or SLURM_MEM_PER_CPU, and MemAvailable, / ranks on the node x 0.8.
+// If nothing is known the node counts as 1 GiB.
+std::int64_t default_memory_bytes(const Surroundings& surroundings = Surroundings::of_process());
+
+}  // namespace rankine::collectives

@@ -19,7 +19,7 @@ struct Numbers {
   std::vector<std::byte> bytes;
 
   std::size_t count() const { return bytes.size() / size_of(dtype); }
-  double as_double(std::size_t i) const;
+  double as_double(std::size_t i) const;  // i < count()
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dtype, bytes);
@@ -43,9 +43,10 @@ struct Filter {
   std::uint32_t id = 0;  // as registered with The HDF Group: 1 deflate, 2 shuffle, ...
   std::string name;      // as stored in the file, or the registered name
   std::vector<std::uint32_t> parameters;
+  bool available = true;  // the HDF5 library at hand can undo it (built in, or an allowed plugin)
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(id, name, parameters);
+    archive(id, name, parameters, available);
   }
 };
 
@@ -73,14 +74,15 @@ struct Variable {
   bool is_scale = false;               // CLASS = DIMENSION_SCALE
   bool is_pure_dimension = false;      // a netCDF dimension without a variable
   std::string direct_problem;      // why bytes cannot be decoded outside the library; "" if they can
+  std::string read_problem;        // why not even the library can read them; "" if it can
   std::vector<Attribute> attributes;  // without those of the HDF5 dimension-scale machinery
 
-  const Attribute* attribute(const std::string& name) const;
+  const Attribute* attribute(const std::string& name) const;  // nullptr if there is none
   template <class Archive>
   void serialize(Archive& archive) {
     archive(path, dtype, type_name, big_endian, element_size, null_space, shape, max_shape, layout,
             chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims, dim_paths,
-            is_scale, is_pure_dimension, direct_problem, attributes);
+            is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
   }
 };
 

@@ -1,0 +1,30 @@
+#include "io/h5/file_info.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rankine::io {
+
+double Numbers::as_double(std::size_t i) const {
+  return visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T value;
+    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+    return static_cast<double>(value);
+  });
+}
+
+const Attribute* Variable::attribute(const std::string& name) const {
+  const auto found = std::ranges::find(attributes, name, &Attribute::name);
+  return found == attributes.end() ? nullptr : &*found;
+}
+
+const Variable* FileInfo::variable(const std::string& variable_path) const {
+  const bool absolute = variable_path.starts_with('/');
+  const auto found = std::ranges::find_if(variables, [&](const Variable& variable) {
+    return std::string_view(variable.path).substr(absolute ? 0 : 1) == variable_path;
+  });
+  return found == variables.end() ? nullptr : &*found;
+}
+
+}  // namespace rankine::io

@@ -1,0 +1,46 @@
+// Looking into input files in a child process, because damaged files can crash or hang the HDF5
+// library. The child is this executable, started again with a hidden first argument.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/h5/file_info.h"
+#include "runtime/base/error.h"
+
+namespace rankine::io {
+
+// main() calls this before anything else. Serves the requests of the parent and ends the process if
+// argv asks for that; else returns nothing at once. An exit code is returned if the hidden argument
+// was used by hand.
+std::optional<int> run_probe_child(int argc, char** argv);
+
+struct ProbeOptions {
+  std::string executable = "/proc/self/exe";  // its main() calls run_probe_child
+  int timeout_ms = 60'000;  // without a sign of life: the child is killed, the file is an error
+};
+
+// What became of one file.
+struct Probed {
+  std::optional<FileInfo> info;  // or
+  Error error;                   // (input), if info is empty
+};
+
+// Every file by itself: one that crashes or hangs the library is an error, and a new child goes on
+// with the next. Blocks; one thread at a time is enough. Throws Error only if no child can start.
+std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
+                                    const ProbeOptions& options = {});
+
+// All of them, or throws the first error.
+std::vector<FileInfo> probe_files(const std::vector<std::string>& paths,
+                                  const ProbeOptions& options = {});
+
+// The chunk index of each data set (empty if it is not chunked or is read through the library). Data
+// sets that are read through the library are read once, whole, in the child: only after that may a
+// rank do it. Throws the first error.
+std::vector<ChunkIndex> probe_indexes(const std::string& file,
+                                      const std::vector<std::string>& datasets,
+                                      const ProbeOptions& options = {});
+
+}  // namespace rankine::io

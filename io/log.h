@@ -1,5 +1,5 @@
 // The log of one rank: encoded chunks in the order in which they were finished. A record is a
-// header and a payload written at once, each with its checksum, so a log cut anywhere still says
+// header and a payload, each with its checksum, so a log cut anywhere still says
 // which chunks are whole: the log is the journal.
 #pragma once
 
@@ -53,6 +53,9 @@ class LogWriter {
   void close();
 
  private:
+  void write_record(std::uint64_t position, std::span<const std::byte> header,
+                    std::span<const std::byte> payload);
+
   std::string path_;
   PosixFile file_;
   std::atomic<std::uint64_t> end_{0};  // space is reserved here, then written without a lock

@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 
+#include "io/posix_file.h"
+
 namespace rankine::io {
 
 struct OutputPaths {
@@ -25,5 +27,26 @@ OutputPaths output_paths(const std::string& path);
 // -> Error (input); folder not writable -> Error (task failed). Creates nothing. Rank 0 only.
 OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,
                          bool overwrite);
+
+// The right to write an output, held by rank 0 until the object is destroyed or the process ends.
+class OutputClaim {
+ public:
+  // Creates the log folder and locks it (flock, where the file system has it); removes what a dead
+  // run left there. Throws Error (usage) if another live run writes this output. Before any log.
+  explicit OutputClaim(const OutputPaths& paths);
+
+  bool discarded() const { return discarded_; }  // a dead run's logs were removed
+
+ private:
+  PosixFile owner_;
+  bool discarded_ = false;
+};
+
+// Creates a folder that only its owner may enter (mode 0700); one that exists must be ours and no
+// symbolic link. Throws Error (task failed). Any rank.
+void make_private_folder(const std::string& folder);
+
+// Adds what to do when the disk is full or the quota used up; other errors stay as they are.
+SystemError with_remedy(SystemError&& error);
 
 }  // namespace rankine::io

@@ -7,15 +7,14 @@
 
 namespace rankine::io {
 
-// fsync, mode 0666 & ~umask, rename (without `overwrite` never over an existing file), fsync of the
-// folder. Rank 0 only. Throws Error (usage) if the output appeared meanwhile, Error (task failed)
-// if the system refuses; the part file is then still there. Not while other threads create files:
-// the umask can only be read by setting it.
+// fsync, rename (without `overwrite` never over an existing file), fsync of the folder. The mode
+// is that of create_part: 0666 less the umask. Rank 0 only. Throws Error (usage) if the output
+// appeared meanwhile, Error (task failed) if the system refuses; the part file is then still there.
 void publish(const std::string& part_path, const std::string& final_path, bool overwrite);
 
 // Removes part file, logs and log folder; what is not there is no error. Also the way out after a
-// failure: nothing of ours is left behind. Rank 0, after all ranks closed their logs. Never throws;
-// false if something could not be removed.
+// failure: nothing of ours is left behind. Rank 0, after all ranks closed their logs and while the
+// OutputClaim is held. Never throws; false if something could not be removed.
 bool remove_working_files(const OutputPaths& paths) noexcept;
 
 }  // namespace rankine::io

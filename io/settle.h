@@ -49,7 +49,8 @@ inline constexpr std::uint64_t kSettlePage = 65536;
 // its first data byte, so a rank copies its own chunks, but for the seams.
 std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks);
 
-// Creates the empty part file (mode 0600); it must not exist. Rank 0, before anyone copies.
+// Creates the empty part file, mode 0666 less the umask; it must not exist. Rank 0, before anyone
+// copies.
 void create_part(const std::string& part_path);
 
 // Copies the segments from log.<n> in log_folder into the part file: copy_file_range, or read and

@@ -33,11 +33,11 @@ struct OutputVariable {
   Extents chunk;                  // elements per chunk; empty: contiguous, inline_data required
   int deflate = 4;                // 0 (none) to 9
   bool shuffle = true;
-  std::optional<Numbers> fill;    // one finite element of type dtype: written as `_FillValue` and as
-                                  // the data set's fill value; stands for NaN in floats
+  std::optional<Numbers> fill;    // one finite element of type dtype: `_FillValue` and fill value of
+                                  // the data set; stands for NaN in floats
   std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
-  std::optional<std::vector<std::byte>> inline_data;  // whole contents, row-major, host order,
-                                                      // NaN as it was computed
+  // The whole contents, row-major, host order, NaN as computed: small variables and scalars.
+  std::optional<std::vector<std::byte>> inline_data;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, dtype, dims, shape, chunk, deflate, shuffle, fill, attributes, inline_data);

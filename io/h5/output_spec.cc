@@ -1,0 +1,149 @@
+#include "io/h5/output_spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "runtime/base/error.h"
+
+namespace rankine::io {
+namespace {
+
+using Dimensions = std::map<std::string, const OutputDimension*>;
+
+constexpr std::size_t kLongestName = 256;  // NC_MAX_NAME
+constexpr std::int64_t kLargestChunk = std::numeric_limits<std::uint32_t>::max();
+
+[[noreturn]] void refuse(const std::string& what, const std::string& name) {
+  throw Error(ExitCode::kUsage, what, name);
+}
+
+// The names netCDF allows: no '/', no control characters, no space at the end, and a letter,
+// digit, underscore or non-ASCII character first.
+void check_name(const std::string& name) {
+  const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f && c != '/'; };
+  const auto leads = [](unsigned char c) {
+    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z');
+  };
+  const bool allowed = !name.empty() && name.size() <= kLongestName &&
+                       leads(static_cast<unsigned char>(name[0])) && name.back() != ' ' &&
+                       std::all_of(name.begin(), name.end(), plain);
+  if (!allowed) refuse("a netCDF file cannot hold the name \"" + name + "\"", name);
+}
+
+void check_attributes(const std::vector<Attribute>& attributes, const std::string& owner) {
+  std::set<std::string> seen;
+  for (const Attribute& attribute : attributes) {
+    if (attribute.name.empty() || attribute.name.find('\0') != std::string::npos) {
+      refuse("an attribute has no proper name", owner);
+    }
+    if (!seen.insert(attribute.name).second) {
+      refuse("attribute " + attribute.name + " occurs twice", owner);
+    }
+  }
+}
+
+bool is_finite(const Numbers& number) {
+  return visit_dtype(number.dtype, [&]<class T>(TypeTag<T>) {
+    T value;
+    std::memcpy(&value, number.bytes.data(), sizeof value);
+    return std::isfinite(static_cast<double>(value));
+  });
+}
+
+void check_fill(const OutputVariable& variable) {
+  if (!variable.fill) return;
+  const Numbers& fill = *variable.fill;
+  if (fill.dtype != variable.dtype || fill.bytes.size() != size_of(variable.dtype)) {
+    refuse("the fill value is not one element of type " + std::string(name_of(variable.dtype)),
+           variable.name);
+  }
+  if (!is_finite(fill)) refuse("the fill value is not finite", variable.name);
+}
+
+void check_axes(const OutputVariable& variable, const Dimensions& dimensions) {
+  if (variable.dims.size() != variable.shape.size()) {
+    refuse("there are " + std::to_string(variable.dims.size()) + " dimension names for shape " +
+               to_string(variable.shape), variable.name);
+  }
+  for (std::size_t axis = 0; axis < variable.dims.size(); ++axis) {
+    const auto found = dimensions.find(variable.dims[axis]);
+    if (found == dimensions.end()) {
+      refuse("dimension " + variable.dims[axis] + " is not declared", variable.name);
+    }
+    if (found->second->length != variable.shape[axis]) {
+      refuse("dimension " + variable.dims[axis] + " has length " +
+                 std::to_string(found->second->length) + ", the shape is " +
+                 to_string(variable.shape), variable.name);
+    }
+  }
+}
+
+// HDF5 keeps the size of a chunk in 32 bits, and wants no chunk longer than a fixed dimension
+// (one of length 0 excepted).
+void check_chunk(const OutputVariable& variable, const Dimensions& dimensions) {
+  if (variable.chunk.empty()) {
+    if (is_logged(variable)) refuse("a variable without chunks has no data", variable.name);
+    return;
+  }
+  if (variable.chunk.size() != variable.shape.size()) {
+    refuse("chunk " + to_string(variable.chunk) + " does not fit shape " +
+               to_string(variable.shape), variable.name);
+  }
+  for (std::size_t axis = 0; axis < variable.chunk.size(); ++axis) {
+    const std::int64_t length = variable.shape[axis];
+    const bool free = length == 0 || dimensions.at(variable.dims[axis])->unlimited;
+    if (variable.chunk[axis] < 1 || (!free && variable.chunk[axis] > length)) {
+      refuse("chunk " + to_string(variable.chunk) + " does not fit shape " +
+                 to_string(variable.shape), variable.name);
+    }
+  }
+  const auto size = static_cast<std::int64_t>(size_of(variable.dtype));
+  if (volume(variable.chunk) > kLargestChunk / size) {
+    throw Error(ExitCode::kUsage, "chunk " + to_string(variable.chunk) + " exceeds 4 GiB",
+                variable.name, "choose smaller chunks");
+  }
+}
+
+void check_variable(const OutputVariable& variable, const Dimensions& dimensions) {
+  check_name(variable.name);
+  check_attributes(variable.attributes, variable.name);
+  check_axes(variable, dimensions);
+  check_chunk(variable, dimensions);
+  check_fill(variable);
+  if (variable.deflate < 0 || variable.deflate > 9) {
+    refuse("deflate level " + std::to_string(variable.deflate) + " is not 0 to 9", variable.name);
+  }
+  const auto bytes = static_cast<std::size_t>(volume(variable.shape)) * size_of(variable.dtype);
+  if (variable.inline_data && variable.inline_data->size() != bytes) {
+    refuse("there are " + std::to_string(variable.inline_data->size()) + " bytes for shape " +
+               to_string(variable.shape), variable.name);
+  }
+}
+
+}  // namespace
+
+void check(const OutputFile& file) {
+  Dimensions dimensions;
+  for (const OutputDimension& dimension : file.dimensions) {
+    check_name(dimension.name);
+    if (dimension.length < 0) refuse("a dimension has a negative length", dimension.name);
+    if (!dimensions.emplace(dimension.name, &dimension).second) {
+      refuse("two dimensions have one name", dimension.name);
+    }
+  }
+  std::set<std::string> names;
+  for (const OutputVariable& variable : file.variables) {
+    check_variable(variable, dimensions);
+    if (!names.insert(variable.name).second) {
+      refuse("two variables have one name", variable.name);
+    }
+  }
+  check_attributes(file.attributes, "/");
+}
+
+}  // namespace rankine::io

@@ -1,0 +1,194 @@
+#include "io/log.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "io/output.h"
+#include "runtime/base/hash.h"
+
+namespace rankine::io {
+namespace {
+
+// As it lies in the log, host order: a log is read where it was written. Records begin at
+// multiples of kAlignment, so a scan that lost its way finds the next one.
+struct Header {
+  std::uint32_t magic = 0;
+  std::uint32_t variable = 0;
+  std::int64_t chunk = 0;
+  std::uint32_t size = 0;
+  std::uint32_t filter_mask = 0;
+  std::uint64_t payload_checksum = 0;
+  std::uint64_t header_checksum = 0;  // of the fields above, seeded with the record's position: a
+                                      // header inside a payload or a moved block is no header
+};
+static_assert(sizeof(Header) == 40);
+
+constexpr std::uint32_t kMagic = 0x314c4b52;  // "RKL1"
+constexpr std::uint64_t kAlignment = 8;
+constexpr std::size_t kScanBlock = std::size_t{1} << 20;
+// Up to here header and payload are copied together and written by one call.
+constexpr std::size_t kSmallPayload = 65536;
+
+std::uint64_t aligned(std::uint64_t offset) {
+  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::uint64_t header_checksum(const Header& header, std::uint64_t position) {
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return hash_bytes(bytes.first(offsetof(Header, header_checksum)), position);
+}
+
+PosixFile create_log(const std::string& folder, const std::string& path) {
+  make_private_folder(folder);
+  return PosixFile::create_new(path, 0600);
+}
+
+// Walks through a log: known positions by their headers, lost ones by looking for the next header.
+class Scanner {
+ public:
+  explicit Scanner(const std::string& path)
+      : file_(PosixFile::open_read(path)), size_(file_.size()) {}
+
+  LogScan run() {
+    LogScan scan;
+    std::uint64_t at = 0;
+    while (at < size_) {
+      const auto found = next_header(at);
+      if (!found) break;
+      if (found->position > at) note_gap(at, found->position, scan);
+      take(*found, scan);
+      at = aligned(found->position + sizeof(Header) + found->header.size);
+    }
+    scan.torn = std::min(at, size_) < size_;
+    scan.end = std::min(at, size_);
+    return scan;
+  }
+
+ private:
+  struct Found {
+    std::uint64_t position;
+    Header header;
+  };
+
+  // A header counts if its checksum holds and its payload lies inside the file.
+  bool is_header(const Header& header, std::uint64_t position) const {
+    return header.magic == kMagic && header.header_checksum == header_checksum(header, position) &&
+           header.size <= size_ - position - sizeof(Header);
+  }
+
+  // The first header at or after `from`, a multiple of kAlignment.
+  std::optional<Found> next_header(std::uint64_t from) {
+    Header header;
+    for (std::uint64_t at = from; at < size_;) {
+      const std::size_t have = file_.pread_some(block_, at);
+      if (have < sizeof header) return std::nullopt;
+      for (std::size_t i = 0; i + sizeof header <= have; i += kAlignment) {
+        std::memcpy(&header, block_.data() + i, sizeof header);
+        if (is_header(header, at + i)) return Found{at + i, header};
+      }
+      at += aligned(have - sizeof header + 1);
+    }
+    return std::nullopt;
+  }
+
+  void take(const Found& found, LogScan& scan) {
+    const Header& header = found.header;
+    payload_.resize(header.size);
+    const std::uint64_t offset = found.position + sizeof header;
+    file_.pread_full(payload_, offset);
+    if (hash_bytes(payload_) != header.payload_checksum) {
+      scan.damaged.push_back("chunk " + std::to_string(header.chunk) + " of variable " +
+                             std::to_string(header.variable) + " at byte " +
+                             std::to_string(offset) + " is damaged");
+      return;
+    }
+    scan.records.push_back({header.variable, header.filter_mask, header.chunk, offset, header.size,
+                            header.payload_checksum});
+  }
+
+  // Space that was reserved but never written reads as zeros and is no damage.
+  void note_gap(std::uint64_t from, std::uint64_t to, LogScan& scan) {
+    for (std::uint64_t at = from; at < to;) {
+      const auto bytes = std::span(block_).first(std::min<std::uint64_t>(block_.size(), to - at));
+      file_.pread_full(bytes, at);
+      if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
+        scan.damaged.push_back("bytes " + std::to_string(from) + " to " + std::to_string(to) +
+                               " hold no record");
+        return;
+      }
+      at += bytes.size();
+    }
+  }
+
+  PosixFile file_;
+  std::uint64_t size_;
+  std::vector<std::byte> block_ = std::vector<std::byte>(kScanBlock);
+  std::vector<std::byte> payload_;
+};
+
+}  // namespace
+
+std::string log_path(const std::string& folder, int rank) {
+  return folder + "/log." + std::to_string(rank);
+}
+
+LogWriter::LogWriter(const std::string& folder, int rank)
+    : path_(log_path(folder, rank)), file_(create_log(folder, path_)) {}
+
+void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
+                       std::span<const std::byte> payload) {
+  if (payload.empty() || payload.size() > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ExitCode::kTaskFailed,
+                "a chunk of " + std::to_string(payload.size()) + " bytes cannot be stored", path_);
+  }
+  const auto size = static_cast<std::uint32_t>(payload.size());
+  const std::uint64_t position =
+      end_.fetch_add(aligned(sizeof(Header) + payload.size()), std::memory_order_relaxed);
+  Header header{kMagic, variable, chunk, size, 0, hash_bytes(payload), 0};
+  header.header_checksum = header_checksum(header, position);
+  write_record(position, std::as_bytes(std::span(&header, 1)), payload);
+  const std::lock_guard lock(mutex_);
+  records_.push_back(
+      {variable, 0, chunk, position + sizeof header, size, header.payload_checksum});
+}
+
+void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,
+                             std::span<const std::byte> payload) {
+  try {
+    if (payload.size() > kSmallPayload) {
+      file_.pwrite_full(payload, position + header.size());
+      file_.pwrite_full(header, position);
+      return;
+    }
+    std::array<std::byte, sizeof(Header) + kSmallPayload> both;
+    std::copy(header.begin(), header.end(), both.begin());
+    std::copy(payload.begin(), payload.end(), both.begin() + sizeof(Header));
+    file_.pwrite_full(std::span(both).first(header.size() + payload.size()), position);
+  } catch (SystemError& error) {
+    throw with_remedy(std::move(error));
+  }
+}
+
+void LogWriter::sync() {
+  try {
+    file_.fdatasync();
+  } catch (SystemError& error) {
+    throw with_remedy(std::move(error));
+  }
+}
+
+void LogWriter::close() {
+  try {
+    file_.close();
+  } catch (SystemError& error) {
+    throw with_remedy(std::move(error));
+  }
+}
+
+LogScan scan_log(const std::string& path) { return Scanner(path).run(); }
+
+}  // namespace rankine::io

@@ -1,0 +1,160 @@
+#include "io/output.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+namespace rankine::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostLinks = 40;  // as the kernel
+constexpr std::size_t kLongestName = 255 - sizeof("..rankine") + 1;
+
+std::optional<struct stat> status_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+fs::path follow_links(fs::path path) {
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code problem;
+    const fs::path target = fs::read_symlink(path, problem);
+    if (problem) return path;
+    path = target.is_absolute() ? target : path.parent_path() / target;
+  }
+  throw input_error("too many symbolic links", path.string());
+}
+
+bool is_input(const OutputPaths& paths, const std::string& input) {
+  std::error_code problem;
+  const fs::path plain = fs::weakly_canonical(input, problem);
+  if (!problem && plain == fs::weakly_canonical(paths.final, problem) && !problem) return true;
+  const auto in = status_of(input);
+  const auto out = status_of(paths.final);
+  const auto part = status_of(paths.part);
+  return in && ((out && same_file(*in, *out)) || (part && same_file(*in, *part)));
+}
+
+void check_existing(const OutputPaths& paths, bool overwrite) {
+  if (const auto status = status_of(paths.final)) {
+    if (!S_ISREG(status->st_mode)) {
+      throw Error(ExitCode::kUsage, "the output exists and is no regular file", paths.final);
+    }
+    if (!overwrite) {
+      throw Error(ExitCode::kUsage, "the output exists", paths.final,
+                  "use --overwrite, or choose another name");
+    }
+  }
+  // A part file beside a log folder is what a dead run left; alone it may be anybody's.
+  if (status_of(paths.part) && !status_of(paths.log_folder)) {
+    throw Error(ExitCode::kUsage, "a file is in the way of the output", paths.part,
+                "move it away, or choose another name");
+  }
+}
+
+// Locked and still the file of that name (the run that held it may have removed it meanwhile).
+bool lock_owner(const PosixFile& owner) {
+  int result = 0;
+  do {
+    result = ::flock(owner.descriptor(), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && errno == EWOULDBLOCK) {
+    throw Error(ExitCode::kUsage, "another run is writing this output", owner.path(),
+                "wait for it, or choose another name");
+  }
+  struct stat held {};
+  const auto named = status_of(owner.path());
+  return ::fstat(owner.descriptor(), &held) == 0 && named && same_file(held, *named);
+}
+
+PosixFile open_owner(const OutputPaths& paths) {
+  make_private_folder(paths.log_folder);
+  return PosixFile::open_append(paths.log_folder + "/owner", 0600);
+}
+
+}  // namespace
+
+OutputPaths output_paths(const std::string& path) {
+  const fs::path target = follow_links(path);
+  const std::string name = target.filename().string();
+  if (name.empty() || name == "." || name == "..") {
+    throw Error(ExitCode::kUsage, "the output has no file name", path);
+  }
+  if (name.size() > kLongestName) {
+    throw Error(ExitCode::kUsage, "the name of the output is too long", path,
+                "use at most " + std::to_string(kLongestName) + " bytes");
+  }
+  const fs::path folder = target.parent_path();
+  const auto status = status_of(folder.empty() ? "." : folder.string());
+  if (!status || !S_ISDIR(status->st_mode)) {
+    throw input_error("the folder of the output does not exist", folder.string(), "create it");
+  }
+  return {target.string(), target.string() + ".part", (folder / ("." + name + ".rankine")).string()};
+}
+
+OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,
+                         bool overwrite) {
+  OutputPaths paths = output_paths(path);
+  for (const std::string& input : inputs) {
+    if (is_input(paths, input)) {
+      throw Error(ExitCode::kUsage, "the output is one of the inputs", paths.final,
+                  "choose another name");
+    }
+  }
+  check_existing(paths, overwrite);
+  const fs::path folder = fs::path(paths.final).parent_path();
+  if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
+    throw SystemError(ExitCode::kTaskFailed, "cannot write into the folder of the output",
+                      folder.string(), errno);
+  }
+  return paths;
+}
+
+void make_private_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0) return;
+  const int number = errno;
+  struct stat status {};
+  const bool ours = number == EEXIST && ::lstat(folder.c_str(), &status) == 0 &&
+                    S_ISDIR(status.st_mode) && status.st_uid == ::geteuid();
+  if (ours) return;
+  throw with_remedy(
+      SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number));
+}
+
+OutputClaim::OutputClaim(const OutputPaths& paths) {
+  do {
+    owner_ = open_owner(paths);
+  } while (!lock_owner(owner_));
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(paths.log_folder, problem)) {
+    if (entry.path().filename() == "owner") continue;
+    discarded_ |= fs::remove_all(entry.path(), problem) > 0;
+  }
+  fs::remove(paths.part, problem);
+  if (problem) {
+    throw SystemError(ExitCode::kTaskFailed, "cannot remove what an earlier run left",
+                      paths.log_folder, problem.value());
+  }
+}
+
+SystemError with_remedy(SystemError&& error) {
+  if (error.remedy.empty() && (error.error_number == ENOSPC || error.error_number == EDQUOT)) {
+    error.remedy = "free space there or write elsewhere; while it is written, an output takes "
+                   "twice its size";
+  }
+  return std::move(error);
+}
+
+}  // namespace rankine::io

@@ -1,0 +1,73 @@
+#include "io/publish.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+namespace rankine::io {
+namespace {
+
+[[noreturn]] void refuse(int number, const std::string& path) {
+  if (number == EEXIST) {
+    throw Error(ExitCode::kUsage, "the output appeared while it was computed", path,
+                "use --overwrite, or choose another name");
+  }
+  throw with_remedy(SystemError(ExitCode::kTaskFailed, "cannot name the output", path, number));
+}
+
+// A file system without RENAME_NOREPLACE (NFS) refuses a second name for the same purpose.
+void rename_new(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) refuse(errno, to);
+  if (::link(from.c_str(), to.c_str()) != 0) refuse(errno, to);
+  if (::unlink(from.c_str()) != 0) refuse(errno, from);
+}
+
+void sync_folder(const std::string& file_path) {
+  const std::string folder = std::filesystem::path(file_path).parent_path().string();
+  const PosixFile handle = PosixFile::open_read(folder.empty() ? "." : folder);
+  try {
+    handle.fsync();
+  } catch (const SystemError& error) {
+    if (error.error_number != EINVAL) throw;  // some file systems cannot sync a folder
+  }
+}
+
+void sync_file(const std::string& path) {
+  try {
+    PosixFile file = PosixFile::open_read_write(path);
+    file.fsync();
+    file.close();
+  } catch (SystemError& error) {
+    throw with_remedy(std::move(error));
+  }
+}
+
+}  // namespace
+
+void publish(const std::string& part_path, const std::string& final_path, bool overwrite) {
+  sync_file(part_path);
+  if (!overwrite) {
+    rename_new(part_path, final_path);
+  } else if (::rename(part_path.c_str(), final_path.c_str()) != 0) {
+    refuse(errno, final_path);
+  }
+  sync_folder(final_path);
+}
+
+bool remove_working_files(const OutputPaths& paths) noexcept {
+  std::error_code part, folder;
+  try {
+    std::filesystem::remove(paths.part, part);
+    std::filesystem::remove_all(paths.log_folder, folder);
+  } catch (const std::exception&) {  // no memory for the walk
+    return false;
+  }
+  return !part && !folder;
+}
+
+}  // namespace rankine::io

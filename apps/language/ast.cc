@@ -140,8 +140,8 @@ const char* spelling(UnaryOp op) {
 }
 
 const char* spelling(BinaryOp op) {
-  constexpr std::array kSpellings = {"|", "&", "==", "!=", "<", "<=", ">",
-                                     ">=", "+", "-", "*", "/", "%", "^"};
+  constexpr std::array kSpellings = {"|",  "&", "==", "!=", "<", "<=", ">",
+                                     ">=", "+", "-",  "*",  "/", "%",  "^"};
   return kSpellings[static_cast<std::size_t>(op)];
 }
 

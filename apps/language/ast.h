@@ -45,7 +45,7 @@ struct Integer {
   bool operator==(const Integer&) const = default;
 };
 struct Real {
-  double value = 0;  // finite, inf or nan
+  double value = 0;                          // finite, inf or nan
   bool operator==(const Real& other) const;  // by bits, so that nan equals nan
 };
 // Only ever the value of an Argument.
@@ -130,7 +130,7 @@ struct Statement {
 struct Ast {
   std::string source;  // for error_at (token.h)
   std::vector<Node> nodes;
-  std::vector<Statement> statements;  // at least one
+  std::vector<Statement> statements;        // at least one
   bool operator==(const Ast& other) const;  // of meaning: sources and offsets may differ
 };
 
@@ -138,12 +138,12 @@ struct Ast {
 const char* spelling(UnaryOp op);
 const char* spelling(BinaryOp op);
 
-// The value of a literal integer under any number of + and -, such as the -1 of `lat=-1`; nothing if
-// the node is something else or beyond 64 bits with a sign.
+// The value of a literal integer under any number of + and -, such as the -1 of `lat=-1`; nothing
+// if the node is something else or beyond 64 bits with a sign.
 std::optional<std::int64_t> literal_integer(const Ast& ast, NodeId node);
 
-// The program with every operation in parentheses: parse(to_text(x)) == x while the parentheses nest
-// no deeper than kMaxNesting. to_text of a node prints that expression alone.
+// The program with every operation in parentheses: parse(to_text(x)) == x while the parentheses
+// nest no deeper than kMaxNesting. to_text of a node prints that expression alone.
 std::string to_text(const Ast& ast);
 std::string to_text(const Ast& ast, NodeId node);
 

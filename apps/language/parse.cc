@@ -75,7 +75,8 @@ class Parser {
   }
 
  private:
-  // Holds one level of nesting while it lives. The limit keeps the recursion inside any usual stack.
+  // Holds one level of nesting while it lives. The limit keeps the recursion inside any usual
+  // stack.
   class Level {
    public:
     Level(Parser& parser, const Token& opener) : parser_(parser) {
@@ -122,8 +123,10 @@ class Parser {
   [[noreturn]] void unexpected(const std::string& expected) const {
     const Token& token = peek();
     std::string found = "the end";
-    if (token.kind == TokenKind::kText) found = "a text";
-    else if (token.kind != TokenKind::kEnd) found = "`" + std::string(token.text) + "`";
+    if (token.kind == TokenKind::kText)
+      found = "a text";
+    else if (token.kind != TokenKind::kEnd)
+      found = "`" + std::string(token.text) + "`";
     throw fail(token, "expected " + expected + ", found " + found, remedy_for(token));
   }
 
@@ -296,8 +299,10 @@ class Parser {
       item.dimension = take_name();
       expect("=");
     }
-    if (item.dimension.empty() && accept("...")) item.selection = Ellipsis{};
-    else item.selection = selection();
+    if (item.dimension.empty() && accept("..."))
+      item.selection = Ellipsis{};
+    else
+      item.selection = selection();
     for (const SubscriptItem& other : earlier) {
       if (!item.dimension.empty() && other.dimension == item.dimension) {
         throw fail(first, "the dimension `" + item.dimension + "` is given twice");

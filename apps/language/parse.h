@@ -1,4 +1,5 @@
-// Source of the eval language -> Ast. The grammar (CONTRACT of the language, loosest binding first):
+// Source of the eval language -> Ast. The grammar (CONTRACT of the language, loosest binding
+// first):
 //
 //   program    = statement { ";" statement } [ ";" ]
 //   statement  = name "=" expression | expression          a lone expression is named `result`

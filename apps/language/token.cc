@@ -14,10 +14,14 @@ struct Hint {
 
 // Spellings of other languages that no program of this one can contain.
 constexpr std::array kForeign = {
-    Hint{"**", "use ^ for powers"},        Hint{"//", "use floor(a / b)"},
-    Hint{"&&", "use &"},                   Hint{"||", "use |"},
-    Hint{"~", "use !"},                    Hint{"{", "use ( ) for grouping"},
-    Hint{"}", "use ( ) for grouping"},     Hint{"@", "use matmul(a, b)"},
+    Hint{"**", "use ^ for powers"},
+    Hint{"//", "use floor(a / b)"},
+    Hint{"&&", "use &"},
+    Hint{"||", "use |"},
+    Hint{"~", "use !"},
+    Hint{"{", "use ( ) for grouping"},
+    Hint{"}", "use ( ) for grouping"},
+    Hint{"@", "use matmul(a, b)"},
     Hint{"?", "use where(condition, a, b)"},
 };
 

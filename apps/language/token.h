@@ -1,5 +1,5 @@
-// The words of the eval language. One pass over the source; every byte of it belongs to one token or
-// to white space, or is refused with its position.
+// The words of the eval language. One pass over the source; every byte of it belongs to one token
+// or to white space, or is refused with its position.
 #pragma once
 
 #include <cstddef>

@@ -125,7 +125,8 @@ TEST(Programs, RefuseWhatHasNoNameOrTwice) {
   EXPECT_EQ(refusal("a = 1; a = 2").message, "the name `a` is given twice");
   EXPECT_EQ(refusal("").message, "the expression is empty");
   EXPECT_EQ(refusal(" \n").message, "the expression is empty");
-  for (const char* bad : {";", "a = 1;; b = 2", "a =", "nan = 1", "3 = a", "a = b = c"}) refusal(bad);
+  for (const char* bad : {";", "a = 1;; b = 2", "a =", "nan = 1", "3 = a", "a = b = c"})
+    refusal(bad);
 }
 
 TEST(Programs, PutOperandsBeforeTheirUsersAndUseEachOnce) {

@@ -50,8 +50,9 @@ class RandomProgram {
       case 0: return add(Boolean{below(2) == 0});
       case 1: return add(Integer{(std::uint64_t{random_()} << 32 | random_()) >> below(64)});
       case 2: return add(Real{real()});
-      case 3: return add(Real{below(2) == 0 ? std::numeric_limits<double>::infinity()
-                                            : std::numeric_limits<double>::quiet_NaN()});
+      case 3:
+        return add(Real{below(2) == 0 ? std::numeric_limits<double>::infinity()
+                                      : std::numeric_limits<double>::quiet_NaN()});
       default: return add(Name{name()});
     }
   }
@@ -83,8 +84,8 @@ class RandomProgram {
     for (int i = 0; i < by_position + by_name; ++i) {
       Argument argument;
       if (i >= by_position) argument.keyword = name() + std::to_string(i);
-      argument.value = below(5) == 0 ? add(Text{below(2) ? "it's" : "\"q\""})
-                                     : expression(below(depth));
+      argument.value =
+          below(5) == 0 ? add(Text{below(2) ? "it's" : "\"q\""}) : expression(below(depth));
       call.arguments.push_back(argument);
     }
     return add(std::move(call));

@@ -44,13 +44,9 @@ class FilterScratch {
   GrowingBuffer buffers_[2];
 };
 
-// Whether undo_filters knows them all, in this order.
-bool can_undo(std::span<const Filter> filters);
-
 // Fills out, whose size is that of the unfiltered chunk, from the stored bytes. Bit i of mask: filter
-// i was skipped for this chunk. Requires can_undo(filters). stored and out do not overlap. Throws
-// Error (input) that says what is wrong ("corrupt deflate stream") and leaves the place to the
-// caller.
+// i was skipped for this chunk. stored and out do not overlap. Throws Error (input) that says what is
+// wrong ("corrupt deflate stream", "unknown filter 305") and leaves the place to the caller.
 void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
                   std::span<const std::byte> stored, std::span<std::byte> out,
                   FilterScratch& scratch);

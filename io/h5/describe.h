@@ -1,0 +1,37 @@
+// Parts of inspect.h that need an open data set. Only for io/h5. The HDF5 lock is held.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/h5/file_info.h"
+#include "io/h5/handles.h"
+
+namespace rankine::io {
+
+// The type of numbers as we compute with them.
+struct NumberType {
+  std::optional<DType> dtype;  // empty: not a number we compute with
+  std::string name;            // for people
+  bool big_endian = false;
+  std::string conversion;      // what the library must convert; "" if bytes mean what dtype says
+};
+NumberType number_type(hid_t type);
+
+// HDF5's in-memory type of a dtype: native integers and floats; bool is one byte.
+hid_t native_type(DType dtype);
+
+// Everything about a data set except attributes and dimension names. file_path serves to find
+// external files and virtual sources, and in messages. Throws Error (input).
+Variable describe_dataset(hid_t dataset, const std::string& file_path, const std::string& path);
+
+// The attributes of an object in creation order where it is tracked, else by name. What cannot be
+// read or carried has an empty value.
+std::vector<Attribute> read_attributes(hid_t object);
+
+// The object addresses of the scales attached to each axis (DIMENSION_LIST), one per axis at most;
+// empty if there are none. Comparable with H5O_info_t::addr.
+std::vector<std::optional<haddr_t>> attached_scales(hid_t dataset, std::size_t rank);
+
+}  // namespace rankine::io

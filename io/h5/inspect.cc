@@ -1,0 +1,274 @@
+#include "io/h5/inspect.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <system_error>
+
+#include "io/h5/describe.h"
+#include "io/h5/input_file.h"
+
+namespace rankine::io {
+namespace {
+
+// Groups may have many names, also among their own members: no name is followed deeper than
+// kDeepest, and no group is listed under more than kMostNames of its names.
+constexpr std::size_t kDeepest = 64;
+constexpr int kMostNames = 8;
+
+constexpr std::string_view kPureDimension = "This is a netCDF dimension but not a netCDF variable";
+
+struct Link {
+  std::string name;
+  H5L_type_t type;
+};
+
+herr_t collect_link(hid_t, const char* name, const H5L_info_t* info, void* links) {
+  static_cast<std::vector<Link>*>(links)->push_back({name, info->type});
+  return 0;
+}
+
+const std::string* text_of(const std::vector<Attribute>& attributes, std::string_view name) {
+  const auto found = std::ranges::find(attributes, name, &Attribute::name);
+  return found == attributes.end() ? nullptr : std::get_if<std::string>(&found->value);
+}
+
+const Numbers* numbers_of(const std::vector<Attribute>& attributes, std::string_view name) {
+  const auto found = std::ranges::find(attributes, name, &Attribute::name);
+  return found == attributes.end() ? nullptr : std::get_if<Numbers>(&found->value);
+}
+
+std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// Walks the groups of one open file.
+class Walk {
+ public:
+  Walk(hid_t file, FileInfo& info) : file_(file), info_(info) {}
+
+  void run() {
+    const H5Group root(H5Gopen2(file_, "/", H5P_DEFAULT), "open the root group", info_.path);
+    const auto attributes = read_attributes(root);
+    for (const auto& attribute : attributes) {
+      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") is_netcdf_ = true;
+      else info_.attributes.push_back(attribute);
+    }
+    visit_group(root, "");
+    resolve_dimensions();
+    info_.format = is_netcdf_ ? "netCDF-4" : "HDF5";
+  }
+
+ private:
+  // What the list of variables does not keep.
+  struct Scales {
+    haddr_t address = 0;                              // of the data set itself
+    std::vector<std::optional<haddr_t>> attached;     // per axis
+    std::optional<std::int64_t> dimension_id;         // _Netcdf4Dimid
+    std::vector<std::int64_t> coordinate_ids;         // _Netcdf4Coordinates
+  };
+
+  void note(std::string text) { info_.notes.push_back(std::move(text)); }
+
+  std::vector<Link> links_of(hid_t group, const std::string& path) {
+    std::vector<Link> links;
+    const H5Plist creation(H5Gget_create_plist(group));
+    unsigned order = 0;
+    if (creation.valid()) H5Pget_link_creation_order(creation, &order);
+    const auto index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+    hsize_t position = 0;
+    if (H5Literate(group, index, H5_ITER_INC, &position, collect_link, &links) < 0) {
+      note("the group " + path + "/ cannot be listed: " + h5_error_text());
+    }
+    return links;
+  }
+
+  void visit_group(hid_t group, const std::string& path) {
+    H5O_info_t object{};
+    h5_check(H5Oget_info(group, &object), "look at a group", info_.path + ":" + path + "/");
+    const bool is_ancestor = std::ranges::find(ancestors_, object.addr) != ancestors_.end();
+    if (is_ancestor) return note(path + " leads back to a group above it");
+    if (++names_of_group_[object.addr] > kMostNames || ancestors_.size() == kDeepest) {
+      return note(path + " is not followed: groups too deep or with too many names");
+    }
+    ancestors_.push_back(object.addr);
+    for (const auto& link : links_of(group, path)) visit_link(group, link, path + "/" + link.name);
+    ancestors_.pop_back();
+  }
+
+  void visit_link(hid_t group, const Link& link, const std::string& path) {
+    if (link.type == H5L_TYPE_EXTERNAL) return note(path + " is a link into another file");
+    if (link.type != H5L_TYPE_HARD && link.type != H5L_TYPE_SOFT) {
+      return note(path + " is a link of an unknown kind");
+    }
+    // A soft link may lead through an external one, which is not followed either.
+    if (link.type == H5L_TYPE_SOFT && !target_is_inside(group, link.name)) {
+      return note(path + " is a link to nothing in this file");
+    }
+    const H5Object object(H5Oopen(group, link.name.c_str(), no_external_links()));
+    if (!object.valid()) return note(path + " cannot be opened: " + h5_error_text());
+    switch (H5Iget_type(object)) {
+      case H5I_GROUP: return visit_group(object, path);
+      case H5I_DATASET: return visit_dataset(object, path);
+      default: return;  // a named type
+    }
+  }
+
+  bool target_is_inside(hid_t group, const std::string& name) {
+    const bool inside = H5Oexists_by_name(group, name.c_str(), no_external_links()) > 0;
+    H5Eclear2(H5E_DEFAULT);
+    return inside;
+  }
+
+  // Link access under which the library refuses to open other files.
+  hid_t no_external_links() {
+    if (!link_access_.valid()) {
+      link_access_ = H5Plist(H5Pcreate(H5P_LINK_ACCESS), "prepare links", info_.path);
+      const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t,
+                             void*) -> herr_t { return -1; };
+      h5_check(H5Pset_elink_cb(link_access_, refuse, nullptr), "prepare links", info_.path);
+    }
+    return link_access_;
+  }
+
+  void visit_dataset(hid_t dataset, const std::string& path) try {
+    H5O_info_t header{};
+    h5_check(H5Oget_info(dataset, &header), "look at a data set", place_of(info_.path, path));
+    Variable variable = describe_dataset(dataset, info_.path, path);
+    auto attributes = read_attributes(dataset);
+    Scales scales;
+    scales.address = header.addr;
+    scales.attached = attached_scales(dataset, variable.shape.size());
+    take_scale_attributes(attributes, variable, scales);
+    variable.attributes = std::move(attributes);
+    info_.variables.push_back(std::move(variable));
+    scales_.push_back(std::move(scales));
+  } catch (const Error& error) {
+    note(path + ": " + error.message);
+  }
+
+  // Removes the attributes that only the machinery of dimension scales needs, after reading them.
+  void take_scale_attributes(std::vector<Attribute>& attributes, Variable& variable,
+                             Scales& scales) {
+    const auto* kind = text_of(attributes, "CLASS");
+    variable.is_scale = kind != nullptr && *kind == "DIMENSION_SCALE";
+    const auto* name = text_of(attributes, "NAME");
+    variable.is_pure_dimension =
+        variable.is_scale && name != nullptr && name->starts_with(kPureDimension);
+    if (const auto* id = numbers_of(attributes, "_Netcdf4Dimid"); id != nullptr && id->count() > 0) {
+      scales.dimension_id = static_cast<std::int64_t>(id->as_double(0));
+    }
+    if (const auto* ids = numbers_of(attributes, "_Netcdf4Coordinates")) {
+      for (std::size_t i = 0; i < ids->count(); ++i) {
+        scales.coordinate_ids.push_back(static_cast<std::int64_t>(ids->as_double(i)));
+      }
+    }
+    is_netcdf_ = is_netcdf_ || variable.is_pure_dimension || scales.dimension_id.has_value();
+    std::erase_if(attributes, [&](const Attribute& attribute) {
+      if (attribute.name == "CLASS" || attribute.name == "NAME") return variable.is_scale;
+      return attribute.name == "DIMENSION_LIST" || attribute.name == "REFERENCE_LIST" ||
+             attribute.name == "DIMENSION_LABELS" || attribute.name == "_Netcdf4Dimid" ||
+             attribute.name == "_Netcdf4Coordinates";
+    });
+  }
+
+  void resolve_dimensions() {
+    std::map<haddr_t, std::size_t> scale_at;        // address -> position in variables
+    std::map<std::int64_t, std::size_t> scale_with;  // netCDF dimension id -> the same
+    for (std::size_t i = 0; i < info_.variables.size(); ++i) {
+      if (!info_.variables[i].is_scale) continue;
+      scale_at.emplace(scales_[i].address, i);
+      if (scales_[i].dimension_id) scale_with.emplace(*scales_[i].dimension_id, i);
+    }
+    for (std::size_t i = 0; i < info_.variables.size(); ++i) {
+      auto& variable = info_.variables[i];
+      const auto& scales = scales_[i];
+      const std::size_t rank = variable.shape.size();
+      std::vector<std::optional<std::size_t>> of_axis(rank);
+      for (std::size_t axis = 0; axis < rank; ++axis) {
+        if (axis < scales.attached.size() && scales.attached[axis]) {
+          const auto found = scale_at.find(*scales.attached[axis]);
+          if (found != scale_at.end()) of_axis[axis] = found->second;
+        } else if (scales.coordinate_ids.size() == rank) {
+          const auto found = scale_with.find(scales.coordinate_ids[axis]);
+          if (found != scale_with.end()) of_axis[axis] = found->second;
+        } else if (variable.is_scale && axis == 0) {
+          of_axis[axis] = scale_at.at(scales.address);  // a coordinate variable names its own axis
+        }
+      }
+      name_axes(variable, of_axis);
+    }
+    list_dimensions(scale_at);
+  }
+
+  void name_axes(Variable& variable, const std::vector<std::optional<std::size_t>>& of_axis) {
+    for (const auto& scale : of_axis) {
+      const std::string path = scale ? info_.variables[*scale].path : "";
+      variable.dims.push_back(last_name(path));
+      variable.dim_paths.push_back(path);
+    }
+  }
+
+  void list_dimensions(const std::map<haddr_t, std::size_t>& scale_at) {
+    std::vector<std::size_t> positions;
+    for (const auto& [address, i] : scale_at) positions.push_back(i);
+    std::ranges::sort(positions);
+    // netCDF numbers its dimensions in order of definition, which is the order tools list them.
+    std::ranges::stable_sort(positions, {}, [&](std::size_t i) {
+      return scales_[i].dimension_id.value_or(std::int64_t{1} << 40);
+    });
+    for (const auto i : positions) {
+      const auto& scale = info_.variables[i];
+      if (scale.shape.empty()) continue;
+      Dimension dimension{scale.path, last_name(scale.path), scale.shape[0],
+                          scale.max_shape[0] == -1};
+      if (dimension.unlimited) dimension.length = longest_along(scale.path, dimension.length);
+      info_.dimensions.push_back(std::move(dimension));
+    }
+  }
+
+  // The scale of an unlimited dimension may be shorter than the data along it.
+  std::int64_t longest_along(const std::string& dimension_path, std::int64_t length) const {
+    for (const auto& variable : info_.variables) {
+      for (std::size_t axis = 0; axis < variable.dim_paths.size(); ++axis) {
+        if (variable.dim_paths[axis] == dimension_path) {
+          length = std::max(length, variable.shape[axis]);
+        }
+      }
+    }
+    return length;
+  }
+
+  hid_t file_;
+  FileInfo& info_;
+  bool is_netcdf_ = false;
+  H5Plist link_access_;
+  std::vector<haddr_t> ancestors_;       // groups between the root and the one being visited
+  std::map<haddr_t, int> names_of_group_;  // how often a group was listed
+  std::vector<Scales> scales_;           // parallel to info_.variables
+};
+
+}  // namespace
+
+FileInfo inspect(const std::string& path) {
+  const H5Lock lock;
+  FileInfo info;
+  info.path = path;
+  const H5File file = open_input(path);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw input_error("cannot look at the file: " + std::generic_category().message(errno), path);
+  }
+  info.size = static_cast<std::uint64_t>(status.st_size);
+  info.mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  Walk(file, info).run();
+  return info;
+}
+
+Variable inspect_dataset(const std::string& path, const std::string& dataset) {
+  const H5Lock lock;
+  const H5File file = open_input(path);
+  return describe_dataset(open_dataset(file, path, dataset), path, dataset);
+}
+
+}  // namespace rankine::io

@@ -3,8 +3,6 @@
 #include <libdeflate.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <span>
@@ -22,18 +20,6 @@ void shuffle_fixed(const std::byte* __restrict in, std::size_t count, std::byte*
     std::byte* to = out + byte * count;
     for (std::size_t i = 0; i < count; ++i) to[i] = from[i * Size];
   }
-}
-
-template <class T>
-bool holds_nan(const T* values, std::size_t count) {
-  bool found = false;
-  for (std::size_t i = 0; i < count; ++i) found |= std::isnan(values[i]);
-  return found;
-}
-
-template <class T>
-void replace_nan(T* values, std::size_t count, T fill) {
-  for (std::size_t i = 0; i < count; ++i) values[i] = std::isnan(values[i]) ? fill : values[i];
 }
 
 // Copies rows of the clipped box to where they lie in the full chunk, whose other elements are the
@@ -82,18 +68,10 @@ const std::byte* whole_chunk(const OutputVariable& variable, const Box& chunk_bo
     spread(dense, clipped, variable.chunk, size, padded.data());
     dense = padded.data();
   }
-  if (!variable.fill || !is_float(variable.dtype)) return dense;
-  visit_dtype(variable.dtype, [&]<class T>(TypeTag<T>) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (!holds_nan(reinterpret_cast<const T*>(dense), count)) return;
-      if (dense != padded.data()) padded.assign(dense, dense + count * size);
-      T fill;
-      std::memcpy(&fill, variable.fill->bytes.data(), sizeof fill);
-      replace_nan(reinterpret_cast<T*>(padded.data()), count, fill);
-      dense = padded.data();
-    }
-  });
-  return dense;
+  if (!needs_fill(variable, dense, count)) return dense;
+  if (dense != padded.data()) padded.assign(dense, dense + count * size);
+  replace_nan(variable, padded.data(), count);
+  return padded.data();
 }
 
 }  // namespace

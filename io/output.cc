@@ -101,7 +101,8 @@ OutputPaths output_paths(const std::string& path) {
   if (!status || !S_ISDIR(status->st_mode)) {
     throw input_error("the folder of the output does not exist", folder.string(), "create it");
   }
-  return {target.string(), target.string() + ".part", (folder / ("." + name + ".rankine")).string()};
+  return {target.string(), target.string() + ".part",
+          (folder / ("." + name + ".rankine")).string()};
 }
 
 OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <type_traits>
 
 #include "runtime/base/error.h"
 
@@ -126,6 +127,29 @@ void check_variable(const OutputVariable& variable, const Dimensions& dimensions
 }
 
 }  // namespace
+
+bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count) {
+  if (!variable.fill) return false;
+  return visit_dtype(variable.dtype, [&]<class T>(TypeTag<T>) {
+    bool found = false;
+    if constexpr (std::is_floating_point_v<T>) {
+      const T* values = reinterpret_cast<const T*>(elements);
+      for (std::size_t i = 0; i < count; ++i) found |= values[i] != values[i];
+    }
+    return found;
+  });
+}
+
+void replace_nan(const OutputVariable& variable, std::byte* elements, std::size_t count) {
+  visit_dtype(variable.dtype, [&]<class T>(TypeTag<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      T fill;
+      std::memcpy(&fill, variable.fill->bytes.data(), sizeof fill);
+      T* values = reinterpret_cast<T*>(elements);
+      for (std::size_t i = 0; i < count; ++i) values[i] = values[i] != values[i] ? fill : values[i];
+    }
+  });
+}
 
 void check(const OutputFile& file) {
   Dimensions dimensions;

@@ -2,6 +2,7 @@
 // Written by h5/netcdf_writer.h as one netCDF-4 file; chunks are encoded by encode.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ struct OutputVariable {
   Extents chunk;                  // elements per chunk; empty: contiguous, inline_data required
   int deflate = 4;                // 0 (none) to 9
   bool shuffle = true;
-  std::optional<Numbers> fill;    // one finite element of type dtype: `_FillValue` and fill value of
-                                  // the data set; stands for NaN in floats
+  std::optional<Numbers> fill;    // one finite element of type dtype: `_FillValue`, and fill value
+                                  // of the data set; stands for NaN in floats
   std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
   // The whole contents, row-major, host order, NaN as computed: small variables and scalars.
   std::optional<std::vector<std::byte>> inline_data;
@@ -46,7 +47,7 @@ struct OutputVariable {
 
 struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
-  std::vector<OutputVariable> variables;    // in the order readers list them
+  std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
   std::vector<Attribute> attributes;        // of the root group, history included
   template <class Archive>
   void serialize(Archive& archive) {
@@ -80,6 +81,11 @@ inline bool is_logged(const OutputVariable& variable) { return !variable.inline_
 inline bool uses_shuffle(const OutputVariable& variable) {
   return variable.shuffle && size_of(variable.dtype) > 1;
 }
+
+// A variable's elements hold NaN for which it has a fill value (floats only).
+bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count);
+// Replaces every NaN by the fill value. Only where needs_fill is true.
+void replace_nan(const OutputVariable& variable, std::byte* elements, std::size_t count);
 
 // Throws Error (usage) if the file could not be written as netCDF-4: names twice or not allowed,
 // lengths that disagree, chunks that do not fit their shape or exceed 4 GiB - 1, a fill value that

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "runtime/base/varint.h"
+
 namespace rankine {
 
 template <class T, std::size_t N>
@@ -76,17 +78,33 @@ class InlineVector {
     return std::equal(begin(), end(), other.begin(), other.end());
   }
 
+  // Integers travel with variable length: most extents and axes take one or two bytes.
   template <class Archive>
   void save(Archive& archive) const {
-    archive(size_);
-    for (const T& value : *this) archive(value);
+    archive(Varint{static_cast<std::int64_t>(size_)});
+    for (const T& value : *this) {
+      if constexpr (std::is_integral_v<T>) {
+        archive(Varint{static_cast<std::int64_t>(value)});
+      } else {
+        archive(value);
+      }
+    }
   }
   template <class Archive>
   void load(Archive& archive) {
-    std::uint32_t count = 0;
+    Varint count;
     archive(count);
-    resize(count);
-    for (T& value : *this) archive(value);
+    if (count.value < 0) throw std::length_error("a negative count in an archive");
+    resize(static_cast<std::size_t>(count.value));
+    for (T& value : *this) {
+      if constexpr (std::is_integral_v<T>) {
+        Varint number;
+        archive(number);
+        value = static_cast<T>(number.value);
+      } else {
+        archive(value);
+      }
+    }
   }
 
  private:

@@ -65,6 +65,10 @@ enum class Op : std::uint8_t {
   RANKINE_KERNEL_OPS(RANKINE_KERNEL_ID)
 #undef RANKINE_KERNEL_ID
 };
+inline constexpr int kOpCount = 0
+#define RANKINE_KERNEL_ONE(...) +1
+    RANKINE_KERNEL_OPS(RANKINE_KERNEL_ONE);
+#undef RANKINE_KERNEL_ONE
 
 // How the operands' types make the compute type and the result type.
 enum class TypeRule : std::uint8_t {

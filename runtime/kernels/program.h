@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -74,8 +75,9 @@ class Program {
  private:
   int append(const Value& value);
   void check_argument(int value) const;
-  void check_loaded(const Value& value) const;  // throws an input Error on a damaged program
-  void check_outputs() const;
+  // Throw an input Error if what was read is no program: the number of a value so far; a value.
+  std::uint16_t checked_number(std::int64_t value) const;
+  void check_loaded(const Value& value) const;
   void assign_slots();
 
   std::vector<Value> values_;
@@ -114,7 +116,7 @@ void Program::load(Archive& archive) {
     for (int i = 0; i < argument_count(value); ++i) {
       Varint argument;
       archive(argument);
-      value.arguments[static_cast<std::size_t>(i)] = static_cast<std::uint16_t>(argument.value);
+      value.arguments[static_cast<std::size_t>(i)] = checked_number(argument.value);
     }
     check_loaded(value);
     if (value.kind == Kind::kLeaf) value.bits = leaves_.size();
@@ -124,8 +126,7 @@ void Program::load(Archive& archive) {
   for (std::int64_t n = 0; n < count.value; ++n) {
     Varint output;
     archive(output);
-    outputs_.push_back(static_cast<std::uint16_t>(output.value));
-    check_outputs();
+    outputs_.push_back(checked_number(output.value));
   }
   assign_slots();
 }

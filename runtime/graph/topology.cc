@@ -1,0 +1,364 @@
+#include "runtime/graph/topology.h"
+
+#include <algorithm>
+
+#include "runtime/base/error.h"
+
+namespace rankine::graph {
+namespace {
+
+Extents task_counts(const ChunkGrid& grid) { return grid.counts(); }
+
+ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced) {
+  std::vector<AxisChunks> axes;
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    if (reduced[k] == 0) axes.push_back(grid.axis(k));
+  }
+  return ChunkGrid(std::move(axes));
+}
+
+void for_each_in(const Box& box, const std::function<void(const Extents&)>& visit) {
+  if (box.empty()) return;
+  Extents coordinate = box.lo;
+  for (;;) {
+    visit(coordinate);
+    std::size_t k = box.rank();
+    for (; k-- > 0;) {
+      if (++coordinate[k] < box.hi[k]) break;
+      coordinate[k] = box.lo[k];
+    }
+    if (k == static_cast<std::size_t>(-1)) return;
+  }
+}
+
+}  // namespace
+
+Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)) {
+  tables_.resize(graph_->layers.size());
+  for (std::uint32_t layer = 0; layer < graph_->layers.size(); ++layer) {
+    const Kind& kind = graph_->layers[layer].kind;
+    if (const Map* map = std::get_if<Map>(&kind)) install_map(layer, *map);
+    if (const Reduce* reduce = std::get_if<Reduce>(&kind)) install_reduce(layer, *reduce);
+  }
+}
+
+void Topology::install_map(std::uint32_t layer, const Map& map) {
+  Table& table = tables_[layer];
+  table.counts = task_counts(map.grid);
+  table.tasks = volume(table.counts);
+  for (const Head& head : map.heads) {
+    const Partial* partial = std::get_if<Partial>(&head);
+    table.output_grids.push_back(partial != nullptr && partial->complete
+                                     ? kept_grid_of(map.grid, partial->reduced)
+                                     : map.grid);
+  }
+  for (std::uint32_t leaf = 0; leaf < map.leaves.size(); ++leaf) {
+    const LayerOutput* producer = std::get_if<LayerOutput>(&map.leaves[leaf].source);
+    if (producer == nullptr) continue;
+    if (producer->layer >= layer) throw input_error("a layer reads a later layer", "");
+    const auto edge = static_cast<std::int32_t>(table.inputs_from_leaves.size());
+    table.inputs.push_back(*producer);
+    table.inputs_from_leaves.push_back(edge_of(layer, leaf, map));
+    tables_[producer->layer].consumers.push_back({layer, edge, producer->output});
+  }
+}
+
+Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_index,
+                                     const Map& map) const {
+  const Leaf& leaf = map.leaves[leaf_index];
+  LeafEdge edge;
+  edge.consumer = layer;
+  edge.leaf = leaf_index;
+  edge.producer = std::get<LayerOutput>(leaf.source);
+  const ChunkGrid& produced = output_grid(edge.producer);
+  if (leaf.terms.size() != produced.rank()) throw input_error("a leaf does not fit its layer", "");
+  for (std::size_t k = 0; k < map.grid.rank(); ++k) {
+    edge.domain.push_back(map.grid.axis(k).chunks_over({leaf.domain.lo[k], leaf.domain.hi[k]}));
+  }
+  for (std::size_t k = 0; k < produced.rank(); ++k) {
+    const Term& term = leaf.terms[k];
+    edge.axes.push_back(term.axis);
+    if (term.axis < 0) {
+      edge.fixed.push_back(produced.axis(k).chunks_over({term.offset, term.offset + 1}));
+      edge.maps.emplace_back(AxisChunks(), AxisChunks(), 1, 0, Interval{});
+    } else {
+      edge.fixed.push_back({});
+      edge.maps.emplace_back(map.grid.axis(term.axis), produced.axis(k), term.step, term.offset,
+                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]});
+    }
+  }
+  return edge;
+}
+
+void Topology::install_reduce(std::uint32_t layer, const Reduce& reduce) {
+  Table& table = tables_[layer];
+  auto constants = std::make_unique<Reduction>();
+  for (std::size_t k = 0; k < reduce.source_grid.rank(); ++k) {
+    (reduce.reduced[k] != 0 ? constants->reduced_axes : constants->kept_axes)
+        .push_back(static_cast<std::int64_t>(k));
+    if (reduce.reduced[k] != 0) {
+      constants->reduced_counts.push_back(reduce.source_grid.axis(k).count());
+    }
+  }
+  constants->kept_grid = kept_grid_of(reduce.source_grid, reduce.reduced);
+  constants->leaves = volume(constants->reduced_counts);
+  constants->level_start.push_back(0);
+  for (std::int64_t width = constants->leaves; width > 1;) {
+    width = (width + reduce.fan_in - 1) / reduce.fan_in;
+    constants->level_start.push_back(constants->level_start.back() + width);
+  }
+  table.counts = constants->kept_grid.counts();
+  table.counts.push_back(constants->nodes());
+  table.tasks = volume(table.counts);
+  table.output_grids.push_back(constants->kept_grid);
+  table.inputs.push_back(reduce.source);
+  tables_[reduce.source.layer].consumers.push_back({layer, -1, reduce.source.output});
+  table.reduction = std::move(constants);
+}
+
+std::int64_t Topology::task_count() const {
+  std::int64_t total = 0;
+  for (const Table& table : tables_) total += table.tasks;
+  return total;
+}
+
+const ChunkGrid& Topology::output_grid(LayerOutput output) const {
+  return tables_[output.layer].output_grids[output.output];
+}
+
+DType Topology::output_dtype(LayerOutput output) const {
+  const Kind& kind = graph_->layers[output.layer].kind;
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
+  const Map& map = std::get<Map>(kind);
+  if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
+    return kernels::result_dtype(partial->spec);
+  }
+  return map.program.output_dtype(output.output);
+}
+
+std::int64_t Topology::task_of(LayerOutput output, const Extents& chunk) const {
+  const Table& table = tables_[output.layer];
+  if (table.reduction) {
+    const Extents& counts = table.counts;
+    std::int64_t position = 0;
+    for (std::size_t k = 0; k < chunk.size(); ++k) position = position * counts[k] + chunk[k];
+    return position * table.reduction->nodes() + table.reduction->nodes() - 1;
+  }
+  const Map& map = std::get<Map>(graph_->layers[output.layer].kind);
+  const Partial* partial = std::get_if<Partial>(&map.heads[output.output]);
+  if (partial == nullptr || !partial->complete) return position_of(chunk, table.counts);
+  Extents task(table.counts.size(), 0);
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < task.size(); ++k) {
+    if (partial->reduced[k] == 0) task[k] = chunk[next++];
+  }
+  return position_of(task, table.counts);
+}
+
+std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
+  const Layer& layer = graph_->layers[chunk.layer];
+  const Table& table = tables_[chunk.layer];
+  if (const Reduce* reduce = std::get_if<Reduce>(&layer.kind)) {
+    const std::int64_t nodes = table.reduction->nodes();
+    const Extents kept = coordinate_of(chunk.position / nodes, table.reduction->kept_grid.counts());
+    const std::int64_t elements = table.reduction->kept_grid.chunk_box(kept).size();
+    if (chunk.position % nodes == nodes - 1) {
+      return elements * static_cast<std::int64_t>(size_of(kernels::result_dtype(reduce->spec)));
+    }
+    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+  }
+  const Map& map = std::get<Map>(layer.kind);
+  const Head& head = map.heads[chunk.output];
+  const Box box = map.grid.chunk_box(coordinate_of(chunk.position, table.counts));
+  if (std::holds_alternative<Keep>(head)) {
+    return box.size() * static_cast<std::int64_t>(size_of(map.program.output_dtype(chunk.output)));
+  }
+  const Partial* partial = std::get_if<Partial>(&head);
+  if (partial == nullptr) return 0;
+  std::int64_t kept = 1;
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (partial->reduced[k] == 0) kept *= box.hi[k] - box.lo[k];
+  }
+  if (partial->complete) {
+    return kept * static_cast<std::int64_t>(size_of(kernels::result_dtype(partial->spec)));
+  }
+  return static_cast<std::int64_t>(kernels::state_bytes(partial->spec, kept));
+}
+
+std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
+  const ChunkGrid& grid = output_grid(output);
+  const std::int64_t elements = grid.largest_chunk();
+  const Kind& kind = graph_->layers[output.layer].kind;
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
+    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+  }
+  const Map& map = std::get<Map>(kind);
+  if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
+    return static_cast<std::int64_t>(kernels::state_bytes(
+        partial->spec, kept_grid_of(map.grid, partial->reduced).largest_chunk()));
+  }
+  return elements * static_cast<std::int64_t>(size_of(output_dtype(output)));
+}
+
+Box Topology::inputs_of(const LeafEdge& edge, const Extents& task) const {
+  Box box{Extents(edge.axes.size(), 0), Extents(edge.axes.size(), 0)};
+  for (std::size_t k = 0; k < task.size(); ++k) {
+    if (task[k] < edge.domain[k].lo || task[k] >= edge.domain[k].hi) {
+      return edge.axes.empty() ? Box{Extents(1, 0), Extents(1, 0)} : box;
+    }
+  }
+  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+    const Interval chunks =
+        edge.axes[k] < 0 ? edge.fixed[k] : edge.maps[k].inputs(task[edge.axes[k]]);
+    box.lo[k] = chunks.lo;
+    box.hi[k] = chunks.hi;
+  }
+  return box;
+}
+
+void Topology::for_each_input(TaskId task,
+                              const std::function<void(const ChunkId&)>& visit) const {
+  const Table& table = tables_[task.layer];
+  if (table.reduction) {
+    const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
+    const Reduction& tree = *table.reduction;
+    const std::int64_t kept = task.position / tree.nodes();
+    const std::int64_t node = task.position % tree.nodes();
+    const auto level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
+                       tree.level_start.begin() - 1;
+    const std::int64_t index = node - tree.level_start[level];
+    const std::int64_t width =
+        level == 0 ? tree.leaves : tree.level_start[level] - tree.level_start[level - 1];
+    const std::int64_t last = std::min((index + 1) * reduce.fan_in, width);
+    for (std::int64_t child = index * reduce.fan_in; child < last; ++child) {
+      if (level > 0) {
+        visit({task.layer, 0, kept * tree.nodes() + tree.level_start[level - 1] + child});
+        continue;
+      }
+      visit({reduce.source.layer, reduce.source.output, leaf_position(reduce, tree, kept, child)});
+    }
+    return;
+  }
+  const Extents coordinate = coordinate_of(task.position, table.counts);
+  for (const LeafEdge& edge : table.inputs_from_leaves) {
+    for_each_in(inputs_of(edge, coordinate), [&](const Extents& chunk) {
+      visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
+    });
+  }
+}
+
+std::int64_t Topology::leaf_position(const Reduce& reduce, const Reduction& tree,
+                                     std::int64_t kept, std::int64_t leaf) const {
+  const Extents kept_chunk = coordinate_of(kept, tree.kept_grid.counts());
+  const Extents leaf_chunk = coordinate_of(leaf, tree.reduced_counts);
+  const Extents counts = reduce.source_grid.counts();
+  Extents source(counts.size(), 0);
+  for (std::size_t k = 0; k < leaf_chunk.size(); ++k) source[tree.reduced_axes[k]] = leaf_chunk[k];
+  for (std::size_t k = 0; k < kept_chunk.size(); ++k) source[tree.kept_axes[k]] = kept_chunk[k];
+  return position_of(source, counts);
+}
+
+std::int64_t Topology::middle_leaf(TaskId task) const {
+  const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
+  const Reduction& tree = *tables_[task.layer].reduction;
+  std::int64_t node = task.position % tree.nodes();
+  std::int64_t level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
+                       tree.level_start.begin() - 1;
+  std::int64_t first = node - tree.level_start[level];
+  std::int64_t last = first + 1;  // leaves [first, last) lie below the node
+  for (; level >= 0; --level) {
+    first *= reduce.fan_in;
+    last *= reduce.fan_in;
+  }
+  last = std::min(last, tree.leaves);
+  return leaf_position(reduce, tree, task.position / tree.nodes(), (first + last) / 2);
+}
+
+std::int64_t Topology::count_inputs(TaskId task) const {
+  const Table& table = tables_[task.layer];
+  std::int64_t count = 0;
+  if (table.reduction) {
+    for_each_input(task, [&](const ChunkId&) { ++count; });
+    return count;
+  }
+  const Extents coordinate = coordinate_of(task.position, table.counts);
+  for (const LeafEdge& edge : table.inputs_from_leaves) {
+    count += inputs_of(edge, coordinate).size();
+  }
+  return count;
+}
+
+std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const {
+  const Reduction& tree = *tables_[layer].reduction;
+  const std::int64_t fan_in = std::get<Reduce>(graph_->layers[layer].kind).fan_in;
+  const auto level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
+                     tree.level_start.begin() - 1;
+  return tree.level_start[level + 1] + (node - tree.level_start[level]) / fan_in;
+}
+
+void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
+                                    const std::function<void(TaskId)>& visit) const {
+  const Extents& counts = tables_[edge.consumer].counts;
+  Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    box.lo[k] = edge.domain[k].lo;
+    box.hi[k] = edge.domain[k].hi;
+  }
+  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+    const std::int32_t axis = edge.axes[k];
+    if (axis < 0) {
+      if (chunk[k] < edge.fixed[k].lo || chunk[k] >= edge.fixed[k].hi) return;
+      continue;
+    }
+    const Interval consumers = edge.maps[k].consumers(chunk[k]);
+    box.lo[axis] = std::max(box.lo[axis], consumers.lo);
+    box.hi[axis] = std::min(box.hi[axis], consumers.hi);
+  }
+  for_each_in(box, [&](const Extents& task) {
+    visit({edge.consumer, position_of(task, counts)});
+  });
+}
+
+void Topology::for_each_consumer(const ChunkId& chunk,
+                                 const std::function<void(TaskId)>& visit) const {
+  const Table& table = tables_[chunk.layer];
+  if (table.reduction && chunk.position % table.reduction->nodes() < table.reduction->nodes() - 1) {
+    const std::int64_t nodes = table.reduction->nodes();
+    visit({chunk.layer,
+           chunk.position / nodes * nodes + tree_parent(chunk.layer, chunk.position % nodes)});
+    return;
+  }
+  const Extents coordinate =
+      table.reduction
+          ? coordinate_of(chunk.position / table.reduction->nodes(),
+                          table.reduction->kept_grid.counts())
+          : coordinate_of(chunk.position, table.counts);
+  for (const ConsumerEdge& consumer : table.consumers) {
+    if (consumer.output != chunk.output) continue;
+    const Table& other = tables_[consumer.layer];
+    if (consumer.leaf_edge < 0) {
+      const Reduce& reduce = std::get<Reduce>(graph_->layers[consumer.layer].kind);
+      const Reduction& tree = *other.reduction;
+      Extents kept, reduced;
+      for (std::int64_t axis : tree.kept_axes) kept.push_back(coordinate[axis]);
+      for (std::int64_t axis : tree.reduced_axes) reduced.push_back(coordinate[axis]);
+      visit({consumer.layer, position_of(kept, tree.kept_grid.counts()) * tree.nodes() +
+                                 position_of(reduced, tree.reduced_counts) / reduce.fan_in});
+      continue;
+    }
+    const LeafEdge& edge = other.inputs_from_leaves[consumer.leaf_edge];
+    const ChunkGrid& produced = table.output_grids[chunk.output];
+    Extents output_chunk = coordinate;
+    if (!table.reduction && produced.rank() != coordinate.size()) {
+      const Map& map = std::get<Map>(graph_->layers[chunk.layer].kind);
+      const Partial& partial = std::get<Partial>(map.heads[chunk.output]);
+      output_chunk.clear();
+      for (std::size_t k = 0; k < coordinate.size(); ++k) {
+        if (partial.reduced[k] == 0) output_chunk.push_back(coordinate[k]);
+      }
+    }
+    visit_leaf_consumers(edge, output_chunk, visit);
+  }
+}
+
+}  // namespace rankine::graph

@@ -1,0 +1,128 @@
+// The tasks of a graph and the edges between them, as functions of layer and position: computed
+// from the layers when the graph is installed, O(layers) in memory. The core of the runtime calls
+// only these functions; inputs and consumers are each other's inverse.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "runtime/graph/axis_map.h"
+#include "runtime/graph/layer.h"
+
+namespace rankine::graph {
+
+// A task, or the chunk of one output of it.
+struct TaskId {
+  std::uint32_t layer = 0;
+  std::int64_t position = 0;
+  bool operator==(const TaskId&) const = default;
+};
+struct ChunkId {
+  std::uint32_t layer = 0;
+  std::uint32_t output = 0;
+  std::int64_t position = 0;
+  bool operator==(const ChunkId&) const = default;
+  TaskId task() const { return {layer, position}; }
+};
+
+struct TaskIdHash {
+  std::size_t operator()(const TaskId& id) const {
+    return static_cast<std::size_t>(id.position) * 0x9e3779b97f4a7c15u ^ (id.layer + 1) * 0xff51afd7u;
+  }
+};
+struct ChunkIdHash {
+  std::size_t operator()(const ChunkId& id) const {
+    return TaskIdHash{}(id.task()) ^ (id.output * 0xc4ceb9fe1a85ec53u);
+  }
+};
+
+// The tasks of one layer as a grid, and the shape of what they leave behind.
+struct Reduction {  // constants of a Reduce layer
+  Extents kept_axes;      // axes of the source grid that stay
+  Extents reduced_axes;   // and those that go
+  Extents reduced_counts; // chunks along the reduced axes
+  ChunkGrid kept_grid;
+  std::int64_t leaves = 0;                // chunks per tree
+  std::vector<std::int64_t> level_start;  // first node of each level; the last entry is the count
+  std::int64_t nodes() const { return level_start.back(); }
+};
+
+class Topology {
+ public:
+  explicit Topology(std::shared_ptr<const Graph> graph);
+
+  const Graph& graph() const { return *graph_; }
+  std::size_t layer_count() const { return graph_->layers.size(); }
+  std::int64_t task_count(std::uint32_t layer) const { return tables_[layer].tasks; }
+  std::int64_t task_count() const;
+
+  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes).
+  const Extents& counts(std::uint32_t layer) const { return tables_[layer].counts; }
+  const Reduction& reduction(std::uint32_t layer) const { return *tables_[layer].reduction; }
+
+  // How the elements of an output are cut (kept axes only for a finished reduction).
+  const ChunkGrid& output_grid(LayerOutput output) const;
+  DType output_dtype(LayerOutput output) const;
+  // The task that makes a chunk of output_grid.
+  std::int64_t task_of(LayerOutput output, const Extents& chunk) const;
+  // Bytes of what a task leaves for others; 0 if nothing.
+  std::int64_t output_bytes(const ChunkId& chunk) const;
+  std::int64_t largest_output_bytes(LayerOutput output) const;
+
+  // Every (edge, chunk) pair of a task, each once; a chunk used through two edges comes twice.
+  void for_each_input(TaskId task, const std::function<void(const ChunkId&)>& visit) const;
+  std::int64_t count_inputs(TaskId task) const;
+  // Every (task, edge) pair that needs the chunk, each once.
+  void for_each_consumer(const ChunkId& chunk, const std::function<void(TaskId)>& visit) const;
+  // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
+  std::int64_t middle_leaf(TaskId task) const;
+  // True if no task of the layer waits for another layer.
+  bool is_source(std::uint32_t layer) const { return tables_[layer].inputs.empty(); }
+
+  // One edge of a Map layer: a leaf that reads another layer.
+  struct LeafEdge {
+    std::uint32_t consumer = 0;
+    std::uint32_t leaf = 0;
+    LayerOutput producer;
+    std::vector<std::int32_t> axes;  // per producer axis: the consumer axis it follows, or -1
+    std::vector<AxisMap> maps;       // valid where axes >= 0
+    std::vector<Interval> fixed;     // the chunks where axes is -1
+    std::vector<Interval> domain;    // per consumer axis: the tasks that have this edge
+  };
+  const std::vector<LeafEdge>& leaf_edges(std::uint32_t layer) const {
+    return tables_[layer].inputs_from_leaves;
+  }
+  // The chunks of the producer that one task needs through an edge (a box of chunk coordinates).
+  Box inputs_of(const LeafEdge& edge, const Extents& task) const;
+
+ private:
+  struct ConsumerEdge {
+    std::uint32_t layer = 0;
+    std::int32_t leaf_edge = -1;  // index into inputs_from_leaves of that layer; -1: a Reduce
+    std::uint32_t output = 0;     // of the producer
+  };
+  struct Table {
+    Extents counts;
+    std::int64_t tasks = 0;
+    std::vector<LayerOutput> inputs;
+    std::vector<LeafEdge> inputs_from_leaves;
+    std::vector<ConsumerEdge> consumers;
+    std::vector<ChunkGrid> output_grids;
+    std::unique_ptr<Reduction> reduction;
+  };
+  void install_map(std::uint32_t layer, const Map& map);
+  void install_reduce(std::uint32_t layer, const Reduce& reduce);
+  LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
+  void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
+                            const std::function<void(TaskId)>& visit) const;
+  std::int64_t leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
+                             std::int64_t leaf) const;
+  std::int64_t tree_parent(std::uint32_t layer, std::int64_t node) const;
+
+  std::shared_ptr<const Graph> graph_;
+  std::vector<Table> tables_;
+};
+
+}  // namespace rankine::graph

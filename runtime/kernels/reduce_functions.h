@@ -1,0 +1,417 @@
+// What each reduction does to one kept element: its state, how a group of eight neighbours is folded
+// in, how two states merge and how the result is made. Written without branches so that a loop over
+// kept elements vectorizes. Local to the file that includes it, as op_functions.h is.
+//
+// A group is folded by one fixed tree whatever the loop around it looks like. A shorter group at the
+// end of an axis is filled up with `pad`, which changes nothing; `rows` is the true length.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "runtime/kernels/reduce.h"
+
+namespace rankine::kernels {
+namespace {
+
+template <class P>
+P* plane(std::byte* state, std::int64_t elements, std::int64_t offset) {
+  return reinterpret_cast<P*>(state + elements * offset);
+}
+
+template <class T>
+inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+template <class T>
+inline constexpr bool kFloating = std::is_floating_point_v<T>;
+
+template <class T>
+inline bool present(T x) {
+  return x == x;
+}
+
+template <class A, class Step, class Map>
+inline A tree(const Step& step, const Map& map) {
+  return step(step(step(map(0), map(4)), step(map(2), map(6))),
+              step(step(map(1), map(5)), step(map(3), map(7))));
+}
+
+// Eight elements by value: x(k). Kept in registers once everything is inlined.
+template <class T>
+struct Group {
+  T e0, e1, e2, e3, e4, e5, e6, e7;
+  constexpr T operator()(int k) const {
+    return k == 0 ? e0 : k == 1 ? e1 : k == 2 ? e2 : k == 3 ? e3
+         : k == 4 ? e4 : k == 5 ? e5 : k == 6 ? e6 : e7;
+  }
+};
+
+template <class T>
+inline std::int32_t count_present(const Group<T>& x) {
+  return tree<std::int32_t>([](auto a, auto b) { return a + b; },
+                            [&](int k) { return static_cast<std::int32_t>(present(x(k))); });
+}
+
+// The sum of a group in A, what is missing left out if kSkip.
+template <class A, bool kSkip, class T>
+inline A sum_present(const Group<T>& x) {
+  return tree<A>([](A a, A b) { return a + b; },
+                 [&](int k) {
+                   if constexpr (kSkip && kFloating<T>) return present(x(k)) ? A(x(k)) : A(0);
+                   else return static_cast<A>(x(k));
+                 });
+}
+
+// A float64 sum with the rounding errors of its additions beside it (Knuth's two-sum).
+struct Compensated {
+  double sum;
+  double error;
+  void add(double value) {
+    const double next = sum + value;
+    const double part = next - sum;
+    error += (sum - (next - part)) + (value - part);
+    sum = next;
+  }
+  double total() const { return std::fabs(sum) <= std::numeric_limits<double>::max() ? sum + error
+                                                                                      : sum; }
+};
+struct Plain {
+  double sum;
+  void add(double value) { sum += value; }
+  double total() const { return sum; }
+};
+
+template <class T>
+using SumOf = std::conditional_t<std::is_same_v<T, float>, Plain, Compensated>;
+
+// Planes of a float64 sum from byte `offset` on.
+inline Plain load_sum(Plain*, std::byte* state, std::int64_t n, std::int64_t offset,
+                      std::int64_t i) {
+  return {plane<double>(state, n, offset)[i]};
+}
+inline void store_sum(const Plain& a, std::byte* state, std::int64_t n, std::int64_t offset,
+                      std::int64_t i) {
+  plane<double>(state, n, offset)[i] = a.sum;
+}
+inline Compensated load_sum(Compensated*, std::byte* state, std::int64_t n, std::int64_t offset,
+                            std::int64_t i) {
+  return {plane<double>(state, n, offset)[i], plane<double>(state, n, offset + 8)[i]};
+}
+inline void store_sum(const Compensated& a, std::byte* state, std::int64_t n, std::int64_t offset,
+                      std::int64_t i) {
+  plane<double>(state, n, offset)[i] = a.sum;
+  plane<double>(state, n, offset + 8)[i] = a.error;
+}
+inline void merge(Plain& a, const Plain& b) { a.add(b.sum); }
+inline void merge(Compensated& a, const Compensated& b) {
+  a.add(b.sum);
+  a.error += b.error;
+}
+
+template <class T, bool kSkip>
+struct FloatSum {
+  using State = SumOf<T>;
+  using Result = T;
+  static constexpr std::size_t kBytes = sizeof(State);
+  static constexpr T pad = 0;
+  static State init() { return State{}; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return load_sum(static_cast<State*>(nullptr), s, n, 0, i);
+  }
+  static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
+    store_sum(a, s, n, 0, i);
+  }
+  static State fold(State a, const Group<T>& x, int) {
+    a.add(sum_present<double, kSkip>(x));
+    return a;
+  }
+  static State combine(State a, const State& b) {
+    merge(a, b);
+    return a;
+  }
+  static Result finish(const State& a, std::int64_t) { return static_cast<T>(a.total()); }
+};
+
+// Sums modulo 2^64 and, by kMultiply, products.
+template <class T, bool kMultiply>
+struct IntegerTotal {
+  using State = std::uint64_t;
+  using Result = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+  static constexpr std::size_t kBytes = 8;
+  static constexpr T pad = kMultiply ? 1 : 0;
+  static State step(State a, State b) { return kMultiply ? a * b : a + b; }
+  static State init() { return pad; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return plane<State>(s, n, 0)[i];
+  }
+  static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<State>(s, n, 0)[i] = a;
+  }
+  static State fold(State a, const Group<T>& x, int) {
+    return step(a, tree<State>(step, [&](int k) { return static_cast<State>(x(k)); }));
+  }
+  static State combine(State a, State b) { return step(a, b); }
+  static Result finish(State a, std::int64_t) { return static_cast<Result>(a); }
+};
+
+template <class T, bool kSkip>
+struct FloatProduct {
+  using State = double;
+  using Result = T;
+  static constexpr std::size_t kBytes = 8;
+  static constexpr T pad = 1;
+  static State init() { return 1; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return plane<State>(s, n, 0)[i];
+  }
+  static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<State>(s, n, 0)[i] = a;
+  }
+  static State fold(State a, const Group<T>& x, int) {
+    return a * tree<double>([](double p, double q) { return p * q; },
+                            [&](int k) {
+                              return !kSkip || present(x(k)) ? static_cast<double>(x(k)) : 1.0;
+                            });
+  }
+  static State combine(State a, State b) { return a * b; }
+  static Result finish(State a, std::int64_t) { return static_cast<T>(a); }
+};
+
+template <class T, bool kSkip>
+struct Mean {
+  struct State {
+    std::int64_t count;
+    SumOf<T> sum;
+  };
+  using Result = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  static constexpr std::size_t kBytes = 8 + sizeof(SumOf<T>);
+  static constexpr T pad = 0;
+  static State init() { return State{}; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return {plane<std::int64_t>(s, n, 0)[i], load_sum(static_cast<SumOf<T>*>(nullptr), s, n, 8, i)};
+  }
+  static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<std::int64_t>(s, n, 0)[i] = a.count;
+    store_sum(a.sum, s, n, 8, i);
+  }
+  static State fold(State a, const Group<T>& x, int rows) {
+    if constexpr (kSkip && kFloating<T>) a.count += count_present(x) + rows - 8;
+    else a.count += rows;
+    a.sum.add(sum_present<double, kSkip>(x));
+    return a;
+  }
+  static State combine(State a, const State& b) {
+    a.count += b.count;
+    merge(a.sum, b.sum);
+    return a;
+  }
+  static Result finish(const State& a, std::int64_t) {
+    return static_cast<Result>(a.count > 0 ? a.sum.total() / static_cast<double>(a.count)
+                                           : kNan<double>);
+  }
+};
+
+// (count, shift, mean - shift, M2). The shift is the first value there is: subtracting it first
+// leaves numbers of the size of the spread, and because it is one of the values, even an outlier
+// costs no digits.
+template <class T, bool kSkip, bool kRoot>
+struct Variance {
+  struct State {
+    double count, shift, mean, m2;
+  };
+  using Result = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  using Padded = std::conditional_t<kFloating<T>, T, double>;
+  static constexpr std::size_t kBytes = 32;
+  static constexpr T pad = 0;
+  static State init() { return State{}; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return {plane<double>(s, n, 0)[i], plane<double>(s, n, 8)[i], plane<double>(s, n, 16)[i],
+            plane<double>(s, n, 24)[i]};
+  }
+  static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<double>(s, n, 0)[i] = a.count;
+    plane<double>(s, n, 8)[i] = a.shift;
+    plane<double>(s, n, 16)[i] = a.mean;
+    plane<double>(s, n, 24)[i] = a.m2;
+  }
+
+  static double first_present(const Group<T>& x) {
+    double first = static_cast<double>(x(7));
+    first = present(x(6)) ? static_cast<double>(x(6)) : first;
+    first = present(x(5)) ? static_cast<double>(x(5)) : first;
+    first = present(x(4)) ? static_cast<double>(x(4)) : first;
+    first = present(x(3)) ? static_cast<double>(x(3)) : first;
+    first = present(x(2)) ? static_cast<double>(x(2)) : first;
+    first = present(x(1)) ? static_cast<double>(x(1)) : first;
+    return present(x(0)) ? static_cast<double>(x(0)) : first;
+  }
+  static State fold(const State& a, const Group<T>& x, int rows) {
+    const auto add = [](double p, double q) { return p + q; };
+    const auto weight = [&](int k) { return k < rows && present(x(k)) ? 1.0 : 0.0; };
+    const double n = tree<double>(add, weight);
+    const double first = n > 0 ? first_present(x) : 0.0;
+    const double shift = a.count > 0 ? a.shift : first;
+    const auto off = [&](int k) { return static_cast<double>(x(k)) - shift; };
+    const double sum =
+        tree<double>(add, [&](int k) { return weight(k) != 0 ? off(k) : 0.0; });
+    const double mean = sum / (n > 0 ? n : 1.0);
+    const double m2 = tree<double>(add, [&](int k) {
+      const double rest = weight(k) != 0 ? off(k) - mean : 0.0;
+      return rest * rest;
+    });
+    const State group{n, shift, mean, kSkip || n == static_cast<double>(rows) ? m2 : kNan<double>};
+    return merged(a, group, group.mean - a.mean);
+  }
+  // Chan et al.: delta is the distance of the two means. Adding a state of no values changes
+  // nothing, also to one of no values.
+  static State merged(const State& a, const State& b, double delta) {
+    const double count = a.count + b.count;
+    const double share = b.count / (count > 0 ? count : 1.0);
+    return {count, b.shift, a.mean + delta * share,
+            a.m2 + b.m2 + delta * delta * a.count * share};
+  }
+  static State combine(const State& a, const State& b) {
+    if (b.count == 0 || a.count == 0) {
+      State kept = b.count == 0 ? a : b;
+      kept.m2 = a.m2 + b.m2;
+      return kept;
+    }
+    State both = merged(a, b, (b.shift - a.shift) + (b.mean - a.mean));
+    both.shift = a.shift;
+    return both;
+  }
+  static Result finish(const State& a, std::int64_t ddof) {
+    const double divisor = a.count - static_cast<double>(ddof);
+    const double variance = a.count > 0 && divisor > 0 ? a.m2 / divisor : kNan<double>;
+    return static_cast<Result>(kRoot ? std::sqrt(variance) : variance);
+  }
+};
+
+template <class T, bool kSkip, bool kMax>
+struct Extreme {
+  struct State {
+    T value;
+    std::uint8_t seen;
+  };
+  using Result = T;
+  static constexpr std::size_t kBytes = sizeof(T) + 1;
+  static constexpr T farthest() {
+    if constexpr (kFloating<T>) {
+      if (kSkip) return kNan<T>;
+      return kMax ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
+    } else {
+      return kMax ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+    }
+  }
+  static constexpr T pad = farthest();
+  static State init() { return {pad, 0}; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return {plane<T>(s, n, 0)[i], plane<std::uint8_t>(s, n, sizeof(T))[i]};
+  }
+  static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<T>(s, n, 0)[i] = a.value;
+    plane<std::uint8_t>(s, n, sizeof(T))[i] = a.seen;
+  }
+  static T pick(T a, T b) {
+    const bool closer = kMax ? b > a : b < a;
+    if constexpr (kFloating<T>) return closer | (kSkip ? a != a : b != b) ? b : a;
+    else return closer ? b : a;
+  }
+  static State fold(const State& a, const Group<T>& x, int) {
+    return {pick(a.value, tree<T>(pick, x)), 1};
+  }
+  static State combine(const State& a, const State& b) {
+    return {pick(a.value, b.value), static_cast<std::uint8_t>(a.seen | b.seen)};
+  }
+  static Result finish(const State& a, std::int64_t) {
+    if constexpr (kFloating<T>) return a.seen ? a.value : kNan<T>;
+    else return a.value;
+  }
+};
+
+template <class T, bool kAll>
+struct Logical {
+  using State = std::uint8_t;
+  using Result = bool;
+  static constexpr std::size_t kBytes = 1;
+  static constexpr T pad = kAll ? 1 : 0;
+  static State step(State a, State b) { return static_cast<State>(kAll ? a & b : a | b); }
+  static State init() { return kAll ? 1 : 0; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return plane<State>(s, n, 0)[i];
+  }
+  static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<State>(s, n, 0)[i] = a;
+  }
+  static State fold(State a, const Group<T>& x, int) {
+    return step(a, tree<State>(step, [&](int k) { return static_cast<State>(x(k) != T(0)); }));
+  }
+  static State combine(State a, State b) { return step(a, b); }
+  static Result finish(State a, std::int64_t) { return a != 0; }
+};
+
+template <class T>
+struct Count {
+  using State = std::int64_t;
+  using Result = std::int64_t;
+  static constexpr std::size_t kBytes = 8;
+  static constexpr T pad = 0;
+  static State init() { return 0; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
+    return plane<State>(s, n, 0)[i];
+  }
+  static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<State>(s, n, 0)[i] = a;
+  }
+  static State fold(State a, const Group<T>& x, int rows) {
+    if constexpr (kFloating<T>) return a + count_present(x) + rows - 8;
+    else return a + rows;
+  }
+  static State combine(State a, State b) { return a + b; }
+  static Result finish(State a, std::int64_t) { return a; }
+};
+
+template <class R>
+struct ReducerTag {
+  using type = R;
+};
+
+// Calls visit(ReducerTag<Reducer>{}, TypeTag<T>{}) with T the element type; bool counts as uint8,
+// which it is in memory, except that its sum is signed.
+template <class T, bool kSkip, class Visitor>
+decltype(auto) visit_typed_reducer(ReduceOp op, Visitor&& visit) {
+  constexpr TypeTag<T> tag;
+  switch (op) {
+    case ReduceOp::kMean: return visit(ReducerTag<Mean<T, kSkip>>{}, tag);
+    case ReduceOp::kVar: return visit(ReducerTag<Variance<T, kSkip, false>>{}, tag);
+    case ReduceOp::kStd: return visit(ReducerTag<Variance<T, kSkip, true>>{}, tag);
+    case ReduceOp::kMin: return visit(ReducerTag<Extreme<T, kSkip, false>>{}, tag);
+    case ReduceOp::kMax: return visit(ReducerTag<Extreme<T, kSkip, true>>{}, tag);
+    case ReduceOp::kAny: return visit(ReducerTag<Logical<T, false>>{}, tag);
+    case ReduceOp::kAll: return visit(ReducerTag<Logical<T, true>>{}, tag);
+    case ReduceOp::kCount: return visit(ReducerTag<Count<T>>{}, tag);
+    case ReduceOp::kProd:
+      if constexpr (kFloating<T>) return visit(ReducerTag<FloatProduct<T, kSkip>>{}, tag);
+      else return visit(ReducerTag<IntegerTotal<T, true>>{}, tag);
+    case ReduceOp::kSum: break;
+  }
+  if constexpr (kFloating<T>) return visit(ReducerTag<FloatSum<T, kSkip>>{}, tag);
+  else return visit(ReducerTag<IntegerTotal<T, false>>{}, tag);
+}
+
+template <class Visitor>
+decltype(auto) visit_reducer(const ReduceSpec& spec, Visitor&& visit) {
+  return visit_dtype(spec.input, [&](auto tag) -> decltype(auto) {
+    using Element = typename decltype(tag)::type;
+    using T = std::conditional_t<std::is_same_v<Element, bool>, std::uint8_t, Element>;
+    if constexpr (kFloating<T>) {
+      if (!spec.skipna) return visit_typed_reducer<T, false>(spec.op, visit);
+    }
+    return visit_typed_reducer<T, true>(spec.op, visit);
+  });
+}
+
+}  // namespace
+}  // namespace rankine::kernels

@@ -1,0 +1,226 @@
+#include "runtime/optimize/lower.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <unordered_map>
+
+#include "runtime/base/limits.h"
+#include "runtime/optimize/map_builder.h"
+#include "runtime/optimize/points.h"
+
+namespace rankine::optimize {
+namespace {
+
+using expr::Node;
+using expr::NodePtr;
+
+std::string place_of(const Node& node) {
+  const std::string file = node.location.file_name();
+  const std::size_t slash = file.rfind('/');
+  return (slash == std::string::npos ? file : file.substr(slash + 1)) + ":" +
+         std::to_string(node.location.line());
+}
+
+// The value of a reduction over nothing: what an untouched state becomes.
+Literal empty_reduction(const kernels::ReduceSpec& spec) {
+  std::vector<std::byte> state(kernels::state_bytes(spec, 1));
+  kernels::init_state(spec, 1, state.data());
+  std::byte out[16] = {};
+  kernels::finalize_state(spec, 1, state.data(), out);
+  return visit_dtype(kernels::result_dtype(spec), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T value;
+    std::memcpy(&value, out, sizeof value);
+    if constexpr (std::is_same_v<T, bool>) return Literal::of(value);
+    if constexpr (std::is_integral_v<T>) return Literal::of(static_cast<std::int64_t>(value));
+    return Literal::of(static_cast<double>(value));
+  });
+}
+
+bool common_source(const Point& a, const Point& b) {
+  return std::any_of(a.sources.begin(), a.sources.end(), [&](const Node* source) {
+    return std::binary_search(b.sources.begin(), b.sources.end(), source);
+  });
+}
+
+class Lowering {
+ public:
+  Lowering(const std::vector<Target>& targets, const LowerOptions& options)
+      : targets_(targets), options_(options), points_(targets, options),
+        graph_(std::make_shared<graph::Graph>()) {
+    for (const Target& target : targets_) declare(target);
+  }
+
+  std::shared_ptr<graph::Graph> run() {
+    std::vector<bool> done(points_.all().size(), false);
+    for (std::size_t i = 0; i < points_.all().size(); ++i) {
+      if (done[i]) continue;
+      std::vector<const Point*> group;
+      for (std::size_t j = i; j < points_.all().size(); ++j) {
+        if (!done[j] && fits(points_.all()[i], points_.all()[j], i == j)) {
+          group.push_back(&points_.all()[j]);
+          done[j] = true;
+        }
+      }
+      emit(group);
+    }
+    return graph_;
+  }
+
+ private:
+  bool fits(const Point& first, const Point& other, bool same) const {
+    if (same) return true;
+    return options_.fuse && other.depth == first.depth && other.grid == first.grid &&
+           other.steps == first.steps && common_source(first, other);
+  }
+
+  std::optional<graph::Source> find(const Node& node) {
+    if (const auto found = made_.find(&node); found != made_.end()) return found->second;
+    if (const auto* data = node.as<expr::FromDataset>()) {
+      return graph::FileData{dataset_index(*data->dataset)};
+    }
+    return std::nullopt;
+  }
+
+  std::uint32_t dataset_index(const io::Dataset& dataset) {
+    for (std::uint32_t i = 0; i < graph_->datasets.size(); ++i) {
+      if (graph_->datasets[i].file == dataset.file && graph_->datasets[i].path == dataset.path) {
+        return i;
+      }
+    }
+    graph_->datasets.push_back(dataset);
+    return static_cast<std::uint32_t>(graph_->datasets.size() - 1);
+  }
+
+  void emit(const std::vector<const Point*>& group) {
+    MapBuilder builder(group.front()->grid, [this](const Node& node) { return find(node); });
+    std::vector<const Point*> heads;
+    std::string name;
+    for (const Point* point : group) {
+      if (constant_of(*point)) continue;
+      const bool inner = point->target < 0;
+      builder.add(point->value, inner ? point->node.get() : nullptr, head_of(*point));
+      heads.push_back(point);
+      name += (name.empty() ? "" : " + ") + label_of(*point);
+    }
+    if (heads.empty()) return;
+    graph::Map map = builder.finish();
+    map.steps = group.front()->steps;
+    const auto layer = static_cast<std::uint32_t>(graph_->layers.size());
+    graph_->layers.push_back({name, place_of(*heads.front()->node), std::move(map)});
+    for (std::uint32_t output = 0; output < heads.size(); ++output) {
+      finish_point(*heads[output], {layer, output});
+    }
+  }
+
+  // A reduction along an axis of length 0 is a constant; its users find it as one.
+  bool constant_of(const Point& point) {
+    const auto* reduce = point.target < 0 ? point.node->as<expr::Reduce>() : nullptr;
+    if (reduce == nullptr) return false;
+    for (std::size_t k = 0; k < reduce->reduced.size(); ++k) {
+      if (reduce->reduced[k] != 0 && point.grid.axis(k).count() == 0) {
+        made_.emplace(point.node.get(),
+                      graph::Ramp{empty_reduction(reduce->spec), Literal::of(std::int64_t{0})});
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Outputs and results are numbered in the order of the targets.
+  void declare(const Target& target) {
+    if (!target.output) {
+      target_heads_.push_back(graph::Fetch{static_cast<std::uint32_t>(graph_->results.size())});
+      graph_->results.push_back({target.node->dtype, target.node->shape()});
+      return;
+    }
+    target_heads_.push_back(graph::Store{static_cast<std::uint32_t>(graph_->outputs.size())});
+    io::OutputVariable variable = *target.output;
+    variable.attributes.clear();
+    variable.inline_data.reset();
+    graph_->outputs.push_back(std::move(variable));
+  }
+
+  graph::Head head_of(const Point& point) {
+    if (point.target >= 0) return target_heads_[point.target];
+    if (const auto* reduce = point.node->as<expr::Reduce>()) {
+      std::int64_t chunks = 1;
+      for (std::size_t k = 0; k < reduce->reduced.size(); ++k) {
+        if (reduce->reduced[k] != 0) chunks *= point.grid.axis(k).count();
+      }
+      return graph::Partial{reduce->spec, reduce->reduced, chunks == 1};
+    }
+    return graph::Keep{};
+  }
+
+  void finish_point(const Point& point, graph::LayerOutput output) {
+    if (point.target >= 0) return;
+    const graph::Map& map = std::get<graph::Map>(graph_->layers[output.layer].kind);
+    const auto* partial = std::get_if<graph::Partial>(&map.heads[output.output]);
+    if (partial != nullptr && !partial->complete) {
+      graph::Reduce tree{output, partial->spec, partial->reduced, map.grid, kReductionFanIn};
+      graph_->layers.push_back({label_of(point) + " tree", place_of(*point.node), std::move(tree)});
+      output = {static_cast<std::uint32_t>(graph_->layers.size() - 1), 0};
+    }
+    made_.emplace(point.node.get(), output);
+  }
+
+  std::string label_of(const Point& point) const {
+    if (point.target < 0) return expr::name_of(*point.node);
+    const Target& target = targets_[point.target];
+    return target.output ? "store " + target.output->name : "fetch";
+  }
+
+  const std::vector<Target>& targets_;
+  const LowerOptions& options_;
+  Points points_;
+  std::shared_ptr<graph::Graph> graph_;
+  std::vector<graph::Head> target_heads_;
+  std::unordered_map<const Node*, graph::Source> made_;
+};
+
+}  // namespace
+
+std::shared_ptr<graph::Graph> lower(const std::vector<Target>& targets,
+                                    const LowerOptions& options) {
+  return Lowering(targets, options).run();
+}
+
+std::vector<NodePtr> shared_nodes(const std::vector<Target>& targets) {
+  const Points points(targets, {});
+  std::vector<NodePtr> roots;
+  for (const Target& target : targets) roots.push_back(target.node);
+  std::unordered_map<const Node*, std::vector<const Point*>> users;
+  for (const Point& point : points.all()) {
+    for (const Node* node : points.computed_by(point)) users[node].push_back(&point);
+  }
+  // Points that end in one layer compute a node once.
+  const auto shared = [&](const Node& node) {
+    const auto found = users.find(&node);
+    if (found == users.end()) return false;
+    return std::any_of(found->second.begin(), found->second.end(), [&](const Point* point) {
+      const Point& first = *found->second.front();
+      return point->depth != first.depth || !(point->grid == first.grid) ||
+             !(point->steps == first.steps);
+    });
+  };
+  std::vector<NodePtr> result;
+  NodeSet inside;  // operands of a shared node that are shared for no other reason
+  const std::vector<NodePtr> order = expr::topological_order(roots);
+  for (auto node = order.rbegin(); node != order.rend(); ++node) {
+    if (!shared(**node) || (*node)->size() <= 1) continue;
+    const bool only_renames = (*node)->as<expr::View>() || (*node)->as<expr::Slice>() ||
+                              (*node)->as<expr::Rechunk>() || (*node)->as<expr::Full>() ||
+                              (*node)->as<expr::Arange>();
+    if (!only_renames && !inside.contains(node->get())) result.push_back(*node);
+    if (only_renames) continue;
+    for (const NodePtr& operand : (*node)->operands) {
+      if (users[operand.get()].size() == users[node->get()].size()) inside.insert(operand.get());
+    }
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+}  // namespace rankine::optimize

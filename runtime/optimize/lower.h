@@ -1,0 +1,39 @@
+// Expressions to layers. A *point* is where values must exist as chunks: the operand side of a
+// reduction, a node several tasks share, or a result. Everything between two points (arithmetic,
+// slices, views, shifts, casts, reads) is fused into the tasks of the upper point: its slices and
+// views become the terms by which a leaf finds its elements, so a slice reads only what it needs.
+// Points of one depth with the same chunks and a common source become one layer with several heads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "runtime/expr/node.h"
+#include "runtime/graph/layer.h"
+
+namespace rankine::optimize {
+
+// A result that is asked for: written to a file if `output` is set, else fetched to rank 0.
+struct Target {
+  expr::NodePtr node;
+  std::optional<io::OutputVariable> output;
+};
+
+using NodeSet = std::unordered_set<const expr::Node*>;
+
+struct LowerOptions {
+  bool fuse = true;  // false: every node becomes a layer of its own, the oracle of the optimizer
+  NodeSet held;      // nodes to compute once and keep instead of again in every task
+};
+
+// Throws Error (usage) for what cannot be lowered. The graph does not depend on the machine.
+std::shared_ptr<graph::Graph> lower(const std::vector<Target>& targets,
+                                    const LowerOptions& options);
+
+// Nodes that two or more points would compute again: what `held` may name. Operands before users.
+std::vector<expr::NodePtr> shared_nodes(const std::vector<Target>& targets);
+
+}  // namespace rankine::optimize

@@ -1,0 +1,52 @@
+// Builds one Map layer: turns the expressions of its points into one program over one iteration
+// space, with a leaf for everything that is read.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "runtime/expr/node.h"
+#include "runtime/graph/layer.h"
+
+namespace rankine::optimize {
+
+// Where the values of a node are found: set for inner points already lowered and for data sets.
+using FindSource = std::function<std::optional<graph::Source>(const expr::Node&)>;
+
+class MapBuilder {
+ public:
+  MapBuilder(const ChunkGrid& grid, FindSource find) : find_(std::move(find)) { map_.grid = grid; }
+
+  // Adds an output of the program: the value of `node`, whose axes are those of the iteration
+  // space. `self`: a point that is computed here although `find` knows it; may be null.
+  void add(const expr::NodePtr& node, const expr::Node* self, graph::Head head);
+  graph::Map finish() { return std::move(map_); }
+
+ private:
+  // How a node's element is found from the iteration index, and where it is defined.
+  struct Place {
+    InlineVector<graph::Term, kMaxAxes> terms;
+    Box domain;
+  };
+  int lower(const expr::NodePtr& node, const Place& place);
+  int lower_operation(const expr::NodePtr& node, const Place& place);
+  int lower_concatenate(const expr::Node& node, const Place& place);
+  int lower_shift(const expr::Node& node, const Place& place);
+  int leaf(graph::Source source, DType dtype, const Place& place);
+  int mask(const Box& domain);
+
+  FindSource find_;
+  graph::Map map_;
+  const expr::Node* self_ = nullptr;
+  std::vector<int> leaf_values_;  // program value of each leaf
+  struct Known {
+    const expr::Node* node;
+    Place place;
+    int value;
+  };
+  std::vector<Known> known_;
+};
+
+}  // namespace rankine::optimize

@@ -1,0 +1,150 @@
+#include "runtime/optimize/points.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "runtime/base/limits.h"
+
+namespace rankine::optimize {
+namespace {
+
+using expr::Node;
+using expr::NodePtr;
+
+std::int64_t chunks_touched(const AxisChunks& wanted, const AxisChunks& produced) {
+  if (wanted == produced) return produced.count();
+  std::int64_t touched = 0;
+  for (std::int64_t i = 0; i < wanted.count(); ++i) {
+    touched += produced.chunks_over(wanted.chunk(i)).length();
+  }
+  return touched;
+}
+
+// The axis along which a task may take several chunks in order: the reduced axis with most chunks,
+// if its cut is regular (all chunks but the last are equal).
+std::optional<std::size_t> fold_axis(const ChunkGrid& grid, const Extents& reduced) {
+  std::optional<std::size_t> best;
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    const auto& runs = grid.axis(k).runs();
+    const bool regular = runs.size() == 1 || (runs.size() == 2 && runs[1].count == 1 &&
+                                              runs[1].length < runs[0].length);
+    if (reduced[k] == 0 || !regular) continue;
+    if (!best || grid.axis(k).count() > grid.axis(*best).count()) best = k;
+  }
+  return best;
+}
+
+void fold(Point& point, const Extents& reduced) {
+  const std::int64_t length =
+      std::min(kFoldBlock, point.grid.chunk_count() / kFoldMinTasks);
+  const auto axis = fold_axis(point.grid, reduced);
+  if (length <= 1 || !axis) return;
+  point.steps = point.grid;
+  std::vector<AxisChunks> axes = point.grid.axes();
+  axes[*axis] = AxisChunks::regular(axes[*axis].length(), axes[*axis].longest() * length);
+  point.grid = ChunkGrid(std::move(axes));
+}
+
+bool is_scalar_constant(const Node& node) {
+  return node.as<expr::Full>() != nullptr;
+}
+
+}  // namespace
+
+double reread_factor(const ChunkGrid& wanted, const ChunkGrid& produced) {
+  double factor = 1;
+  for (std::size_t k = 0; k < wanted.rank(); ++k) {
+    const std::int64_t chunks = produced.axis(k).count();
+    if (chunks == 0) return 1;
+    factor *= static_cast<double>(chunks_touched(wanted.axis(k), produced.axis(k))) /
+              static_cast<double>(chunks);
+  }
+  return factor;
+}
+
+Points::Points(const std::vector<Target>& targets, const LowerOptions& options) {
+  std::vector<NodePtr> roots;
+  for (const Target& target : targets) roots.push_back(target.node);
+  const std::vector<NodePtr> order = expr::topological_order(roots);
+  choose(order, options);
+  for (const NodePtr& node : order) {
+    if (!is_point(*node)) continue;
+    const expr::Reduce* reduce = node->as<expr::Reduce>();
+    Point point = make_point(node, false, reduce != nullptr ? node->operands[0]->grid : node->grid);
+    if (reduce != nullptr) fold(point, reduce->reduced);
+    inner_[node.get()] = point.depth;
+    points_.push_back(std::move(point));
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const ChunkGrid grid = targets[i].output && !targets[i].output->chunk.empty()
+                               ? ChunkGrid::regular(targets[i].node->shape(),
+                                                    targets[i].output->chunk)
+                               : targets[i].node->grid;
+    Point point = make_point(targets[i].node, true, grid);
+    point.target = static_cast<std::int32_t>(i);
+    points_.push_back(std::move(point));
+  }
+  std::stable_sort(points_.begin(), points_.end(),
+                   [](const Point& a, const Point& b) { return a.depth < b.depth; });
+}
+
+// Reductions are points; so is the operand of a rechunk whose chunks would be read again and again,
+// and what the caller holds. Without fusion everything but constants is one.
+void Points::choose(const std::vector<NodePtr>& order, const LowerOptions& options) {
+  for (const NodePtr& node : order) {
+    const bool reduces = node->as<expr::Reduce>() != nullptr;
+    const bool held = options.held.contains(node.get());
+    const bool apart = !options.fuse && !is_scalar_constant(*node);
+    if (reduces || held || apart) inner_.emplace(node.get(), 0);
+    if (node->as<expr::Rechunk>() == nullptr) continue;
+    const NodePtr& operand = node->operands[0];
+    if (reread_factor(node->grid, operand->grid) > 1.0 && !is_scalar_constant(*operand)) {
+      inner_.emplace(operand.get(), 0);
+    }
+  }
+}
+
+Point Points::make_point(const NodePtr& node, bool is_target, const ChunkGrid& grid) {
+  Point point;
+  point.node = node;
+  point.value = !is_target && node->as<expr::Reduce>() ? node->operands[0] : node;
+  point.grid = grid;
+  collect(point.value, is_target ? nullptr : node.get(), point);
+  return point;
+}
+
+// Walks from the value down to the next points and data sets. An inner point is not its own source.
+void Points::collect(const NodePtr& value, const Node* self, Point& point) const {
+  for (const Node* node : reach(value.get(), self)) {
+    const auto inner = inner_.find(node);
+    const bool other_point = inner != inner_.end() && node != self;
+    if (other_point) point.depth = std::max(point.depth, inner->second + 1);
+    if (other_point || node->as<expr::FromDataset>() != nullptr) point.sources.push_back(node);
+  }
+  std::sort(point.sources.begin(), point.sources.end());
+}
+
+// The nodes below `value`, itself included, down to and including other points.
+std::vector<const Node*> Points::reach(const Node* value, const Node* self) const {
+  std::unordered_set<const Node*> seen;
+  std::vector<const Node*> stack{value};
+  std::vector<const Node*> reached;
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (!seen.insert(node).second) continue;
+    reached.push_back(node);
+    if (inner_.contains(node) && node != self) continue;
+    for (const NodePtr& operand : node->operands) stack.push_back(operand.get());
+  }
+  return reached;
+}
+
+std::vector<const Node*> Points::computed_by(const Point& point) const {
+  const Node* self = point.target < 0 ? point.node.get() : nullptr;
+  std::vector<const Node*> nodes = reach(point.value.get(), self);
+  std::erase_if(nodes, [&](const Node* node) { return inner_.contains(node) && node != self; });
+  return nodes;
+}
+
+}  // namespace rankine::optimize

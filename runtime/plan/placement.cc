@@ -1,0 +1,146 @@
+#include "runtime/plan/placement.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace rankine::plan {
+namespace {
+
+using graph::TaskId;
+using graph::Topology;
+
+// Rank r of P has the positions [ceil(r N / P), ceil((r + 1) N / P)): even to one task.
+std::int64_t cut(std::int64_t count, int ranks, int rank) {
+  const auto product = static_cast<__int128>(count) * rank;
+  return static_cast<std::int64_t>((product + ranks - 1) / ranks);
+}
+
+int owner(std::int64_t position, std::int64_t count, int ranks) {
+  return static_cast<int>(static_cast<__int128>(position) * ranks / count);
+}
+
+// Scores of the axes of every layer: the higher, the further inside the axis goes.
+class AxisScores {
+ public:
+  explicit AxisScores(const Topology& topology) : topology_(topology) {
+    for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+      scores_.emplace_back(topology.counts(layer).size(), 0);
+    }
+    for (std::uint32_t layer = static_cast<std::uint32_t>(scores_.size()); layer-- > 0;) {
+      pull(layer);
+    }
+    for (std::uint32_t layer = 0; layer < scores_.size(); ++layer) push(layer);
+  }
+  const Extents& of(std::uint32_t layer) const { return scores_[layer]; }
+
+ private:
+  // From a consumer to its producers: collected axes, and what the consumer itself puts inside.
+  void pull(std::uint32_t layer) {
+    for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
+      const Extents& produced = scores_[edge.producer.layer];
+      if (produced.size() != edge.axes.size()) continue;  // a finished reduction: kept axes only
+      for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+        const std::int32_t axis = edge.axes[k];
+        const bool any = axis >= 0 && !edge.maps[k].domain_chunks().empty();
+        const bool collected =
+            any && edge.maps[k].inputs(edge.maps[k].domain_chunks().lo).length() > 1;
+        const std::int64_t inherited = axis >= 0 ? scores_[layer][axis] : 0;
+        raise(edge.producer.layer, k, std::max<std::int64_t>(collected ? 1 : 0, inherited));
+      }
+    }
+    if (const auto* tree = std::get_if<graph::Reduce>(&topology_.graph().layers[layer].kind)) {
+      for (std::size_t k = 0; k < tree->reduced.size(); ++k) {
+        raise(tree->source.layer, k, tree->reduced[k] != 0 ? 1 : 0);
+      }
+    }
+  }
+  // From producers to a consumer: the axes along which an input is the same for many tasks.
+  void push(std::uint32_t layer) {
+    for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
+      for (std::size_t axis = 0; axis < scores_[layer].size(); ++axis) {
+        if (std::find(edge.axes.begin(), edge.axes.end(), static_cast<std::int32_t>(axis)) ==
+            edge.axes.end()) {
+          raise(layer, axis, 1);
+        }
+      }
+    }
+  }
+  void raise(std::uint32_t layer, std::size_t axis, std::int64_t score) {
+    scores_[layer][axis] = std::max(scores_[layer][axis], score);
+  }
+
+  const Topology& topology_;
+  std::vector<Extents> scores_;
+};
+
+bool fetches(const graph::Layer& layer) {
+  const auto* map = std::get_if<graph::Map>(&layer.kind);
+  return map != nullptr && std::any_of(map->heads.begin(), map->heads.end(), [](const auto& head) {
+           return std::holds_alternative<graph::Fetch>(head);
+         });
+}
+
+}  // namespace
+
+Placement::Placement(const Topology& topology, int ranks) : ranks_(ranks) {
+  const AxisScores scores(topology);
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    LayerPlacement placement;
+    const Extents& score = scores.of(layer);
+    placement.order = Extents(score.size(), 0);
+    std::iota(placement.order.begin(), placement.order.end(), 0);
+    std::stable_sort(placement.order.begin(), placement.order.end(),
+                     [&](std::int64_t a, std::int64_t b) { return score[a] < score[b]; });
+    // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
+    if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
+    for (const auto& edge : topology.leaf_edges(layer)) {
+      placement.depth = std::max(placement.depth, layers_[edge.producer.layer].depth + 1);
+    }
+    if (const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[layer].kind)) {
+      placement.depth = layers_[tree->source.layer].depth + 1;
+    }
+    layers_.push_back(std::move(placement));
+  }
+}
+
+std::int64_t Placement::ordered_of(const Topology& topology, TaskId task) const {
+  const Extents& counts = topology.counts(task.layer);
+  const Extents coordinate = coordinate_of(task.position, counts);
+  std::int64_t ordered = 0;
+  for (std::int64_t axis : layers_[task.layer].order) {
+    ordered = ordered * counts[axis] + coordinate[axis];
+  }
+  return ordered;
+}
+
+std::int64_t Placement::position_at(const Topology& topology, std::uint32_t layer,
+                                    std::int64_t ordered) const {
+  const Extents& counts = topology.counts(layer);
+  const Extents& order = layers_[layer].order;
+  Extents coordinate(counts.size(), 0);
+  for (std::size_t i = order.size(); i-- > 0;) {
+    coordinate[order[i]] = ordered % counts[order[i]];
+    ordered /= counts[order[i]];
+  }
+  return position_of(coordinate, counts);
+}
+
+Interval Placement::range(const Topology& topology, std::uint32_t layer, int rank) const {
+  const std::int64_t count = topology.task_count(layer);
+  const std::int32_t pinned = layers_[layer].pinned;
+  if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
+  return {cut(count, ranks_, rank), cut(count, ranks_, rank + 1)};
+}
+
+int Placement::home(const Topology& topology, TaskId task) const {
+  const LayerPlacement& layer = layers_[task.layer];
+  if (layer.pinned >= 0) return layer.pinned;
+  if (ranks_ == 1) return 0;
+  const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[task.layer].kind);
+  if (tree == nullptr) {
+    return owner(ordered_of(topology, task), topology.task_count(task.layer), ranks_);
+  }
+  return home(topology, {tree->source.layer, topology.middle_leaf(task)});
+}
+
+}  // namespace rankine::plan

@@ -1,0 +1,56 @@
+// Where tasks run and in which order: pure functions of layer and position.
+//
+// A layer has one order of its axes, outermost first, used for two things: the tasks of a layer in
+// that order are cut into one contiguous range per rank (home), and a rank takes its range from
+// front to back. Axes along which a consumer collects (reduced axes, long inputs) or a producer
+// repeats (broadcast) come last, so what belongs to one result is made close together, mostly on
+// one rank. A node of a reduction tree lives where the middle of its leaves live.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/graph/topology.h"
+
+namespace rankine::plan {
+
+struct LayerPlacement {
+  Extents order;             // axes of the task grid, outermost first (Map layers)
+  std::int32_t pinned = -1;  // the rank of every task; -1: by position
+  std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(order, pinned, depth);
+  }
+};
+
+class Placement {
+ public:
+  Placement() = default;
+  // Chooses orders; results are fetched on rank 0.
+  Placement(const graph::Topology& topology, int ranks);
+
+  int ranks() const { return ranks_; }
+  int home(const graph::Topology& topology, graph::TaskId task) const;
+  std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
+  const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
+
+  // The ordered positions [lo, hi) of a Map layer that are at home on `rank`.
+  Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
+  // ordered position <-> row-major position of a Map layer.
+  std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,
+                           std::int64_t ordered) const;
+  std::int64_t ordered_of(const graph::Topology& topology, graph::TaskId task) const;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(layers_, ranks_);
+  }
+
+ private:
+  std::vector<LayerPlacement> layers_;
+  std::int32_t ranks_ = 1;
+};
+
+}  // namespace rankine::plan

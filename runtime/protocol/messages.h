@@ -1,0 +1,60 @@
+// Every message between ranks, on one screen. Messages are fixed-layout structs; those of one turn
+// to one rank travel in one packet (codec.h). All ranks run on machines of one byte order.
+//
+// Data plane, between any two ranks, worker to worker (worker/reactor.h):
+//   Eager     a finished chunk, small, inside the message     sender has a credit for it
+//   Announce  a finished chunk, large: it can be pulled       answered by Pull or Decline
+//   Pull      send it by bulk transfer with this tag          answered by the bytes
+//   Decline   not wanted any more (abort)
+//   Credit    eager messages were consumed: so many more may come
+// Control plane, between a rank and rank 0 (scheduler/reactor.h):
+//   Progress    rank -> 0  tasks finished in this graph, sent when the rank has nothing left to do
+//   Failed      rank -> 0  a task failed; the error follows as bytes
+//   Abort       0 -> all   stop admitting tasks, decline what is announced
+//   CountQuery  0 -> all   after an abort: how many data messages did you send and receive?
+//   CountReply  rank -> 0
+//   Finish      0 -> all   the graph is over; nothing of it is left anywhere
+//   Command     0 -> all   leave the waiting loop and take part in a collective phase
+#pragma once
+
+#include <cstdint>
+
+namespace rankine::protocol {
+
+enum class Kind : std::uint8_t {
+  kEager, kAnnounce, kPull, kDecline, kCredit,
+  kProgress, kFailed, kAbort, kCountQuery, kCountReply, kFinish, kCommand,
+};
+
+struct ChunkName {
+  std::uint32_t layer = 0;
+  std::uint32_t output = 0;
+  std::int64_t position = 0;
+  bool operator==(const ChunkName&) const = default;
+};
+
+// One layout for all: 56 bytes, of which each kind uses what its line says.
+struct Message {
+  Kind kind = Kind::kEager;
+  std::uint8_t unused[3] = {};
+  std::uint32_t graph = 0;     // graphs are numbered from 1 in the order of their start
+  ChunkName chunk;             // kEager kAnnounce kPull kDecline
+  std::int64_t bytes = 0;      // kEager kAnnounce: of the chunk; kFailed: of the error
+  std::int64_t first = 0;      // kProgress: tasks; kCountReply: sent; kCredit: how many;
+                               // kCommand: which; kPull: tag
+  std::int64_t second = 0;     // kCountReply: received
+  std::uint32_t round = 0;     // kCountQuery kCountReply
+  std::uint32_t idle = 0;      // kCountReply: 1 if no task is running or queued
+};
+static_assert(sizeof(Message) == 56);
+
+// Bytes follow the message in the packet.
+inline bool has_payload(Kind kind) { return kind == Kind::kEager || kind == Kind::kFailed; }
+
+// What ends an abort: these are counted by both sides.
+inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
+
+inline constexpr std::int64_t kEagerLimit = 64 * 1024;  // bytes of a chunk that travels eagerly
+inline constexpr std::int64_t kEagerCredits = 16;       // eager messages under way per pair of ranks
+
+}  // namespace rankine::protocol

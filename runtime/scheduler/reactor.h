@@ -1,0 +1,68 @@
+// Rank 0's side of a graph in flight: when it is over, and how it is given up. A pure state
+// machine like worker/reactor.h.
+//
+// End. The number of tasks of a graph is known in closed form. A rank reports its count of finished
+// tasks whenever it has nothing left to do and owes nothing (worker reactor quiet). When the counts
+// add up to the total, every task has run and been reported; its rank reported it while it owed
+// nothing, and ran nothing later, so it sent nothing later: no message of the graph is under way,
+// and Finish may be sent.
+// Abort. After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for the counts
+// of sent and received messages in rounds. Two equal rounds in which the sums agree and every rank
+// is idle mean that nothing was under way between them (Mattern 1987, four-counter method).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "runtime/base/error.h"
+#include "runtime/protocol/messages.h"
+
+namespace rankine::scheduler {
+
+class Reactor {
+ public:
+  struct Send {
+    int to;
+    protocol::Message message;
+  };
+  using Outbox = std::vector<Send>;
+
+  Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks);
+
+  // An empty graph is over at once.
+  void on_start(Outbox& outbox);
+  // kProgress or kCountReply.
+  void on_message(int from, const protocol::Message& message, Outbox& outbox);
+  // The first failure wins: it is what the user sees.
+  void on_failure(int from, Error error, Outbox& outbox);
+
+  bool finished() const { return phase_ == Phase::kFinished; }
+  const std::optional<Error>& failure() const { return failure_; }
+  std::int64_t tasks_done() const;
+  std::int64_t total_tasks() const { return total_; }
+
+ private:
+  enum class Phase { kRunning, kAborting, kFinished };
+  struct Counts {
+    std::int64_t sent = 0;
+    std::int64_t received = 0;
+    bool idle = false;
+    bool operator==(const Counts&) const = default;
+  };
+  void to_all(protocol::Kind kind, Outbox& outbox);
+  void finish(Outbox& outbox);
+  void next_round(Outbox& outbox);
+
+  std::uint32_t graph_;
+  std::int64_t total_;
+  Phase phase_ = Phase::kRunning;
+  std::vector<std::int64_t> done_;
+  std::optional<Error> failure_;
+  std::uint32_t round_ = 0;
+  std::size_t replies_ = 0;
+  std::vector<Counts> counts_;
+  std::vector<Counts> last_counts_;
+};
+
+}  // namespace rankine::scheduler

@@ -1,0 +1,156 @@
+#include "runtime/worker/board.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace rankine::worker {
+namespace {
+
+// Whether every task of the layer reads some other layer.
+bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
+  if (std::holds_alternative<graph::Reduce>(topology.graph().layers[layer].kind)) return true;
+  for (const auto& edge : topology.leaf_edges(layer)) {
+    bool whole = true;
+    for (std::size_t k = 0; k < edge.domain.size(); ++k) {
+      whole = whole && edge.domain[k] == Interval{0, topology.counts(layer)[k]};
+    }
+    if (whole) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank)
+    : topology_(topology), placement_(placement), rank_(rank) {
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    if (always_fed(topology, layer)) continue;
+    const Interval range = placement.range(topology, layer, rank);
+    sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
+    skip_fed_tasks(sources_.back());
+  }
+}
+
+void Board::skip_fed_tasks(Sources& sources) const {
+  while (sources.mixed && sources.next < sources.range.hi &&
+         topology_.count_inputs({sources.layer, placement_.position_at(topology_, sources.layer,
+                                                                       sources.next)}) > 0) {
+    ++sources.next;
+  }
+}
+
+std::int64_t Board::ordered(const TaskId& task) const {
+  return std::holds_alternative<graph::Reduce>(topology_.graph().layers[task.layer].kind)
+             ? task.position
+             : placement_.ordered_of(topology_, task);
+}
+
+std::optional<TaskId> Board::next() {
+  if (stopped_) return std::nullopt;
+  std::optional<TaskId> task;
+  if (!ready_.empty()) {
+    task = ready_.top().task;
+    ready_.pop();
+  } else {
+    task = next_source();
+  }
+  if (task) ++running_;
+  return task;
+}
+
+// Layers advance together: the one that has done the smallest part of its range goes on.
+std::optional<TaskId> Board::next_source() {
+  Sources* behind = nullptr;
+  double least = 2;
+  for (Sources& sources : sources_) {
+    if (sources.next >= sources.range.hi) continue;
+    const double part = static_cast<double>(sources.next - sources.range.lo) /
+                        static_cast<double>(sources.range.length());
+    if (part < least) {
+      least = part;
+      behind = &sources;
+    }
+  }
+  if (behind == nullptr) return std::nullopt;
+  const TaskId task{behind->layer,
+                    placement_.position_at(topology_, behind->layer, behind->next++)};
+  skip_fed_tasks(*behind);
+  return task;
+}
+
+bool Board::sources_done() const {
+  return std::all_of(sources_.begin(), sources_.end(),
+                     [](const Sources& sources) { return sources.next >= sources.range.hi; });
+}
+
+std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here) {
+  std::vector<int> elsewhere;
+  std::int64_t local = 0;
+  topology_.for_each_consumer(chunk, [&](TaskId consumer) {
+    const int home = placement_.home(topology_, consumer);
+    if (home != rank_) {
+      if (made_here && std::find(elsewhere.begin(), elsewhere.end(), home) == elsewhere.end()) {
+        elsewhere.push_back(home);
+      }
+      return;
+    }
+    ++local;
+    auto [entry, fresh] = waiting_.try_emplace(consumer, 0);
+    if (fresh) entry->second = topology_.count_inputs(consumer);
+    if (--entry->second > 0) return;
+    waiting_.erase(entry);
+    ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
+  });
+  const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
+  if (uses == 0) return elsewhere;
+  if (!held_.emplace(chunk, Held{std::move(buffer), uses}).second) {
+    throw std::logic_error("a chunk arrived twice:\n" + describe());
+  }
+  return elsewhere;
+}
+
+SharedBuffer Board::input(const ChunkId& chunk) const {
+  const auto found = held_.find(chunk);
+  if (found == held_.end()) throw std::logic_error("an input is gone:\n" + describe());
+  return found->second.buffer;
+}
+
+void Board::unpin(const ChunkId& chunk) { release(chunk); }
+
+void Board::release(const ChunkId& chunk) {
+  const auto found = held_.find(chunk);
+  if (found == held_.end()) throw std::logic_error("a chunk was released twice:\n" + describe());
+  if (--found->second.uses == 0) held_.erase(found);
+}
+
+void Board::complete(const TaskId& task) {
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
+  --running_;
+  ++tasks_run_;
+}
+
+void Board::sanity_check() const {
+  const bool wrong = running_ < 0 || std::any_of(waiting_.begin(), waiting_.end(), [](auto& entry) {
+                       return entry.second <= 0;
+                     }) || std::any_of(held_.begin(), held_.end(), [](auto& entry) {
+                       return entry.second.uses <= 0 || !entry.second.buffer;
+                     });
+  if (wrong) throw std::logic_error("the board is wrong:\n" + describe());
+}
+
+std::string Board::describe() const {
+  std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_) +
+                     " running, " + std::to_string(ready_.size()) + " ready, " +
+                     std::to_string(waiting_.size()) + " waiting, " +
+                     std::to_string(held_.size()) + " chunks held\n";
+  int shown = 0;
+  for (const auto& [task, missing] : waiting_) {
+    if (++shown > 10) break;
+    text += "  " + topology_.graph().layers[task.layer].name + " task " +
+            std::to_string(task.position) + " waits for " + std::to_string(missing) + " of " +
+            std::to_string(topology_.count_inputs(task)) + " inputs\n";
+  }
+  return text;
+}
+
+}  // namespace rankine::worker

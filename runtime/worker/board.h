@@ -1,0 +1,92 @@
+// The tasks of one rank: which wait, which are ready, which chunks are still needed. No network, no
+// clock, no file inside. Not thread-safe: the loop locks it.
+//
+// A task is expanded when the first of its inputs arrives (or, without inputs, when it is its turn)
+// and forgotten when it is complete, so memory follows what is live, not what is planned. Counters
+// count (consumer, edge, chunk) triples: a chunk that a task needs through two edges counts twice.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/base/pool.h"
+#include "runtime/graph/topology.h"
+#include "runtime/plan/placement.h"
+
+namespace rankine::worker {
+
+using graph::ChunkId;
+using graph::TaskId;
+
+class Board {
+ public:
+  Board(const graph::Topology& topology, const plan::Placement& placement, int rank);
+
+  // The next task to run: the deepest ready one, else the next without inputs in plan order.
+  std::optional<TaskId> next();
+
+  // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
+  // it stays until every local use is released and every returned rank is unpinned. Empty for a
+  // chunk received from elsewhere.
+  std::vector<int> put(const ChunkId& chunk, SharedBuffer buffer, bool made_here);
+  void unpin(const ChunkId& chunk);  // one remote use is over
+
+  // The bytes of an input of a running task; shared, not to be changed.
+  SharedBuffer input(const ChunkId& chunk) const;
+  // The task is done: its inputs are released.
+  void complete(const TaskId& task);
+
+  void stop_admitting() { stopped_ = true; }
+  // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
+  bool idle() const { return running_ == 0 && (stopped_ || (ready_.empty() && sources_done())); }
+  // Nothing of the graph is left: no waiting task, no chunk.
+  bool empty() const { return running_ == 0 && ready_.empty() && waiting_.empty() && held_.empty(); }
+  std::int64_t tasks_run() const { return tasks_run_; }
+  std::string describe() const;  // who waits for what, for stalls and failed checks
+  void sanity_check() const;     // throws std::logic_error
+
+ private:
+  struct Ready {
+    std::int32_t depth;
+    std::int64_t order;
+    TaskId task;
+    // The top of the heap is the deepest, then the earliest.
+    bool operator<(const Ready& other) const {
+      return depth != other.depth ? depth < other.depth : order > other.order;
+    }
+  };
+  // The tasks of one layer that wait for nobody, from front to back.
+  struct Sources {
+    std::uint32_t layer;
+    std::int64_t next;
+    Interval range;
+    bool mixed;  // some tasks of the layer do have inputs: look before starting one
+  };
+  struct Held {
+    SharedBuffer buffer;
+    std::int64_t uses;  // local triples and remote ranks still to come
+  };
+  std::optional<TaskId> next_source();
+  std::int64_t ordered(const TaskId& task) const;
+  void skip_fed_tasks(Sources& sources) const;
+  bool sources_done() const;
+  void release(const ChunkId& chunk);
+
+  const graph::Topology& topology_;
+  const plan::Placement& placement_;
+  int rank_;
+  std::vector<Sources> sources_;
+  std::priority_queue<Ready> ready_;
+  std::unordered_map<TaskId, std::int64_t, graph::TaskIdHash> waiting_;  // inputs still missing
+  std::unordered_map<ChunkId, Held, graph::ChunkIdHash> held_;
+  std::int64_t running_ = 0;
+  std::int64_t tasks_run_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace rankine::worker

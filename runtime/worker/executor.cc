@@ -1,0 +1,193 @@
+#include "runtime/worker/executor.h"
+
+#include <cstring>
+#include <optional>
+
+#include "runtime/base/clock.h"
+#include "runtime/kernels/convert.h"
+
+namespace rankine::worker {
+namespace {
+
+using graph::ChunkId;
+using graph::Head;
+using graph::Partial;
+using graph::TaskId;
+
+std::uint32_t reduced_mask(const Extents& reduced) {
+  std::uint32_t mask = 0;
+  for (std::size_t k = 0; k < reduced.size(); ++k) {
+    if (reduced[k] != 0) mask |= std::uint32_t{1} << k;
+  }
+  return mask;
+}
+
+std::int64_t kept_elements(const Box& box, const Extents& reduced) {
+  std::int64_t kept = 1;
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (reduced[k] == 0) kept *= box.hi[k] - box.lo[k];
+  }
+  return kept;
+}
+
+// The boxes a task computes one after the other.
+std::vector<Box> steps_of(const graph::Map& map, const Box& box) {
+  if (!map.steps) return {box};
+  const Box chunks = map.steps->chunks_over(box);
+  std::vector<Box> steps;
+  Extents offset(chunks.rank(), 0);
+  const Extents counts = chunks.shape();
+  do {
+    Extents chunk = chunks.lo;
+    for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += offset[k];
+    steps.push_back(map.steps->chunk_box(chunk));
+  } while (next_coordinate(offset, counts));
+  return steps;
+}
+
+}  // namespace
+
+TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
+  load_s += other.load_s;
+  compute_s += other.compute_s;
+  compress_s += other.compress_s;
+  write_s += other.write_s;
+  return *this;
+}
+
+Executor::Executor(const graph::Topology& topology,
+                   const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
+                   io::LogWriter* log, std::vector<std::vector<std::byte>>& results, Pool& pool)
+    : topology_(topology), readers_(readers), log_(log), results_(results), pool_(pool) {}
+
+std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chunk,
+                                  TaskContext& context) const {
+  const graph::Layer& layer = topology_.graph().layers[task.layer];
+  try {
+    if (const auto* map = std::get_if<graph::Map>(&layer.kind)) {
+      return run_map(task, *map, find_chunk, context);
+    }
+    return run_reduce(task, std::get<graph::Reduce>(layer.kind), find_chunk, context);
+  } catch (Error& error) {
+    if (error.task_story.empty()) {
+      error.task_story = layer.name + ", chunk " +
+                         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
+                         (layer.location.empty() ? "" : ", " + layer.location);
+    }
+    throw;
+  }
+}
+
+std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
+                                      const FindChunk& find_chunk, TaskContext& context) const {
+  const Box box = map.grid.chunk_box(coordinate_of(task.position, topology_.counts(task.layer)));
+  std::vector<SharedBuffer> made;
+  for (std::size_t i = 0; i < map.heads.size(); ++i) {
+    if (const auto* partial = std::get_if<Partial>(&map.heads[i])) {
+      const std::int64_t kept = kept_elements(box, partial->reduced);
+      made.push_back(pool_.allocate_shared(kernels::state_bytes(partial->spec, kept)));
+      kernels::init_state(partial->spec, kept, made.back()->data());
+    } else {
+      made.push_back(pool_.allocate_shared(static_cast<std::size_t>(box.size()) *
+                                           size_of(map.program.output_dtype(static_cast<int>(i)))));
+    }
+  }
+  const LoadSources sources{topology_, readers_, find_chunk, pool_};
+  for (const Box& step : steps_of(map, box)) {
+    const Stopwatch load;
+    std::vector<LoadedLeaf> leaves;
+    std::vector<kernels::View> views;
+    for (const graph::Leaf& leaf : map.leaves) {
+      leaves.push_back(load_leaf(leaf, step, sources, context.read_scratch, context.read_stats));
+      views.push_back(leaves.back().view);
+    }
+    context.times.load_s += load.seconds();
+    std::vector<kernels::Sink> sinks;
+    for (std::size_t i = 0; i < map.heads.size(); ++i) {
+      if (const auto* partial = std::get_if<Partial>(&map.heads[i])) {
+        sinks.push_back(
+            kernels::ReduceSink{&partial->spec, reduced_mask(partial->reduced), made[i]->data()});
+      } else {
+        sinks.push_back(kernels::DenseSink{made[i]->data()});
+      }
+    }
+    const Stopwatch compute;
+    kernels::evaluate(map.program, step.shape(), views, sinks, context.scratch);
+    context.times.compute_s += compute.seconds();
+  }
+  std::vector<Output> outputs;
+  for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
+    const auto* partial = std::get_if<Partial>(&map.heads[i]);
+    if (partial != nullptr && partial->complete) {
+      const std::int64_t kept = kept_elements(box, partial->reduced);
+      SharedBuffer value = pool_.allocate_shared(
+          static_cast<std::size_t>(kept) * size_of(kernels::result_dtype(partial->spec)));
+      kernels::finalize_state(partial->spec, kept, made[i]->data(), value->data());
+      made[i] = std::move(value);
+    }
+    if (partial != nullptr || std::holds_alternative<graph::Keep>(map.heads[i])) {
+      outputs.push_back({{task.layer, i, task.position}, std::move(made[i])});
+    } else {
+      hand_over(map.heads[i], box, map.program.output_dtype(static_cast<int>(i)), made[i], context);
+    }
+  }
+  return outputs;
+}
+
+void Executor::hand_over(const Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
+                         TaskContext& context) const {
+  if (const auto* store = std::get_if<graph::Store>(&head)) {
+    const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
+    const ChunkGrid grid = io::chunk_grid(variable);
+    const Box chunk = grid.chunks_over(box);
+    const Stopwatch compress;
+    io::encode_chunk(variable, box, dense->data(), context.encode_scratch, context.encoded);
+    context.times.compress_s += compress.seconds();
+    const Stopwatch write;
+    log_->append(store->variable, position_of(chunk.lo, grid.counts()), context.encoded);
+    context.times.write_s += write.seconds();
+    return;
+  }
+  const auto result = std::get<graph::Fetch>(head).result;
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  Extents from = row_major_strides(box.shape());
+  Extents to = row_major_strides(topology_.graph().results[result].shape);
+  std::int64_t first = 0;
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    from[k] *= size;
+    to[k] *= size;
+    first += box.lo[k] * to[k];
+  }
+  kernels::copy_strided(static_cast<std::size_t>(size), box.shape(), dense->data(), from,
+                        results_[result].data() + first, to);
+}
+
+// The states of the inputs, left to right in the order of the tree: the order fixes the bits.
+std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce& reduce,
+                                         const FindChunk& find_chunk, TaskContext& context) const {
+  const Stopwatch compute;
+  const graph::Reduction& tree = topology_.reduction(task.layer);
+  const Extents kept = coordinate_of(task.position / tree.nodes(), tree.kept_grid.counts());
+  const std::int64_t elements = tree.kept_grid.chunk_box(kept).size();
+  SharedBuffer state = pool_.allocate_shared(kernels::state_bytes(reduce.spec, elements));
+  bool first = true;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) {
+    const SharedBuffer input = find_chunk(chunk);
+    if (first) {
+      std::memcpy(state->data(), input->data(), state->size());
+    } else {
+      kernels::combine_states(reduce.spec, elements, state->data(), input->data());
+    }
+    first = false;
+  });
+  if (task.position % tree.nodes() == tree.nodes() - 1) {
+    SharedBuffer value = pool_.allocate_shared(static_cast<std::size_t>(elements) *
+                                               size_of(kernels::result_dtype(reduce.spec)));
+    kernels::finalize_state(reduce.spec, elements, state->data(), value->data());
+    state = std::move(value);
+  }
+  context.times.compute_s += compute.seconds();
+  return {{{task.layer, 0, task.position}, std::move(state)}};
+}
+
+}  // namespace rankine::worker

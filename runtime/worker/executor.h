@@ -1,0 +1,70 @@
+// Runs one task: loads its inputs, evaluates its program or combines its states, and hands over
+// what it made. Called by many threads at once, each with its own TaskContext.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/encode.h"
+#include "io/log.h"
+#include "io/reader.h"
+#include "runtime/worker/load.h"
+
+namespace rankine::worker {
+
+// Seconds of one thread by what it did; the parts of the time budget.
+struct TaskTimes {
+  double load_s = 0;      // reading, decoding, gathering inputs
+  double compute_s = 0;
+  double compress_s = 0;
+  double write_s = 0;
+  TaskTimes& operator+=(const TaskTimes& other);
+};
+
+// What a thread keeps between tasks.
+struct TaskContext {
+  kernels::Scratch scratch;
+  io::ReadScratch read_scratch;
+  io::ReadStats read_stats;
+  io::EncodeScratch encode_scratch;
+  std::vector<std::byte> encoded;
+  TaskTimes times;
+};
+
+// A chunk for other tasks.
+struct Output {
+  graph::ChunkId chunk;
+  SharedBuffer buffer;
+};
+
+class Executor {
+ public:
+  // readers: by data set of the graph. log: where Store heads append, null if there are none.
+  // results: on rank 0 the memory of each fetched array (dense, row-major), else empty. All must
+  // outlive the executor.
+  Executor(const graph::Topology& topology,
+           const std::vector<std::unique_ptr<io::DatasetReader>>& readers, io::LogWriter* log,
+           std::vector<std::vector<std::byte>>& results, Pool& pool);
+
+  // Throws Error; its story names layer and chunk.
+  std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
+                          TaskContext& context) const;
+
+ private:
+  std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
+                              const FindChunk& find_chunk, TaskContext& context) const;
+  std::vector<Output> run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
+                                 const FindChunk& find_chunk, TaskContext& context) const;
+  void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
+                 TaskContext& context) const;
+
+  const graph::Topology& topology_;
+  const std::vector<std::unique_ptr<io::DatasetReader>>& readers_;
+  io::LogWriter* log_;
+  std::vector<std::vector<std::byte>>& results_;
+  Pool& pool_;
+};
+
+}  // namespace rankine::worker

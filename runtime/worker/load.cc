@@ -1,0 +1,198 @@
+#include "runtime/worker/load.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/kernels/convert.h"
+
+namespace rankine::worker {
+namespace {
+
+using graph::Leaf;
+using graph::Term;
+
+// Elements of a source in one buffer: dense row-major over `box`, a box of source indices.
+struct SourceBlock {
+  const std::byte* data;
+  Box box;
+  SharedBuffer keeps;
+};
+
+Extents byte_strides(const Extents& shape, std::size_t element_size) {
+  Extents strides = row_major_strides(shape);
+  for (std::int64_t& stride : strides) stride *= static_cast<std::int64_t>(element_size);
+  return strides;
+}
+
+// The source indices that the terms reach from the iteration box.
+Box source_box(const Leaf& leaf, const Box& box) {
+  Box source{Extents(leaf.terms.size(), 0), Extents(leaf.terms.size(), 0)};
+  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
+    const Term& term = leaf.terms[k];
+    const std::int64_t x = term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
+    const std::int64_t y =
+        term.axis < 0 ? term.offset : term.step * (box.hi[term.axis] - 1) + term.offset;
+    source.lo[k] = std::min(x, y);
+    source.hi[k] = std::max(x, y) + 1;
+  }
+  return source;
+}
+
+// The block seen from the iteration box `box`, whose first element is at its front.
+kernels::View view_of(const Leaf& leaf, const Box& box, const SourceBlock& block) {
+  const Extents strides = byte_strides(block.box.shape(), size_of(leaf.dtype));
+  kernels::View view{block.data, Extents(box.rank(), 0)};
+  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
+    const Term& term = leaf.terms[k];
+    const std::int64_t first =
+        term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
+    view.data += (first - block.box.lo[k]) * strides[k];
+    if (term.axis >= 0) view.strides[term.axis] += term.step * strides[k];
+  }
+  return view;
+}
+
+void copy_overlap(const SourceBlock& from, const Box& to_box, std::byte* to, std::size_t size) {
+  const Box common = intersect(from.box, to_box);
+  if (common.rank() > 0 && common.empty()) return;
+  const Extents from_strides = byte_strides(from.box.shape(), size);
+  const Extents to_strides = byte_strides(to_box.shape(), size);
+  const std::byte* source = from.data;
+  std::byte* target = to;
+  for (std::size_t k = 0; k < common.rank(); ++k) {
+    source += (common.lo[k] - from.box.lo[k]) * from_strides[k];
+    target += (common.lo[k] - to_box.lo[k]) * to_strides[k];
+  }
+  kernels::copy_strided(size, common.shape(), source, from_strides, target, to_strides);
+}
+
+SourceBlock read_file(const graph::FileData& file, const Leaf& leaf, const Box& wanted,
+                      const LoadSources& sources, io::ReadScratch& scratch,
+                      io::ReadStats& stats) {
+  SharedBuffer buffer = sources.pool.allocate_shared(
+      static_cast<std::size_t>(wanted.size()) * size_of(leaf.dtype));
+  sources.readers[file.dataset]->read(wanted, buffer->data(), scratch, stats);
+  return {buffer->data(), wanted, buffer};
+}
+
+SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, const Box& wanted,
+                          const LoadSources& sources) {
+  const ChunkGrid& grid = sources.topology.output_grid(output);
+  const Box chunks = grid.chunks_over(wanted);
+  const auto block = [&](const Extents& chunk) {
+    const graph::ChunkId id{output.layer, output.output,
+                            sources.topology.task_of(output, chunk)};
+    SharedBuffer buffer = sources.find_chunk(id);
+    return SourceBlock{buffer->data(), grid.chunk_box(chunk), buffer};
+  };
+  if (chunks.size() == 1) return block(chunks.lo);
+  const std::size_t size = size_of(leaf.dtype);
+  SharedBuffer buffer =
+      sources.pool.allocate_shared(static_cast<std::size_t>(wanted.size()) * size);
+  Extents step(chunks.rank(), 0);
+  const Extents counts = chunks.shape();
+  do {
+    Extents chunk = chunks.lo;
+    for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += step[k];
+    copy_overlap(block(chunk), wanted, buffer->data(), size);
+  } while (next_coordinate(step, counts));
+  return {buffer->data(), wanted, buffer};
+}
+
+// start + i * step for the source indices of the box, computed in the type of the ramp.
+SourceBlock make_ramp(const graph::Ramp& ramp, const Leaf& leaf, const Box& wanted,
+                      const LoadSources& sources) {
+  const std::int64_t count = wanted.rank() > 0 ? wanted.shape()[0] : 1;
+  const std::int64_t first = wanted.rank() > 0 ? wanted.lo[0] : 0;
+  SharedBuffer buffer =
+      sources.pool.allocate_shared(static_cast<std::size_t>(count) * size_of(leaf.dtype));
+  visit_dtype(leaf.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = buffer->as<T>();
+    const bool whole = ramp.start.kind != Literal::Kind::kFloat &&
+                       ramp.step.kind != Literal::Kind::kFloat && !std::is_floating_point_v<T>;
+    for (std::int64_t i = 0; i < count; ++i) {
+      out[i] = whole ? static_cast<T>(ramp.start.integer + (first + i) * ramp.step.integer)
+                     : static_cast<T>(ramp.start.real +
+                                      static_cast<double>(first + i) * ramp.step.real);
+    }
+  });
+  return {buffer->data(), wanted, buffer};
+}
+
+LoadedLeaf zero_leaf(std::size_t rank, Pool& pool) {
+  SharedBuffer zero = pool.allocate_shared(sizeof(double));
+  std::memset(zero->data(), 0, zero->size());
+  return {{zero->data(), Extents(rank, 0)}, {zero}};
+}
+
+// One where the domain holds, zero elsewhere; axes without a cut stay one element long.
+LoadedLeaf make_mask(const Box& box, const Box& inside, Pool& pool) {
+  Extents shape(box.rank(), 1);
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (inside.lo[k] != box.lo[k] || inside.hi[k] != box.hi[k]) shape[k] = box.hi[k] - box.lo[k];
+  }
+  SharedBuffer buffer = pool.allocate_shared(static_cast<std::size_t>(volume(shape)));
+  std::memset(buffer->data(), 0, buffer->size());
+  const Extents strides = row_major_strides(shape);
+  std::byte* first = buffer->data();
+  Extents ones(box.rank(), 1);
+  LoadedLeaf loaded{{buffer->data(), Extents(box.rank(), 0)}, {buffer}};
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (shape[k] == 1 && inside.lo[k] == box.lo[k] && inside.hi[k] == box.hi[k]) continue;
+    first += (inside.lo[k] - box.lo[k]) * strides[k];
+    ones[k] = inside.hi[k] - inside.lo[k];
+    loaded.view.strides[k] = strides[k];
+  }
+  kernels::fill_strided(DType::kBool, Literal::of(true), ones, first, strides);
+  return loaded;
+}
+
+// Widens a view over `inside` to one over `box`, zero outside.
+LoadedLeaf widen(const LoadedLeaf& loaded, const Leaf& leaf, const Box& box, const Box& inside,
+                 Pool& pool) {
+  const std::size_t size = size_of(leaf.dtype);
+  Extents shape = box.shape();
+  Extents part = inside.shape();
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    const bool uncut = inside.lo[k] == box.lo[k] && inside.hi[k] == box.hi[k];
+    if (loaded.view.strides[k] == 0 && uncut) shape[k] = part[k] = 1;
+  }
+  SharedBuffer buffer = pool.allocate_shared(static_cast<std::size_t>(volume(shape)) * size);
+  std::memset(buffer->data(), 0, buffer->size());
+  const Extents strides = byte_strides(shape, size);
+  std::byte* first = buffer->data();
+  LoadedLeaf wide{{buffer->data(), Extents(box.rank(), 0)}, {buffer}};
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (shape[k] == 1 && box.hi[k] - box.lo[k] != 1) continue;
+    first += (inside.lo[k] - box.lo[k]) * strides[k];
+    wide.view.strides[k] = strides[k];
+  }
+  kernels::copy_strided(size, part, loaded.view.data, loaded.view.strides, first, strides);
+  return wide;
+}
+
+}  // namespace
+
+LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& sources,
+                     io::ReadScratch& scratch, io::ReadStats& stats) {
+  const Box inside = intersect(box, leaf.domain);
+  if (inside.rank() > 0 && inside.empty()) return zero_leaf(box.rank(), sources.pool);
+  if (std::holds_alternative<graph::InsideMask>(leaf.source)) {
+    return make_mask(box, inside, sources.pool);
+  }
+  const Box wanted = source_box(leaf, inside);
+  SourceBlock block;
+  if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
+    block = read_file(*file, leaf, wanted, sources, scratch, stats);
+  } else if (const auto* output = std::get_if<graph::LayerOutput>(&leaf.source)) {
+    block = gather_chunks(*output, leaf, wanted, sources);
+  } else {
+    block = make_ramp(std::get<graph::Ramp>(leaf.source), leaf, wanted, sources);
+  }
+  LoadedLeaf loaded{view_of(leaf, inside, block), {block.keeps}};
+  if (inside == box) return loaded;
+  return widen(loaded, leaf, box, inside, sources.pool);
+}
+
+}  // namespace rankine::worker

@@ -1,0 +1,143 @@
+#include "runtime/worker/reactor.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace rankine::worker {
+namespace {
+
+using protocol::Kind;
+
+// The tag space of one pair of ranks (collectives/communicator.h): 15 bits less the room's own tag.
+constexpr std::uint32_t kTags = 0x7fff;
+
+}  // namespace
+
+void Outbox::clear() {
+  receives.clear();
+  sends.clear();
+  bulk_sends.clear();
+  delivered.clear();
+  unpinned.clear();
+}
+
+Reactor::Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit,
+                 std::int64_t credits)
+    : rank_(rank), graph_(graph), eager_limit_(eager_limit), credit_limit_(credits),
+      credits_(ranks, credits), next_tag_(ranks, 0), open_announces_(ranks, 0) {}
+
+void Reactor::send(int to, Message message, Outbox& outbox) {
+  message.graph = graph_;
+  ++sent_;
+  outbox.sends.push_back({to, message});
+}
+
+void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
+                        std::span<const int> destinations, Outbox& outbox) {
+  for (int to : destinations) {
+    Message message;
+    message.chunk = chunk;
+    message.bytes = bytes;
+    if (bytes <= eager_limit_ && credits_[to] > 0) {
+      --credits_[to];
+      message.kind = Kind::kEager;
+      send(to, message, outbox);
+      outbox.unpinned.push_back(chunk);
+    } else {
+      ++open_announces_[to];
+      message.kind = Kind::kAnnounce;
+      send(to, message, outbox);
+    }
+  }
+}
+
+void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
+  ++received_;
+  switch (message.kind) {
+    case Kind::kEager: {
+      outbox.delivered.push_back(message.chunk);
+      Message credit;
+      credit.kind = Kind::kCredit;
+      credit.first = 1;
+      send(from, credit, outbox);
+      return;
+    }
+    case Kind::kAnnounce: on_announce(from, message, outbox); return;
+    case Kind::kPull:
+      ++sent_;  // the bytes count like a message: an abort must wait for them, too
+      outbox.bulk_sends.push_back({from, message.chunk, static_cast<std::uint32_t>(message.first)});
+      return;
+    case Kind::kDecline:
+      --open_announces_[from];
+      outbox.unpinned.push_back(message.chunk);
+      return;
+    case Kind::kCredit: credits_[from] += message.first; return;
+    default: throw std::logic_error("a control message reached the data plane");
+  }
+}
+
+void Reactor::on_announce(int from, const Message& message, Outbox& outbox) {
+  Message answer;
+  answer.chunk = message.chunk;
+  if (aborting_) {
+    answer.kind = Kind::kDecline;
+    send(from, answer, outbox);
+    return;
+  }
+  if (!incoming_.emplace(message.chunk, from).second) {
+    throw std::logic_error("a chunk was announced twice");
+  }
+  answer.kind = Kind::kPull;
+  answer.first = next_tag_[from];
+  next_tag_[from] = (next_tag_[from] + 1) % kTags;
+  outbox.receives.push_back(
+      {from, message.chunk, message.bytes, static_cast<std::uint32_t>(answer.first)});
+  send(from, answer, outbox);
+}
+
+void Reactor::on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox) {
+  --open_announces_[to];
+  outbox.unpinned.push_back(chunk);
+}
+
+void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox) {
+  const auto found = incoming_.find(chunk);
+  if (found == incoming_.end() || found->second != from) {
+    throw std::logic_error("bytes arrived for a chunk that was not pulled");
+  }
+  incoming_.erase(found);
+  ++received_;
+  outbox.delivered.push_back(chunk);
+}
+
+bool Reactor::quiet() const {
+  return incoming_.empty() &&
+         std::all_of(credits_.begin(), credits_.end(),
+                     [&](std::int64_t left) { return left == credit_limit_; }) &&
+         std::all_of(open_announces_.begin(), open_announces_.end(),
+                     [](std::int64_t open) { return open == 0; });
+}
+
+void Reactor::sanity_check() const {
+  for (std::size_t r = 0; r < credits_.size(); ++r) {
+    const bool self = static_cast<int>(r) == rank_;
+    if (credits_[r] < 0 || credits_[r] > credit_limit_ || open_announces_[r] < 0 ||
+        (self && (credits_[r] != credit_limit_ || open_announces_[r] != 0))) {
+      throw std::logic_error("the books of the reactor are wrong:\n" + describe());
+    }
+  }
+}
+
+std::string Reactor::describe() const {
+  std::string text = "rank " + std::to_string(rank_) + ", graph " + std::to_string(graph_) +
+                     (aborting_ ? ", aborting" : "") + ", " + std::to_string(incoming_.size()) +
+                     " transfers coming in\n";
+  for (std::size_t r = 0; r < credits_.size(); ++r) {
+    text += "  to rank " + std::to_string(r) + ": " + std::to_string(credits_[r]) + " of " +
+            std::to_string(credit_limit_) + " credits left, " +
+            std::to_string(open_announces_[r]) + " announced chunks open\n";
+  }
+  return text;
+}
+
+}  // namespace rankine::worker

@@ -1,0 +1,98 @@
+// Moves chunks between ranks: a pure state machine. Every event is a function of the state that
+// appends actions to an outbox; no clock, no network, no thread inside. The loop (loop.h) carries
+// the actions out, tests let them arrive in every legal order.
+//
+// A finished chunk that another rank needs goes there once: inside the message if it is small and a
+// credit is left, else it is announced and pulled when the other rank has room. Every Announce is
+// answered by one Pull or one Decline, every Pull by the bytes, every Eager by a credit. So when
+// nothing is owed in either direction (quiet()), nothing of the graph is under way from or to here.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/protocol/messages.h"
+
+namespace rankine::worker {
+
+using protocol::ChunkName;
+using protocol::Message;
+
+struct ChunkNameHash {
+  std::size_t operator()(const ChunkName& name) const {
+    return static_cast<std::size_t>(name.position) * 0x9e3779b97f4a7c15u ^
+           (name.layer * 0xff51afd7u + name.output);
+  }
+};
+
+// What the loop has to do after an event, in this order.
+struct Outbox {
+  struct Send {  // if it is a kEager, the chunk's bytes go with it
+    int to;
+    Message message;
+  };
+  struct PostReceive {  // a bulk receive of `bytes` for a chunk, before the Pull is sent
+    int from;
+    ChunkName chunk;
+    std::int64_t bytes;
+    std::uint32_t tag;
+  };
+  struct PostSend {  // the chunk's bytes by bulk
+    int to;
+    ChunkName chunk;
+    std::uint32_t tag;
+  };
+  std::vector<PostReceive> receives;
+  std::vector<Send> sends;
+  std::vector<PostSend> bulk_sends;
+  std::vector<ChunkName> delivered;  // a chunk from elsewhere is here, once per entry
+  std::vector<ChunkName> unpinned;   // one remote use of a local chunk is over
+  void clear();
+};
+
+class Reactor {
+ public:
+  Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit = protocol::kEagerLimit,
+          std::int64_t credits = protocol::kEagerCredits);
+
+  // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
+  // The chunk must stay until it was unpinned once per destination.
+  void on_output(const ChunkName& chunk, std::int64_t bytes, std::span<const int> destinations,
+                 Outbox& outbox);
+  // A data message of this graph. For kEager the loop has stored the payload already.
+  void on_message(int from, const Message& message, Outbox& outbox);
+  void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
+  void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);
+  void on_abort() { aborting_ = true; }
+
+  bool aborting() const { return aborting_; }
+  // Nothing is owed: all credits are home, no announce, pull or transfer is open.
+  bool quiet() const;
+  std::int64_t messages_sent() const { return sent_; }
+  std::int64_t messages_received() const { return received_; }
+
+  // Re-derives what the counters say; throws std::logic_error with the state if they disagree.
+  void sanity_check() const;
+  std::string describe() const;
+
+ private:
+  void send(int to, Message message, Outbox& outbox);
+  void on_announce(int from, const Message& message, Outbox& outbox);
+
+  int rank_;
+  std::uint32_t graph_;
+  std::int64_t eager_limit_;
+  std::int64_t credit_limit_;
+  bool aborting_ = false;
+  std::vector<std::int64_t> credits_;        // left, per destination
+  std::vector<std::uint32_t> next_tag_;      // of pulls, per source
+  std::vector<std::int64_t> open_announces_; // not yet answered or still being sent, per destination
+  std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
+  std::int64_t sent_ = 0;
+  std::int64_t received_ = 0;
+};
+
+}  // namespace rankine::worker

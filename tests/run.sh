@@ -106,7 +106,8 @@ run_fuzzers() {
     step "$name for $fuzz_seconds s"
     mkdir -p "build/fuzz/corpus/$name"
     "$target" -max_total_time="$fuzz_seconds" -print_final_stats=1 -verbosity=0 \
-      -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name"
+      -dict="tests/fuzz/${name#fuzz_}.dict" -artifact_prefix="build/fuzz/$name-" \
+      "build/fuzz/corpus/$name"
   done
   step "no fuzz target found a fault"
 }

@@ -122,11 +122,14 @@ class Parser {
 
   [[noreturn]] void unexpected(const std::string& expected) const {
     const Token& token = peek();
+    constexpr std::size_t kShown = 40;
     std::string found = "the end";
-    if (token.kind == TokenKind::kText)
+    if (token.kind == TokenKind::kText) {
       found = "a text";
-    else if (token.kind != TokenKind::kEnd)
-      found = "`" + std::string(token.text) + "`";
+    } else if (token.kind != TokenKind::kEnd) {
+      found = "`" + std::string(token.text.substr(0, kShown)) +
+              (token.text.size() > kShown ? "...`" : "`");
+    }
     throw fail(token, "expected " + expected + ", found " + found, remedy_for(token));
   }
 

@@ -257,6 +257,11 @@ TEST(Errors, ShowOnlyTheNeighbourhoodInALongLine) {
   EXPECT_LT(error.where.size(), 220u);
 }
 
+TEST(Errors, QuoteOnlyTheBeginOfALongName) {
+  EXPECT_EQ(refusal("a " + repeat("b", 50000)).message,
+            "expected an operator or ;, found `" + repeat("b", 40) + "...`");
+}
+
 TEST(Errors, SuggestTheSpellingOfThisLanguage) {
   EXPECT_EQ(refusal("a ** b").remedy, "use ^ for powers");
   EXPECT_EQ(refusal("a and b").remedy, "use &");

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "io/dataset.h"
@@ -22,25 +24,24 @@ struct ReadStats {
   double decode_s = 0;          // filters, byte order, conventions, copies
 };
 
-// Working memory of one thread: at most one stored chunk (or kReadAheadBytes), and three chunks.
+// Neighbouring chunks or rows are read with one call up to so many bytes.
+inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
+
+// Working memory of one thread: at most one stored chunk (or kReadAheadBytes) and three chunks, or
+// for data read through the library the box.
 class ReadScratch {
  public:
-  std::size_t capacity() const;  // bytes held
+  std::size_t capacity() const {  // bytes held
+    return window_.capacity() + chunk_.capacity() + filters_.capacity();
+  }
 
  private:
   friend class DatasetReader;
-  struct Piece {
-    Extents coordinate;
-    ChunkExtent extent;
-  };
-  GrowingBuffer stored_;
-  GrowingBuffer chunk_;
+  GrowingBuffer window_;  // bytes as they lie in the file
+  GrowingBuffer chunk_;   // elements before decoding
   FilterScratch filters_;
-  std::vector<Piece> pieces_;
+  std::vector<std::int64_t> pieces_;  // row-major positions of the chunks of one read
 };
-
-// Neighbouring chunks or rows are read with one call up to so many bytes.
-inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 
 // Thread-safe: read() may run in many threads, each with its own scratch.
 class DatasetReader {
@@ -61,14 +62,26 @@ class DatasetReader {
   const Dataset& dataset() const { return dataset_; }
 
  private:
-  struct Run;
+  class Window;
   void read_chunks(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
+  void read_chunk(const Extents& coordinate, const ChunkExtent& extent, const std::byte* stored,
+                  const Box& box, std::byte* out, ReadScratch& scratch) const;
+  void fill_part(const Box& part, const Box& box, std::byte* out) const;
   void read_contiguous(const Box& box, std::byte* out, ReadScratch& scratch,
                        ReadStats& stats) const;
   void read_slow(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
+  std::uint64_t end_of_neighbours(std::span<const std::int64_t> pieces, std::size_t i) const;
+  std::uint64_t block_bytes(const Box& box) const;
+  void check_size(const ChunkExtent& extent) const;
+  Box stored_box(const Extents& coordinate) const;
+  std::string place(const Extents& coordinate) const;
 
   Dataset dataset_;
   ChunkIndex index_;
+  Extents counts_;                 // chunks per axis
+  std::size_t element_size_ = 0;   // stored
+  std::size_t result_size_ = 0;    // decoded
+  std::vector<std::byte> fill_;    // one decoded element
   PosixFile file_;
   std::unique_ptr<SlowReader> slow_;  // unless dataset_.direct
 };

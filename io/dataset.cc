@@ -1,0 +1,127 @@
+#include "io/dataset.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/config.h"
+#include "runtime/base/error.h"
+
+namespace rankine::io {
+namespace {
+
+// Levenshtein distance, at most `limit` + 1.
+std::size_t edit_distance(const std::string& a, const std::string& b, std::size_t limit) {
+  if (a.size() > b.size() + limit || b.size() > a.size() + limit) return limit + 1;
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// The names a user may have meant: the same name in another group first, then the fewest changes.
+std::string suggestion(const FileInfo& info, const std::string& wanted) {
+  constexpr std::size_t kMostSuggested = 3;
+  const std::string wanted_name = last_name(wanted);
+  const std::size_t limit = std::max<std::size_t>(2, wanted_name.size() / 3);
+  std::vector<std::pair<std::size_t, const Variable*>> near;
+  std::vector<const Variable*> all;
+  for (const auto& variable : info.variables) {
+    if (variable.is_pure_dimension) continue;
+    all.push_back(&variable);
+    const auto distance = edit_distance(wanted_name, last_name(variable.path), limit);
+    if (distance <= limit) near.emplace_back(distance, &variable);
+  }
+  std::ranges::stable_sort(near, {}, &decltype(near)::value_type::first);
+  std::string text;
+  const auto add = [&](const Variable& variable) {
+    text += (text.empty() ? "" : ", ") + variable.path;
+  };
+  for (std::size_t i = 0; i < std::min(kMostSuggested, near.size()); ++i) add(*near[i].second);
+  if (!text.empty()) return "did you mean " + text + "?";
+  if (all.empty()) return "the file has no data sets";
+  for (std::size_t i = 0; i < std::min<std::size_t>(8, all.size()); ++i) add(*all[i]);
+  return "the file has " + text + (all.size() > 8 ? ", ..." : "");
+}
+
+std::string remedy_for(const std::string& problem) {
+  if (problem.find("filter") != std::string::npos) {
+    return "rewrite the data set with deflate where the filter is installed (h5repack -f GZIP=4), or "
+           "set HDF5_PLUGIN_PATH to its plugin and give --allow-plugins";
+  }
+  if (problem.find("not read by default") != std::string::npos) return "give --allow-external";
+  if (problem.find("is missing") != std::string::npos) return "put it beside the file";
+  return {};
+}
+
+}  // namespace
+
+const Variable& find_variable(const FileInfo& info, const std::string& variable_path) {
+  if (const auto* variable = info.variable(variable_path)) return *variable;
+  // A data set that was left out says why in the notes.
+  const std::string absolute = (variable_path.starts_with('/') ? "" : "/") + variable_path;
+  for (const auto& note : info.notes) {
+    if (note.starts_with(absolute) && note.find_first_of(" :", absolute.size()) == absolute.size()) {
+      throw input_error("cannot use a data set: " + note, info.path + ":" + absolute);
+    }
+  }
+  throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));
+}
+
+Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
+  const Variable& variable = find_variable(info, variable_path);
+  const std::string where = info.path + ":" + variable.path;
+  if (!variable.dtype) {
+    throw input_error("the data set has the type " + variable.type_name +
+                          "; only numbers and bool can be computed with",
+                      where);
+  }
+  if (variable.null_space) throw input_error("the data set has no elements (null space)", where);
+  if (!variable.read_problem.empty()) {
+    throw input_error("cannot read the data set: " + variable.read_problem, where,
+                      remedy_for(variable.read_problem));
+  }
+  Dataset dataset;
+  dataset.file = info.path;
+  dataset.path = variable.path;
+  dataset.file_size = info.size;
+  dataset.file_mtime_ns = info.mtime_ns;
+  dataset.stored = *variable.dtype;
+  dataset.big_endian = variable.big_endian;
+  dataset.shape = variable.shape;
+  dataset.layout = variable.layout;
+  dataset.chunk = variable.chunk;
+  dataset.filters = variable.filters;
+  dataset.raw_edge_chunks = variable.raw_edge_chunks;
+  dataset.fill = variable.fill;
+  dataset.contiguous_address = variable.contiguous_address;
+  dataset.direct = variable.direct_problem.empty();
+  dataset.decode = make_decode(variable);
+  dataset.dtype = dataset.decode.result;
+  dataset.grid = variable.layout == Layout::kChunked
+                     ? ChunkGrid::regular(variable.shape, variable.chunk)
+                     : virtual_grid(variable.shape, variable.element_size);
+  return dataset;
+}
+
+ChunkGrid virtual_grid(const Extents& shape, std::size_t element_size) {
+  std::int64_t room = std::max<std::int64_t>(
+      1, kVirtualChunkBytes / static_cast<std::int64_t>(element_size));  // elements per chunk
+  Extents chunk(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis-- > 0 && room > 1;) {
+    const std::int64_t length = std::max<std::int64_t>(1, shape[axis]);
+    chunk[axis] = std::min(length, room);
+    // Once an axis is cut, the ones before it go one by one.
+    room = chunk[axis] < length ? 1 : room / length;
+  }
+  return ChunkGrid::regular(shape, chunk);
+}
+
+}  // namespace rankine::io

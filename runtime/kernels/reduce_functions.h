@@ -222,7 +222,6 @@ struct Variance {
     double count, shift, mean, m2;
   };
   using Result = std::conditional_t<std::is_same_v<T, float>, float, double>;
-  using Padded = std::conditional_t<kFloating<T>, T, double>;
   static constexpr std::size_t kBytes = 32;
   static constexpr T pad = 0;
   static State init() { return State{}; }

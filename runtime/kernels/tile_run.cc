@@ -1,0 +1,246 @@
+#include "runtime/kernels/tile_run.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "runtime/kernels/convert.h"
+
+namespace rankine::kernels {
+namespace {
+
+// Shorter rows are gathered into one run: a call per row would cost more than the copy.
+constexpr std::int64_t kMinRow = 64;
+
+std::int64_t size_in_bytes(DType dtype) { return static_cast<std::int64_t>(size_of(dtype)); }
+
+}  // namespace
+
+TileRun::TileRun(const Program& program, const Walk& walk, std::span<const View> leaves,
+                 std::span<const Sink> sinks, std::span<const std::size_t> chosen,
+                 Scratch& scratch)
+    : program_(program), walk_(walk), scratch_(scratch), leaves_(leaves),
+      operands_(static_cast<std::size_t>(program.value_count())), leaf_data_(leaves.size()),
+      extents_(walk.axes().size(), 0), dense_strides_(walk.axes().size(), 0) {
+  std::vector<std::uint8_t> needed(operands_.size(), 0);
+  for (std::size_t i : chosen) {
+    const int value = program.outputs()[i];
+    needed[static_cast<std::size_t>(value)] = 1;
+    if (const auto* reduce = std::get_if<ReduceSink>(&sinks[i])) {
+      folds_.push_back({reduce, value, find_fold(*reduce->spec)});
+    } else {
+      outputs_.push_back({value, std::get<DenseSink>(sinks[i]).data});
+    }
+  }
+  for (int n = program.value_count(); n-- > 0;) {
+    const Program::Value& value = program.value(n);
+    if (needed[static_cast<std::size_t>(n)] == 0 || value.kind < Program::Kind::kCast) continue;
+    Step step{.value = n, .arity = Program::argument_count(value)};
+    for (int k = 0; k < step.arity; ++k) needed[value.arguments[static_cast<std::size_t>(k)]] = 1;
+    for (const Dense& output : outputs_) {
+      if (output.value == n) step.dense_sink = output.data;
+    }
+    steps_.push_back(step);
+  }
+  std::reverse(steps_.begin(), steps_.end());
+}
+
+void TileRun::walk_all() {
+  const std::span<const WalkAxis> axes = walk_.axes();
+  Extents origin(axes.size(), 0);
+  for (;;) {
+    begin_tile(origin);
+    for (Step& step : steps_) run_step(step);
+    for (const Dense& output : outputs_) write_dense(output);
+    for (const Fold& one : folds_) fold(one, origin);
+    std::size_t i = axes.size();
+    for (; i-- > 0;) {
+      origin[i] += axes[i].tile;
+      if (origin[i] < axes[i].extent) break;
+      origin[i] = 0;
+    }
+    if (i == std::size_t(-1)) return;
+  }
+}
+
+void TileRun::begin_tile(const Extents& origin) {
+  const std::span<const WalkAxis> axes = walk_.axes();
+  elements_ = 1;
+  width_ = 1;
+  dense_offset_ = 0;
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    extents_[i] = std::min(axes[i].tile, axes[i].extent - origin[i]);
+    dense_strides_[i] = elements_;
+    elements_ *= extents_[i];
+    if (width_ == 1) width_ = extents_[i];
+    dense_offset_ += origin[i] * axes[i].dense_stride;
+  }
+  for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+    leaf_data_[leaf] = leaves_[leaf].data;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      leaf_data_[leaf] += origin[i] * walk_.leaf_stride(leaf, i);
+    }
+  }
+  std::fill(operands_.begin(), operands_.end(), Operand{});
+}
+
+const Operand& TileRun::operand(int number) {
+  Operand& result = operands_[static_cast<std::size_t>(number)];
+  if (result.layout != Operand::Layout::kNone) return result;
+  const Program::Value& value = program_.value(number);
+  if (value.kind == Program::Kind::kConstant) {
+    result = {Operand::Layout::kSplat, reinterpret_cast<const std::byte*>(&value.bits), 0};
+  } else {
+    result = leaf_operand(value.bits, size_of(value.dtype));
+  }
+  return result;
+}
+
+Operand TileRun::leaf_operand(std::size_t leaf, std::size_t size) {
+  const auto bytes = static_cast<std::int64_t>(size);
+  bool splat = true, dense = true, rows = width_ >= kMinRow;
+  std::int64_t row_stride = 0;
+  for (std::size_t i = extents_.size(); i-- > 0;) {
+    if (extents_[i] == 1) continue;
+    const std::int64_t stride = walk_.leaf_stride(leaf, i);
+    splat = splat && stride == 0;
+    dense = dense && stride == bytes * dense_strides_[i];
+    if (dense_strides_[i] == 1) {
+      rows = rows && stride == bytes;
+    } else {
+      if (dense_strides_[i] == width_) row_stride = stride;
+      rows = rows && stride == row_stride * (dense_strides_[i] / width_);
+    }
+  }
+  const std::byte* data = leaf_data_[leaf];
+  if (splat) return {Operand::Layout::kSplat, data, 0};
+  if (dense) return {Operand::Layout::kDense, data, 0};
+  if (rows) return {Operand::Layout::kRows, data, row_stride};
+  Extents from(extents_.size(), 0), to(extents_.size(), 0);
+  for (std::size_t i = 0; i < extents_.size(); ++i) {
+    from[i] = walk_.leaf_stride(leaf, i);
+    to[i] = dense_strides_[i] * bytes;
+  }
+  std::byte* buffer = scratch_.buffer(static_cast<std::size_t>(program_.slot_count()) + leaf);
+  copy_strided(size, extents_, data, from, buffer, to);
+  return {Operand::Layout::kDense, buffer, 0};
+}
+
+Loop TileRun::loop_for(Step& step, unsigned splat) const {
+  if (step.splat != splat) {
+    const Program::Value& value = program_.value(step.value);
+    step.splat = splat;
+    step.loop = value.kind == Program::Kind::kCast
+                    ? find_cast_loop(program_.dtype(value.arguments[0]), value.dtype)
+                    : find_loop(value.op, value.compute, splat);
+  }
+  return step.loop;
+}
+
+// Straight into the dense sink where the tile is one run of it.
+std::byte* TileRun::destination(const Step& step, bool all_splat) {
+  if (step.dense_sink != nullptr && !all_splat && dense_in_sink()) {
+    return step.dense_sink + dense_offset_ * size_in_bytes(program_.dtype(step.value));
+  }
+  return scratch_.buffer(static_cast<std::size_t>(program_.slot(step.value)));
+}
+
+void TileRun::run_step(Step& step) {
+  const Program::Value& value = program_.value(step.value);
+  std::array<Operand, 3> arguments;
+  unsigned splat = 0;
+  for (int k = 0; k < step.arity; ++k) {
+    const auto index = static_cast<std::size_t>(k);
+    arguments[index] = operand(value.arguments[index]);
+    if (arguments[index].layout == Operand::Layout::kSplat) splat |= 1u << k;
+  }
+  const bool all_splat = splat == (1u << step.arity) - 1;
+  std::byte* out = destination(step, all_splat);
+  Operand& result = operands_[static_cast<std::size_t>(step.value)];
+  const auto used = std::span(arguments).first(static_cast<std::size_t>(step.arity));
+  if (all_splat) {
+    std::array<const std::byte*, 3> data{};
+    for (std::size_t k = 0; k < used.size(); ++k) data[k] = used[k].data;
+    loop_for(step, 0)(1, data.data(), out);
+    result = {Operand::Layout::kSplat, out, 0};
+  } else {
+    loop_for(step, splat);
+    run_loop(step, used, out);
+    result = {Operand::Layout::kDense, out, 0};
+  }
+}
+
+void TileRun::run_loop(const Step& step, std::span<const Operand> arguments, std::byte* out) {
+  const Program::Value& value = program_.value(step.value);
+  std::array<const std::byte*, 3> data{};
+  std::array<std::int64_t, 3> advance{};  // bytes from row to row
+  bool rows = false;
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    data[k] = arguments[k].data;
+    rows = rows || arguments[k].layout == Operand::Layout::kRows;
+    if (arguments[k].layout == Operand::Layout::kRows) advance[k] = arguments[k].row_stride;
+    if (arguments[k].layout == Operand::Layout::kDense) {
+      advance[k] = width_ * size_in_bytes(program_.dtype(value.arguments[k]));
+    }
+  }
+  if (!rows) return step.loop(elements_, data.data(), out);
+  for (std::int64_t done = 0; done < elements_; done += width_) {
+    step.loop(width_, data.data(), out);
+    out += width_ * size_in_bytes(value.dtype);
+    for (std::size_t k = 0; k < arguments.size(); ++k) data[k] += advance[k];
+  }
+}
+
+bool TileRun::dense_in_sink() const {
+  for (std::size_t i = 0; i < extents_.size(); ++i) {
+    if (extents_[i] > 1 && dense_strides_[i] != walk_.axes()[i].dense_stride) return false;
+  }
+  return true;
+}
+
+Extents TileRun::strides_of(int number, const Operand& operand) const {
+  const std::int64_t size = size_in_bytes(program_.dtype(number));
+  Extents strides(extents_.size(), 0);
+  for (std::size_t i = 0; i < extents_.size(); ++i) {
+    if (operand.layout == Operand::Layout::kSplat) break;
+    strides[i] = dense_strides_[i] * size;
+    if (operand.layout == Operand::Layout::kRows && dense_strides_[i] >= width_) {
+      strides[i] = dense_strides_[i] / width_ * operand.row_stride;
+    }
+  }
+  return strides;
+}
+
+void TileRun::write_dense(const Dense& dense) {
+  const Operand& values = operand(dense.value);
+  const std::int64_t size = size_in_bytes(program_.dtype(dense.value));
+  std::byte* target = dense.data + dense_offset_ * size;
+  if (values.data == target) return;
+  Extents to(extents_.size(), 0);
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = walk_.axes()[i].dense_stride * size;
+  copy_strided(static_cast<std::size_t>(size), extents_, values.data,
+               strides_of(dense.value, values), target, to);
+}
+
+void TileRun::fold(const Fold& fold, const Extents& origin) {
+  const Operand& values = operand(fold.value);
+  const std::size_t last = extents_.size() - 1;
+  const std::int64_t size = size_in_bytes(program_.dtype(fold.value));
+  FoldTile tile{.spec = fold.sink->spec, .data = values.data, .extents = extents_,
+                .data_strides = strides_of(fold.value, values), .state_strides = extents_,
+                .group = static_cast<std::size_t>(walk_.group()), .state = fold.sink->state,
+                .elements = walk_.kept_elements()};
+  if (values.layout == Operand::Layout::kSplat && extents_[last] > 1) {
+    std::byte* row = scratch_.buffer(buffer_count(program_) - 1);
+    copy_strided(static_cast<std::size_t>(size), {extents_[last]}, values.data, {0}, row, {size});
+    tile.data = row;
+    tile.data_strides[last] = size;
+  }
+  for (std::size_t i = 0; i <= last; ++i) {
+    tile.state_strides[i] = walk_.axes()[i].state_stride;
+    tile.first += origin[i] * walk_.axes()[i].state_stride;
+  }
+  fold.loop(tile);
+}
+
+}  // namespace rankine::kernels

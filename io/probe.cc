@@ -1,0 +1,205 @@
+#include "io/probe.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+#include "io/dataset.h"
+#include "io/h5/inspect.h"
+#include "io/h5/record_driver.h"
+#include "io/h5/slow_read.h"
+#include "io/probe_child.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RANKINE_HUGE_ADDRESS_SPACE 1  // shadow memory
+#endif
+
+namespace rankine::io {
+namespace {
+
+constexpr rlim_t kMostMemory = rlim_t{8} << 30;  // bytes; damaged sizes ask for much more
+constexpr rlim_t kCpuSecondsPerItem = 120;       // a child that outlived its parent ends too
+
+// ---- the child ----
+
+void limit_memory() {
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+#ifndef RANKINE_HUGE_ADDRESS_SPACE
+  const rlimit memory{kMostMemory, kMostMemory};
+  ::setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
+void renew_cpu_time() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CPU, &limit) != 0) return;
+  const auto seconds = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
+  limit.rlim_cur = std::min(limit.rlim_max, seconds + kCpuSecondsPerItem);
+  ::setrlimit(RLIMIT_CPU, &limit);
+}
+
+ProbeAnswer::RawIndex raw(const ChunkIndex& index) {
+  ProbeAnswer::RawIndex answer;
+  answer.bytes.resize(index.size() * sizeof(ChunkExtent));
+  if (!index.empty()) std::memcpy(answer.bytes.data(), index.data(), answer.bytes.size());
+  return answer;
+}
+
+// Reads everything once: what crashes the library does it here.
+void read_whole(const std::string& file, const Variable& variable, std::string_view dataset,
+                const std::function<void()>& alive) {
+  const SlowReader reader(file, std::string(dataset));
+  const ChunkGrid grid = variable.layout == Layout::kChunked
+                             ? ChunkGrid::regular(variable.shape, variable.chunk)
+                             : virtual_grid(variable.shape, variable.element_size);
+  const Extents counts = grid.counts();
+  std::vector<std::byte> bytes;
+  for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
+    const Box box = grid.chunk_box(coordinate_of(i, counts));
+    bytes.resize(static_cast<std::size_t>(box.size()) * size_of(*variable.dtype));
+    reader.read(box, bytes.data());
+    alive();
+  }
+}
+
+ProbeAnswer::RawIndex index_of(const std::string& file, const std::string& dataset,
+                               const std::function<void()>& alive) {
+  const Variable variable = inspect_dataset(file, dataset);
+  if (variable.direct_problem.empty()) {
+    return variable.layout == Layout::kChunked ? raw(record_index(file, dataset))
+                                               : ProbeAnswer::RawIndex{};
+  }
+  read_whole(file, variable, dataset, alive);
+  return {};
+}
+
+ProbeAnswer answer_to(const ProbeRequest& request, const std::string& item,
+                      const std::function<void()>& alive) try {
+  if (request.indexes) return {index_of(request.file, item, alive)};
+  return {inspect(item)};
+} catch (const Error& error) {
+  return {error};
+} catch (const std::exception& failure) {
+  const std::string where = request.indexes ? request.file + ":" + item : item;
+  return {input_error(std::string("cannot look into the file: ") + failure.what(), where)};
+}
+
+[[noreturn]] void serve(int socket) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  limit_memory();
+  const auto alive = [&] {
+    renew_cpu_time();
+    if (!send_message(socket, to_bytes(ProbeAnswer{}))) ::_exit(1);
+  };
+  alive();
+  const auto message = receive_message(socket, -1);
+  if (!message.bytes) ::_exit(1);
+  const auto request = from_bytes<ProbeRequest>(*message.bytes);
+  set_access(request.access);
+  for (std::size_t i = request.first; i < request.items.size(); ++i) {
+    renew_cpu_time();
+    if (!send_message(socket, to_bytes(answer_to(request, request.items[i], alive)))) ::_exit(1);
+  }
+  // Some damaged files crash the library when it closes down.
+  ::_exit(0);
+}
+
+// ---- the parent ----
+
+Error failure_of(const ProbeRequest& request, const std::string& item, const std::string& reason) {
+  const std::string where = request.indexes ? request.file + ":" + item : item;
+  return input_error("the HDF5 library " + reason, where,
+                     "the file is damaged; make or copy it again");
+}
+
+// One answer per item, in order; a new child for what follows an item that ended the last one.
+std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) {
+  std::vector<ProbeAnswer> answers;
+  while (answers.size() < request.items.size()) {
+    request.first = answers.size();
+    ProbeChild child(request, options);
+    while (answers.size() < request.items.size()) {
+      if (auto answer = child.next()) {
+        answers.push_back(std::move(*answer));
+        continue;
+      }
+      answers.push_back({failure_of(request, request.items[answers.size()], child.reason())});
+      break;
+    }
+  }
+  return answers;
+}
+
+ProbeRequest request_for(const std::vector<std::string>& items) {
+  ProbeRequest request;
+  request.access = access();
+  request.items = items;
+  return request;
+}
+
+}  // namespace
+
+std::optional<int> run_probe_child(int argc, char** argv) {
+  if (argc < 2 || std::strcmp(argv[1], kProbeArgument) != 0) return std::nullopt;
+  int socket = -1;
+  if (argc == 3) std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), socket);
+  int type = 0;
+  socklen_t length = sizeof(type);
+  const bool is_socket =
+      socket >= 0 && ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+  if (!is_socket) return static_cast<int>(ExitCode::kUsage);
+  try {
+    serve(socket);
+  } catch (const std::exception&) {
+    ::_exit(1);
+  }
+}
+
+std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
+                                    const ProbeOptions& options) {
+  std::vector<Probed> results;
+  for (auto& answer : ask(request_for(paths), options)) {
+    Probed& result = results.emplace_back();
+    if (auto* info = std::get_if<FileInfo>(&answer.value)) result.info = std::move(*info);
+    else if (auto* error = std::get_if<Error>(&answer.value)) result.error = std::move(*error);
+  }
+  return results;
+}
+
+std::vector<FileInfo> probe_files(const std::vector<std::string>& paths,
+                                  const ProbeOptions& options) {
+  std::vector<FileInfo> infos;
+  for (auto& probed : try_probe_files(paths, options)) {
+    if (!probed.info) throw probed.error;
+    infos.push_back(std::move(*probed.info));
+  }
+  return infos;
+}
+
+std::vector<ChunkIndex> probe_indexes(const std::string& file,
+                                      const std::vector<std::string>& datasets,
+                                      const ProbeOptions& options) {
+  ProbeRequest request = request_for(datasets);
+  request.indexes = true;
+  request.file = file;
+  std::vector<ChunkIndex> indexes;
+  for (const auto& answer : ask(std::move(request), options)) {
+    if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
+    const auto& raw_index = std::get<ProbeAnswer::RawIndex>(answer.value);
+    ChunkIndex& index = indexes.emplace_back(raw_index.bytes.size() / sizeof(ChunkExtent));
+    if (!index.empty()) std::memcpy(index.data(), raw_index.bytes.data(), raw_index.bytes.size());
+  }
+  return indexes;
+}
+
+}  // namespace rankine::io

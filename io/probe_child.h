@@ -1,0 +1,87 @@
+// The two ends of the pipe between probe.h and its child. Only for io.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "io/h5/access.h"
+#include "io/h5/file_info.h"
+#include "io/probe.h"
+#include "runtime/base/archive.h"
+
+namespace rankine::io {
+
+inline constexpr const char* kProbeArgument = "--rankine-probe";
+
+// The items are the files, or the data sets of one file.
+struct ProbeRequest {
+  Access access;
+  bool indexes = false;            // of `items` in `file`; else `items` are files to inspect
+  std::string file;
+  std::vector<std::string> items;
+  std::uint64_t first = 0;         // items before it are done
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(access, indexes, file, items, first);
+  }
+};
+
+// Sent for every item in order; `alive` in between says that work goes on.
+struct ProbeAnswer {
+  struct Alive {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
+  // A chunk index as it lies in memory: both ends are the same program.
+  struct RawIndex {
+    std::string bytes;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(bytes);
+    }
+  };
+  std::variant<Alive, FileInfo, RawIndex, Error> value;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(value);
+  }
+};
+
+// Whole messages through a socket. False when the other side is gone.
+bool send_message(int socket, const Bytes& bytes);
+// Empty when the other side is gone, or silent for timeout_ms (-1: no limit).
+struct Received {
+  std::optional<Bytes> bytes;
+  bool timed_out = false;
+};
+Received receive_message(int socket, int timeout_ms);
+
+// A running child that has greeted. Killed and reaped when destroyed.
+class ProbeChild {
+ public:
+  ProbeChild(const ProbeRequest& request, const ProbeOptions& options);
+  ~ProbeChild();
+  ProbeChild(const ProbeChild&) = delete;
+  ProbeChild& operator=(const ProbeChild&) = delete;
+
+  // The answer to the next item; empty if the child died or went silent, and then reason() says how.
+  std::optional<ProbeAnswer> next();
+  const std::string& reason() const { return reason_; }
+
+ private:
+  void start(const ProbeOptions& options);
+  int reap();
+  void end(bool timed_out);
+
+  int timeout_ms_;
+  int socket_ = -1;
+  pid_t pid_ = -1;
+  std::string reason_;
+};
+
+}  // namespace rankine::io

@@ -1,0 +1,268 @@
+#include "runtime/worker/graph_run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "runtime/base/archive.h"
+
+namespace rankine::worker {
+namespace {
+
+using protocol::Kind;
+
+ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
+graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
+
+}  // namespace
+
+GraphRun::GraphRun(collectives::Communicator& communicator, collectives::ProgressRight& right,
+                   Pool& pool, Installation installation, io::LogWriter* log, OnReport on_report)
+    : communicator_(communicator), right_(right), pool_(pool), number_(installation.number),
+      topology_(std::move(installation.topology)), placement_(std::move(installation.placement)),
+      on_report_(std::move(on_report)), board_(*topology_, placement_, communicator.rank()),
+      reactor_(communicator.rank(), communicator.size(), installation.number) {
+  for (int rank = 0; rank < communicator.size(); ++rank) {
+    writers_.emplace_back(collectives::kPacketLimit);
+  }
+  try {
+    const graph::Graph& graph = topology_->graph();
+    for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
+      readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
+                                                             std::move(installation.indexes[i])));
+    }
+    if (communicator.rank() == 0) {
+      for (const graph::Result& result : graph.results) {
+        results_.emplace_back(static_cast<std::size_t>(volume(result.shape)) *
+                              size_of(result.dtype));
+      }
+    }
+  } catch (Error& error) {
+    fail(std::move(error));
+  } catch (const std::bad_alloc&) {
+    fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph"));
+  }
+  executor_ = std::make_unique<Executor>(*topology_, readers_, log, results_, pool_);
+}
+
+void GraphRun::fail(Error error) {
+  const std::lock_guard lock(state_);
+  board_.stop_admitting();
+  failures_.push_back(std::move(error));
+}
+
+void GraphRun::work(TaskContext& context, collectives::Cores cores, bool admits) {
+  collectives::Waiter waiter(cores);
+  while (!finished_.load(std::memory_order_acquire)) {
+    std::optional<TaskId> task;
+    if (admits) {
+      const std::lock_guard lock(state_);
+      task = board_.next();
+    }
+    if (task) run_task(*task, context);
+    bool moved = false;
+    if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) moved = progress();
+    if (task || moved) {
+      waiter.progressed();
+    } else {
+      waiter.wait();
+    }
+  }
+  const std::lock_guard lock(state_);
+  totals_.times += context.times;
+  totals_.bytes_read += context.read_stats.bytes_read;
+  context.times = {};
+  context.read_stats = {};
+}
+
+SharedBuffer GraphRun::find_chunk(const graph::ChunkId& chunk) {
+  const std::lock_guard lock(state_);
+  return board_.input(chunk);
+}
+
+void GraphRun::run_task(const TaskId& task, TaskContext& context) {
+  std::vector<Output> outputs;
+  std::optional<Error> failure;
+  try {
+    outputs = executor_->run(
+        task, [this](const graph::ChunkId& chunk) { return find_chunk(chunk); }, context);
+  } catch (Error& error) {
+    failure = std::move(error);
+  } catch (const std::bad_alloc&) {
+    failure = Error(ExitCode::kTaskFailed, "a task ran out of memory");
+  }
+  if (failure) fail(std::move(*failure));
+  const std::lock_guard lock(state_);
+  for (Output& output : outputs) {
+    const auto bytes = static_cast<std::int64_t>(output.buffer->size());
+    const std::vector<int> elsewhere = board_.put(output.chunk, std::move(output.buffer), true);
+    reactor_.on_output(name_of(output.chunk), bytes, elsewhere, outbox_);
+  }
+  board_.complete(task);
+}
+
+bool GraphRun::progress() {
+  const int packets = communicator_.receive_packets(
+      [this](int from, std::span<const std::byte> packet) { on_packet(from, packet); });
+  const bool moved = advance_transfers();
+  {
+    const std::lock_guard lock(state_);
+    carry_out();
+    while (!failures_.empty()) {
+      Error error = std::move(failures_.front());
+      failures_.pop_front();
+      constexpr std::size_t kLongest = 8192;  // of each text: the message must fit a packet
+      for (std::string* text : {&error.message, &error.where, &error.remedy, &error.task_story}) {
+        if (text->size() > kLongest) text->resize(kLongest);
+      }
+      const Bytes bytes = to_bytes(error);
+      Message message;
+      message.kind = Kind::kFailed;
+      message.bytes = static_cast<std::int64_t>(bytes.size());
+      send(0, message, bytes);
+    }
+    report_if_idle();
+  }
+  flush();
+  return packets > 0 || moved;
+}
+
+// A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.
+void GraphRun::report_if_idle() {
+  if (reactor_.aborting() || !board_.idle() || !reactor_.quiet() ||
+      board_.tasks_run() == reported_ || !transfers_.empty()) {
+    return;
+  }
+  reported_ = board_.tasks_run();
+  Message message;
+  message.kind = Kind::kProgress;
+  message.first = reported_;
+  send(0, message, {});
+}
+
+void GraphRun::on_packet(int from, std::span<const std::byte> packet) {
+  protocol::for_each_message(packet,
+                             [&](const Message& message, std::span<const std::byte> payload) {
+                               on_message(from, message, payload);
+                             });
+}
+
+void GraphRun::on_message(int from, const Message& message, std::span<const std::byte> payload) {
+  if (message.graph != number_) throw std::logic_error("a message of another graph arrived");
+  switch (message.kind) {
+    case Kind::kProgress:
+    case Kind::kCountReply:
+    case Kind::kFailed: on_report_(from, message, payload); return;
+    case Kind::kFinish: finished_.store(true, std::memory_order_release); return;
+    default: break;
+  }
+  const std::lock_guard lock(state_);
+  if (message.kind == Kind::kAbort) {
+    board_.stop_admitting();
+    reactor_.on_abort();
+    return;
+  }
+  if (message.kind == Kind::kCountQuery) {
+    carry_out();  // what was received must be answered before it is counted
+    Message reply;
+    reply.kind = Kind::kCountReply;
+    reply.round = message.round;
+    reply.first = reactor_.messages_sent();
+    reply.second = reactor_.messages_received();
+    reply.idle = board_.idle() && transfers_.empty() ? 1 : 0;
+    send(from, reply, {});
+    return;
+  }
+  if (message.kind == Kind::kEager) {
+    SharedBuffer buffer = pool_.allocate_shared(payload.size());
+    std::memcpy(buffer->data(), payload.data(), payload.size());
+    arrived_.emplace(message.chunk, std::move(buffer));
+  }
+  reactor_.on_message(from, message, outbox_);
+}
+
+bool GraphRun::advance_transfers() {
+  bool moved = false;
+  for (std::size_t i = 0; i < transfers_.size();) {
+    Transfer& transfer = transfers_[i];
+    if (!communicator_.test(transfer.request)) {
+      ++i;
+      continue;
+    }
+    moved = true;
+    const std::lock_guard lock(state_);
+    if (transfer.outgoing) {
+      reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
+    } else {
+      arrived_.emplace(transfer.chunk, transfer.buffer);
+      reactor_.on_bulk_received(transfer.peer, transfer.chunk, outbox_);
+    }
+    std::swap(transfers_[i], transfers_.back());
+    transfers_.pop_back();
+  }
+  return moved;
+}
+
+// Receives are posted before the pulls that call for them; an eager chunk is copied into its packet
+// before it may be unpinned.
+void GraphRun::carry_out() {
+  for (const Outbox::PostReceive& post : outbox_.receives) {
+    SharedBuffer buffer = pool_.allocate_shared(static_cast<std::size_t>(post.bytes));
+    auto request = communicator_.async_receive(post.from, post.tag, buffer->bytes());
+    transfers_.push_back({std::move(request), post.from, post.chunk, buffer, false});
+  }
+  for (const Outbox::Send& item : outbox_.sends) {
+    if (item.message.kind == Kind::kEager) {
+      const SharedBuffer buffer = board_.input(id_of(item.message.chunk));
+      totals_.bytes_sent += item.message.bytes;
+      send(item.to, item.message, std::as_const(*buffer).bytes());
+    } else {
+      send(item.to, item.message, {});
+    }
+  }
+  for (const Outbox::PostSend& post : outbox_.bulk_sends) {
+    SharedBuffer buffer = board_.input(id_of(post.chunk));
+    totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
+    auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
+    transfers_.push_back({std::move(request), post.to, post.chunk, buffer, true});
+  }
+  for (const ChunkName& chunk : outbox_.delivered) {
+    auto node = arrived_.extract(chunk);
+    board_.put(id_of(chunk), std::move(node.mapped()), false);
+  }
+  for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
+  outbox_.clear();
+}
+
+void GraphRun::send(int to, const Message& message, std::span<const std::byte> payload) {
+  Message numbered = message;
+  numbered.graph = number_;
+  writers_[to].add(numbered, payload, [&](std::span<const std::byte> packet) {
+    communicator_.send_packet(to, packet);
+  });
+}
+
+void GraphRun::flush() {
+  for (int to = 0; to < static_cast<int>(writers_.size()); ++to) {
+    writers_[to].flush(
+        [&](std::span<const std::byte> packet) { communicator_.send_packet(to, packet); });
+  }
+}
+
+void GraphRun::check_over() const {
+  const std::lock_guard lock(state_);
+  reactor_.sanity_check();
+  if (!transfers_.empty() || !reactor_.quiet() || (!reactor_.aborting() && !board_.empty())) {
+    throw std::logic_error("something is left of a finished graph:\n" + board_.describe() +
+                           reactor_.describe());
+  }
+}
+
+RunTotals GraphRun::totals() const {
+  const std::lock_guard lock(state_);
+  RunTotals totals = totals_;
+  totals.tasks_run = board_.tasks_run();
+  return totals;
+}
+
+}  // namespace rankine::worker

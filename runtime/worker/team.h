@@ -1,0 +1,12 @@
+// The threads of one rank: one OpenMP region for as long as the rank lives.
+#pragma once
+
+#include <functional>
+
+namespace rankine::worker {
+
+// Calls body(0) ... body(threads - 1), each on its own thread, body(0) on the calling one; returns
+// when all have returned. The body must not throw.
+void run_team(int threads, const std::function<void(int thread)>& body);
+
+}  // namespace rankine::worker

@@ -11,7 +11,8 @@ BroadcastTimes broadcast(Communicator& communicator, int root, std::vector<std::
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   std::uint64_t length = bytes.size();
-  Request request = communicator.async_broadcast(root, std::as_writable_bytes(std::span(&length, 1)));
+  Request request =
+      communicator.async_broadcast(root, std::as_writable_bytes(std::span(&length, 1)));
   wait_for(communicator, request, waiter);
   if (communicator.rank() != root) bytes.resize(length);
   request = communicator.async_broadcast(root, bytes);

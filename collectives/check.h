@@ -11,8 +11,8 @@ namespace rankine::collectives {
 
 inline void check_rank(int rank, int size) {
   if (rank >= 0 && rank < size) return;
-  throw Error(ExitCode::kTaskFailed, "there is no rank " + std::to_string(rank) + " among " +
-                                         std::to_string(size));
+  throw Error(ExitCode::kTaskFailed,
+              "there is no rank " + std::to_string(rank) + " among " + std::to_string(size));
 }
 
 inline void check_packet(std::size_t bytes) {

@@ -73,8 +73,9 @@ class Communicator {
   // itself, arrive in the order of sending; between pairs, and between packets and bulk, no order.
   virtual void send_packet(int to, std::span<const std::byte> packet) = 0;
   // Hands packets that have arrived to `handler` and returns how many; 0 if none has arrived. The
-  // span is valid during the call only and aligned to kPacketAlignment. The handler may send, but not call receive_packets. If it
-  // throws, its packet counts as handled and the others wait for the next call.
+  // span is valid during the call only and aligned to kPacketAlignment. The handler may send, but
+  // not call receive_packets. If it throws, its packet counts as handled and the others wait for
+  // the next call.
   virtual int receive_packets(const PacketHandler& handler) = 0;
 
   // Bulk: the caller owns the bytes and keeps them unmoved (and a sender unchanged) until test()
@@ -89,7 +90,8 @@ class Communicator {
   virtual Request async_barrier() = 0;
 
   // Drives the operation; true once it is complete, and the request is then empty (an empty one is
-  // complete). Operations advance only while their rank calls test or receive_packets. If it
+  // complete). Operations advance only while their rank calls test, of
+  // whichever request, or receive_packets. If it
   // throws Error the request is empty, too, but its bytes must outlive the communicator.
   virtual bool test(Request& request);
 };

@@ -15,7 +15,7 @@ namespace rankine::collectives {
 struct Surroundings {
   std::function<std::optional<std::string>(const std::string& name)> variable;
   std::function<std::optional<std::string>(const std::string& path)> file;  // whole text
-  int cores = 1;  // in the affinity mask
+  int cores = 1;                                                            // in the affinity mask
 
   static const Surroundings& of_process();  // read through at every call; cores once
 };

@@ -43,7 +43,8 @@ std::int64_t limit_of_line(const Surroundings& surroundings, std::string_view li
   if (first == std::string_view::npos) return kUnknown;
   const std::size_t second = line.find(':', first + 1);
   if (second == std::string_view::npos) return kUnknown;
-  const std::string controllers = "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
+  const std::string controllers =
+      "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
   const std::string path(line.substr(second + 1));
   if (controllers == ",,") return limit_along(surroundings, "/sys/fs/cgroup", path, "memory.max");
   if (controllers.find(",memory,") == std::string::npos) return kUnknown;
@@ -61,8 +62,7 @@ std::int64_t cgroup_bytes(const Surroundings& surroundings) {
   return limit;
 }
 
-std::int64_t variable_bytes(const Surroundings& surroundings, const char* name,
-                            std::int64_t unit) {
+std::int64_t variable_bytes(const Surroundings& surroundings, const char* name, std::int64_t unit) {
   const auto text = surroundings.variable(name);
   return text ? bytes_of(*text, unit) : kUnknown;
 }
@@ -92,8 +92,8 @@ std::int64_t available_bytes(const Surroundings& surroundings) {
 }  // namespace
 
 std::int64_t default_memory_bytes(const Surroundings& surroundings) {
-  std::int64_t node = std::min({cgroup_bytes(surroundings), slurm_bytes(surroundings),
-                                available_bytes(surroundings)});
+  std::int64_t node = std::min(
+      {cgroup_bytes(surroundings), slurm_bytes(surroundings), available_bytes(surroundings)});
   if (node == kUnknown) node = kNodeIfUnknown;
   return node / local_size(surroundings) / 10 * 8;
 }

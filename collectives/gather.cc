@@ -7,8 +7,7 @@ namespace {
 
 void give(Communicator& communicator, int root, std::span<const std::byte> mine, Waiter waiter) {
   const std::uint64_t length = mine.size();
-  Request request =
-      communicator.async_send(root, kGatherTag, std::as_bytes(std::span(&length, 1)));
+  Request request = communicator.async_send(root, kGatherTag, std::as_bytes(std::span(&length, 1)));
   wait_for(communicator, request, waiter);
   request = communicator.async_send(root, kGatherTag, mine);
   wait_for(communicator, request, waiter);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "collectives/check.h"
 #include "collectives/loopback_exchange.h"
@@ -28,6 +30,17 @@ class Copy {
 };
 
 using TransferPtr = std::shared_ptr<LoopbackTransfer>;
+using CollectivePtr = std::shared_ptr<LoopbackCollective>;
+
+// One end of something under way. Its Request and its endpoint share it.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  virtual bool step() = 0;  // true once complete; throws Error
+
+  bool complete = false;
+  std::optional<Error> failure;  // then it is complete, too
+};
 
 bool matched(const LoopbackTransfer& transfer) {
   if (!transfer.matched.load(std::memory_order_acquire)) return false;
@@ -35,10 +48,10 @@ bool matched(const LoopbackTransfer& transfer) {
   return true;
 }
 
-class Sending : public Pending {
+class Sending : public Operation {
  public:
   explicit Sending(TransferPtr transfer) : transfer_(std::move(transfer)) {}
-  bool advance() override {
+  bool step() override {
     return matched(*transfer_) && transfer_->done.load(std::memory_order_acquire);
   }
 
@@ -46,11 +59,11 @@ class Sending : public Pending {
   TransferPtr transfer_;
 };
 
-class Receiving : public Pending {
+class Receiving : public Operation {
  public:
   Receiving(TransferPtr transfer, std::size_t segment_bytes)
       : transfer_(std::move(transfer)), copy_(segment_bytes) {}
-  bool advance() override {
+  bool step() override {
     if (!matched(*transfer_) || !copy_.step(transfer_->source, transfer_->target)) return false;
     transfer_->done.store(true, std::memory_order_release);
     return true;
@@ -61,23 +74,21 @@ class Receiving : public Pending {
   Copy copy_;
 };
 
-using CollectivePtr = std::shared_ptr<LoopbackCollective>;
-
-class Rooting : public Pending {
+class Rooting : public Operation {
  public:
   Rooting(CollectivePtr call, int others) : call_(std::move(call)), others_(others) {}
-  bool advance() override { return call_->finished.load(std::memory_order_acquire) == others_; }
+  bool step() override { return call_->finished.load(std::memory_order_acquire) == others_; }
 
  private:
   CollectivePtr call_;
   int others_;
 };
 
-class Listening : public Pending {
+class Listening : public Operation {
  public:
   Listening(CollectivePtr call, std::span<std::byte> bytes, std::size_t segment_bytes)
       : call_(std::move(call)), bytes_(bytes), copy_(segment_bytes) {}
-  bool advance() override {
+  bool step() override {
     if (!call_->ready.load(std::memory_order_acquire)) return false;
     if (!copy_.step(call_->root_bytes, bytes_)) return false;
     call_->finished.fetch_add(1, std::memory_order_acq_rel);
@@ -90,20 +101,51 @@ class Listening : public Pending {
   Copy copy_;
 };
 
-class Arriving : public Pending {
+class Arriving : public Operation {
  public:
   Arriving(CollectivePtr call, int ranks) : call_(std::move(call)), ranks_(ranks) {}
-  bool advance() override { return call_->arrived.load(std::memory_order_acquire) == ranks_; }
+  bool step() override { return call_->arrived.load(std::memory_order_acquire) == ranks_; }
 
  private:
   CollectivePtr call_;
   int ranks_;
 };
 
-template <class Operation, class... Arguments>
-Request request_of(Arguments&&... arguments) {
-  return Request(std::make_unique<Operation>(std::forward<Arguments>(arguments)...));
-}
+// The operations of one rank that are under way. Whichever of them is tested, all advance, as in
+// MPI: a rank that waits for a send must not keep its own receives waiting.
+class Underway {
+ public:
+  void add(std::shared_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
+  void advance() {
+    std::erase_if(operations_, [](const std::shared_ptr<Operation>& operation) {
+      try {
+        operation->complete = operation->step();
+      } catch (Error& error) {
+        operation->failure = std::move(error);
+        operation->complete = true;
+      }
+      return operation->complete;
+    });
+  }
+
+ private:
+  std::vector<std::shared_ptr<Operation>> operations_;
+};
+
+class LoopbackPending : public Pending {
+ public:
+  LoopbackPending(std::shared_ptr<Operation> operation, Underway& underway)
+      : operation_(std::move(operation)), underway_(underway) {}
+  bool advance() override {
+    if (!operation_->complete) underway_.advance();
+    if (operation_->failure) throw *operation_->failure;
+    return operation_->complete;
+  }
+
+ private:
+  std::shared_ptr<Operation> operation_;
+  Underway& underway_;
+};
 
 }  // namespace
 
@@ -120,35 +162,48 @@ class LoopbackNetwork::Endpoint : public Communicator {
     exchange_.mailboxes[static_cast<std::size_t>(to)].put(rank_, packet);
   }
   int receive_packets(const PacketHandler& handler) override {
+    underway_.advance();
     return exchange_.mailboxes[static_cast<std::size_t>(rank_)].take(handler);
   }
   Request async_send(int to, std::uint32_t tag, std::span<const std::byte> bytes) override {
     check_rank(to, size());
-    return request_of<Sending>(exchange_.post_send(rank_, to, tag, bytes));
+    return start<Sending>(exchange_.post_send(rank_, to, tag, bytes));
   }
   Request async_receive(int from, std::uint32_t tag, std::span<std::byte> bytes) override {
     check_rank(from, size());
-    return request_of<Receiving>(exchange_.post_receive(from, rank_, tag, bytes),
-                                 exchange_.segment_bytes);
+    return start<Receiving>(exchange_.post_receive(from, rank_, tag, bytes),
+                            exchange_.segment_bytes);
   }
   Request async_broadcast(int root, std::span<std::byte> bytes) override {
     check_rank(root, size());
-    CollectivePtr call = exchange_.join(collectives_++, root, bytes.size());
+    CollectivePtr call = join(root, bytes.size());
     if (rank_ != root) {
-      return request_of<Listening>(std::move(call), bytes, exchange_.segment_bytes);
+      return start<Listening>(std::move(call), bytes, exchange_.segment_bytes);
     }
     call->root_bytes = bytes;
     call->ready.store(true, std::memory_order_release);
-    return request_of<Rooting>(std::move(call), size() - 1);
+    return start<Rooting>(std::move(call), size() - 1);
   }
   Request async_barrier() override {
-    return request_of<Arriving>(exchange_.join(collectives_++, LoopbackCollective::kBarrier, 0),
-                                size());
+    return start<Arriving>(join(LoopbackCollective::kBarrier, 0), size());
   }
 
  private:
+  template <class Kind, class... Arguments>
+  Request start(Arguments&&... arguments) {
+    auto operation = std::make_shared<Kind>(std::forward<Arguments>(arguments)...);
+    underway_.add(operation);
+    return Request(std::make_unique<LoopbackPending>(std::move(operation), underway_));
+  }
+  CollectivePtr join(int root, std::size_t length) {
+    CollectivePtr call = exchange_.join(collectives_, root, length);
+    ++collectives_;  // a refused call does not count
+    return call;
+  }
+
   Exchange& exchange_;
   const int rank_;
+  Underway underway_;
   std::uint64_t collectives_ = 0;  // called so far by this rank
 };
 

@@ -12,7 +12,8 @@ namespace rankine::collectives {
 
 class LoopbackNetwork {
  public:
-  // Receivers copy bulk bytes, at most segment_bytes (>= 1) per test().
+  // Receivers copy bulk bytes, at most segment_bytes (>= 1) of each transfer per call of
+  // test() or receive_packets().
   explicit LoopbackNetwork(int ranks, std::size_t segment_bytes = std::size_t{1} << 20);
   ~LoopbackNetwork();
 

@@ -58,7 +58,7 @@ class LoopbackMailbox {
   static std::size_t record_bytes(std::size_t packet_bytes);
   int hand_out(const Communicator::PacketHandler& handler);
 
-  std::mutex mutex_;                // protects arrived_
+  std::mutex mutex_;  // protects arrived_
   std::vector<std::byte> arrived_;
   std::vector<std::byte> reading_;  // swapped with arrived_, so a steady state allocates nothing
   std::size_t read_ = 0;            // reading_ is handed out up to here, also if a handler throws

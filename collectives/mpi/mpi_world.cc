@@ -1,0 +1,94 @@
+#include <mpi.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <string>
+
+#include "collectives/environment.h"
+#include "collectives/mpi/check.h"
+#include "collectives/mpi/mpi_communicator.h"
+#include "collectives/mpi/mpi_session.h"
+
+namespace rankine::collectives {
+namespace {
+
+constexpr std::chrono::seconds kPatience{10};
+
+void ignore_broken_pipes() {
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    throw Error(ExitCode::kTaskFailed, "cannot ignore SIGPIPE");
+  }
+}
+
+void check_thread_level(int provided) {
+  if (provided >= MPI_THREAD_SERIALIZED) return;
+  throw Error(ExitCode::kUsage, "this MPI does not support MPI_THREAD_SERIALIZED", "",
+              "use an MPI built with thread support");
+}
+
+// Without a common process manager every process becomes a world of its own, and each would do
+// all the work and write the same output.
+void check_seen_together() {
+  int ranks = 0;
+  check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
+  if (ranks > 1 || (launcher_size() == 1 && launcher_rank() == 0)) return;
+  throw Error(ExitCode::kUsage,
+              "the launcher started several processes, but MPI sees each as rank 0 of 1",
+              "process " + std::to_string(launcher_rank()) + " of the launcher",
+              "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
+}
+
+void initialize(int* argc, char*** argv) {
+  int initialized = 0;
+  check_mpi(MPI_Initialized(&initialized), "MPI_Initialized");
+  if (initialized) throw Error(ExitCode::kTaskFailed, "MPI is already initialized");
+  int provided = 0;
+  check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
+  try {
+    check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
+              "MPI_Comm_set_errhandler");
+    check_thread_level(provided);
+    check_seen_together();
+  } catch (...) {
+    MPI_Finalize();
+    throw;
+  }
+}
+
+}  // namespace
+
+MpiWorld::MpiWorld(int* argc, char*** argv) {
+  ignore_broken_pipes();
+  initialize(argc, argv);
+  session_ = std::make_unique<Session>();
+}
+
+MpiWorld::~MpiWorld() {
+  try {
+    const bool passing = std::uncaught_exceptions() > 0;
+    if (!session_->close(passing ? std::optional(kPatience) : std::nullopt)) {
+      throw Error(ExitCode::kTaskFailed, "an error ended rank " + std::to_string(session_->rank()) +
+                                             ", and the other ranks did not end within 10 s");
+    }
+    session_.reset();
+    check_mpi(MPI_Finalize(), "MPI_Finalize");
+  } catch (const Error& error) {
+    std::fputs(error.block().c_str(), stderr);
+    abort(static_cast<int>(error.exit_code));
+  }
+}
+
+Communicator& MpiWorld::communicator() { return *session_; }
+
+void MpiWorld::set_segment_bytes(std::size_t bytes) { session_->set_segment_bytes(bytes); }
+
+void MpiWorld::abort(int code) {
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::_Exit(code);
+}
+
+}  // namespace rankine::collectives

@@ -1,0 +1,148 @@
+#include "apps/cli.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "collectives/environment.h"
+#include "runtime/base/error.h"
+
+namespace rankine::apps {
+namespace {
+
+std::string option_line(const CLI::Option& option) {
+  std::string name = "  " + option.get_name(false, true);
+  const std::string label = option.get_type_name();
+  if (!option.get_positional() && !label.empty()) name += " " + label;
+  std::string text = fmt::format("{:<26} {}", name, option.get_description());
+  if (const std::string value = option.get_default_str(); !value.empty()) {
+    text += " [" + value + "]";
+  }
+  return text + "\n";
+}
+
+std::string option_lines(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_group().empty()) text += option_line(*option);
+  }
+  return text;
+}
+
+// One usage line, what it does, options, one example.
+class VerbHelp : public CLI::Formatter {
+ public:
+  explicit VerbHelp(VerbText text) : text_(std::move(text)) {}
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+    return fmt::format("usage: rankine {} {}\n\n{}\n\noptions:\n{}\nexample:\n  {}\n", text_.name,
+                       text_.usage, text_.summary, option_lines(*app), text_.example);
+  }
+
+ private:
+  VerbText text_;
+};
+
+class ProgramHelp : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+    std::string text = "usage: rankine VERB ...\n\n" + app->get_description() + "\n\nverbs:\n";
+    for (const CLI::App* verb : app->get_subcommands({})) {
+      text += fmt::format("  {:<24} {}\n", verb->get_name(), verb->get_description());
+    }
+    return text + "\noptions:\n" + option_lines(*app) +
+           "\nexample:\n  rankine VERB --help\n";
+  }
+};
+
+// CLI11's messages are sentences of one or more lines, some with a full stop.
+Error usage_of(const CLI::ParseError& problem, const std::string& verb) {
+  std::string what = problem.what();
+  if (const auto end = what.find('\n'); end != std::string::npos) what.resize(end);
+  while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
+  return usage_error(what, "rankine " + verb + (verb.empty() ? "" : " ") + "--help");
+}
+
+// A failure of the launcher's other ranks is one of rank 0 as well, which reports it.
+int report(const Error& error, bool first_rank) {
+  if (!first_rank) return 0;
+  const std::string block = error.block();
+  std::fwrite(block.data(), 1, block.size(), stderr);
+  return static_cast<int>(error.exit_code);
+}
+
+}  // namespace
+
+Cli::Cli(int argc, char** argv)
+    : argc_(argc), argv_(argv), app_("Computes on chunked arrays in HDF5 and netCDF-4 files.") {
+  app_.formatter(std::make_shared<ProgramHelp>());
+  app_.set_help_flag("-h,--help", "this text");
+  app_.set_version_flag("--version", "rankine " RANKINE_VERSION, "the version");
+  app_.require_subcommand(1);
+}
+
+CLI::App& Cli::add_verb(const VerbText& text, Ranks ranks, std::function<int()> action) {
+  verbs_[text.name] = {ranks, std::move(action)};
+  CLI::App* verb = app_.add_subcommand(text.name, text.summary);
+  verb->formatter(std::make_shared<VerbHelp>(text));
+  verb->set_help_flag("-h,--help", "this text");
+  return *verb;
+}
+
+// CLI11 would speak of an unexpected argument.
+void Cli::check_verb() const {
+  if (argc_ < 2) throw usage_error("there is no verb", "rankine --help");
+  const std::string first = argv_[1];
+  if (!first.starts_with('-') && !verbs_.contains(first)) {
+    throw usage_error("there is no verb '" + first + "'", "rankine --help");
+  }
+}
+
+int Cli::parse_and_act() {
+  const bool first_rank = collectives::launcher_rank() == 0;
+  check_verb();
+  try {
+    app_.parse(argc_, argv_);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app_.get_subcommands();
+    if (first_rank) print_result(chosen.empty() ? app_.help() : chosen.front()->help());
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    if (first_rank) print_result(std::string(version.what()) + "\n");
+    return 0;
+  } catch (const CLI::ParseError& problem) {
+    const auto chosen = app_.get_subcommands();
+    throw usage_of(problem, chosen.empty() ? "" : chosen.front()->get_name());
+  }
+  const Verb& verb = verbs_.at(app_.get_subcommands().front()->get_name());
+  if (verb.ranks == Ranks::kFirstOnly && !first_rank) return 0;
+  return verb.action();
+}
+
+int Cli::run() noexcept {
+  const bool first_rank = collectives::launcher_rank() == 0;
+  try {
+    return parse_and_act();
+  } catch (const Error& error) {
+    return report(error, first_rank);
+  } catch (const std::bad_alloc&) {
+    return report(Error(ExitCode::kTaskFailed, "out of memory"), first_rank);
+  } catch (const std::exception& failure) {
+    return report(Error(ExitCode::kTaskFailed, failure.what()), first_rank);
+  }
+}
+
+void print_result(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    throw Error(ExitCode::kTaskFailed, "the result could not be written", "standard output");
+  }
+}
+
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+}  // namespace rankine::apps

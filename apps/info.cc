@@ -1,0 +1,76 @@
+#include "apps/info.h"
+
+#include <memory>
+
+#include "apps/verbs.h"
+#include "io/h5/access.h"
+#include "io/probe.h"
+
+namespace rankine::apps {
+namespace {
+
+struct InfoOptions {
+  std::vector<std::string> files;
+  bool json = false;
+  io::Access access;
+};
+
+int info(const InfoOptions& options) {
+  io::set_access(options.access);
+  const auto infos = io::probe_files(options.files);
+  if (options.json) {
+    print_result(info_json(infos));
+    return 0;
+  }
+  std::string text;
+  for (const auto& file : infos) text += (text.empty() ? "" : "\n") + info_text(file);
+  print_result(text);
+  return 0;
+}
+
+}  // namespace
+
+void add_info(Cli& cli) {
+  const auto options = std::make_shared<InfoOptions>();
+  CLI::App& verb = cli.add_verb(
+      {"info", "FILE... [--json]", "Shows what is in a file: dimensions, variables, chunks, sizes.",
+       "rankine info era5.nc"},
+      Ranks::kFirstOnly, [options] { return info(*options); });
+  verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files")->required();
+  verb.add_flag("--json", options->json, "as JSON; several files give an array");
+  verb.add_flag("--allow-plugins", options->access.plugins,
+                "let HDF5 load filters from HDF5_PLUGIN_PATH");
+  verb.add_flag("--allow-external", options->access.external,
+                "let data sets refer to other files");
+}
+
+std::optional<std::uint64_t> raw_bytes(const io::Variable& variable) {
+  if (variable.null_space) return 0;
+  std::uint64_t bytes = variable.element_size;
+  bool fits = true;
+  for (const std::int64_t length : variable.shape) {
+    if (length == 0) return 0;
+    fits &= !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(length), &bytes);
+  }
+  return fits ? std::optional(bytes) : std::nullopt;
+}
+
+bool is_listed(const io::Variable& variable) { return !variable.is_pure_dimension; }
+
+std::string dimension_name(const io::Dimension& dimension) {
+  return dimension.path.starts_with('/') ? dimension.path.substr(1) : dimension.name;
+}
+
+std::string dimension_name(const io::Variable& variable, std::size_t axis) {
+  const std::string name = axis < variable.dims.size() ? variable.dims[axis] : "";
+  const std::string path = axis < variable.dim_paths.size() ? variable.dim_paths[axis] : "";
+  const bool same = path.starts_with('/') && path.substr(path.rfind('/') + 1) == name;
+  return same ? path.substr(1) : name;
+}
+
+std::string filter_name(const io::Filter& filter) {
+  const std::string name = filter.name.substr(0, filter.name.find(';'));
+  return name.empty() ? "filter " + std::to_string(filter.id) : name;
+}
+
+}  // namespace rankine::apps

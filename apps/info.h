@@ -1,0 +1,35 @@
+// What `rankine info` prints.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/h5/file_info.h"
+
+namespace rankine::apps {
+
+// For people. Ends with a newline.
+std::string info_text(const io::FileInfo& info);
+
+// For programs: one file gives an object, several an array. What a number cannot be in JSON stands
+// as text ("NaN", "Infinity"); what there is not (chunks of contiguous data, the shape of a null
+// data space, the name of a nameless axis) is null.
+std::string info_json(const std::vector<io::FileInfo>& infos);
+
+// Bytes of all elements, unfiltered; empty beyond 2^64.
+std::optional<std::uint64_t> raw_bytes(const io::Variable& variable);
+
+// The data sets to be listed: a pure dimension stands among the dimensions.
+bool is_listed(const io::Variable& variable);
+
+// Name of a dimension, with its group unless that is the root: "time", "forecast/time".
+std::string dimension_name(const io::Dimension& dimension);
+// The same for an axis of a variable; "" if it has none.
+std::string dimension_name(const io::Variable& variable, std::size_t axis);
+
+// "deflate" of a filter that calls itself "deflate; see https://...".
+std::string filter_name(const io::Filter& filter);
+
+}  // namespace rankine::apps

@@ -224,8 +224,9 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
                       where, "rewrite it with larger chunks");
   }
   ChunkIndex index(static_cast<std::size_t>(total));
+  const H5Space space(H5Dget_space(dataset), "read the shape", where);
   hsize_t stored = 0;
-  h5_check(H5Dget_num_chunks(dataset, H5S_ALL, &stored), "count the chunks", where);
+  h5_check(H5Dget_num_chunks(dataset, space, &stored), "count the chunks", where);
   if (stored == 0 || total == 0) return index;
 
   Recorder recorder(file);

@@ -1,0 +1,148 @@
+// Files of other people: climate models, satellites, telescopes, detectors, and the corpora of HDF5
+// libraries. Every one is inspected; every data set of numbers is read twice, by us and by HDF5.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "io/h5/access.h"
+#include "io/h5/slow_read.h"
+#include "io/probe.h"
+#include "io/reader.h"
+
+namespace rankine::io {
+namespace {
+
+constexpr std::int64_t kMostElements = std::int64_t{1} << 25;  // larger ones are read in part
+
+std::vector<std::string> data_files() {
+  std::vector<std::string> files;
+  if (!std::filesystem::exists(RANKINE_DATA_DIR)) return files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(RANKINE_DATA_DIR)) {
+    if (entry.is_regular_file() && entry.path().extension() != ".md") {
+      files.push_back(entry.path().string());
+    }
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+// The first part of the shape, as much as memory should hold.
+Box readable_part(const Extents& shape) {
+  Box box = Box::whole(shape);
+  for (std::size_t axis = 0; axis < box.rank(); ++axis) {
+    if (box.size() <= kMostElements) break;
+    const std::int64_t rest = box.size() / box.hi[axis];
+    box.hi[axis] = std::clamp<std::int64_t>(kMostElements / std::max<std::int64_t>(rest, 1), 1,
+                                            box.hi[axis]);
+  }
+  return box;
+}
+
+struct Counts {
+  std::map<std::string, int> data_sets;  // by what became of them
+  std::int64_t bytes = 0;
+};
+
+// Without conventions, as the library returns the data.
+Dataset without_decoding(Dataset dataset) {
+  Decode plain;
+  plain.packed = plain.result = dataset.stored;
+  dataset.decode = plain;
+  dataset.dtype = dataset.stored;
+  return dataset;
+}
+
+// One child for all data sets of a file; if one of them is refused, one for each.
+std::map<std::string, ChunkIndex> indexes_of(const FileInfo& info,
+                                             const std::vector<std::string>& paths) {
+  std::map<std::string, ChunkIndex> indexes;
+  try {
+    auto all = probe_indexes(info.path, paths);
+    for (std::size_t i = 0; i < paths.size(); ++i) indexes[paths[i]] = std::move(all[i]);
+  } catch (const Error&) {
+    for (const auto& path : paths) {
+      try {
+        indexes[path] = std::move(probe_indexes(info.path, {path}).front());
+      } catch (const Error& error) {
+        EXPECT_EQ(error.exit_code, ExitCode::kInput) << error.block();
+        std::printf("not indexed: %s", error.block().c_str());
+      }
+    }
+  }
+  return indexes;
+}
+
+void compare(const Dataset& dataset, ChunkIndex index, Counts& counts) {
+  SCOPED_TRACE(dataset.file + ":" + dataset.path);
+  const Box box = readable_part(dataset.shape);
+  const auto bytes = static_cast<std::size_t>(box.size()) * size_of(dataset.stored);
+  std::vector<std::byte> ours(bytes + 1);
+  std::vector<std::byte> theirs(bytes + 1);
+  std::string our_error;
+  try {
+    ReadScratch scratch;
+    ReadStats stats;
+    DatasetReader(without_decoding(dataset), std::move(index))
+        .read(box, ours.data(), scratch, stats);
+  } catch (const Error& error) {
+    our_error = error.block();
+  }
+  std::string their_error;
+  try {
+    SlowReader(dataset.file, dataset.path).read(box, theirs.data());
+  } catch (const Error& error) {
+    their_error = error.block();
+  }
+  EXPECT_EQ(our_error.empty(), their_error.empty()) << our_error << their_error;
+  if (our_error.empty()) {
+    EXPECT_TRUE(ours == theirs);
+  }
+  ++counts.data_sets[dataset.direct ? "decoded here" : "read through the library"];
+  counts.bytes += static_cast<std::int64_t>(bytes);
+}
+
+void compare_all(const FileInfo& info, Counts& counts) {
+  std::vector<std::string> paths;
+  for (const auto& variable : info.variables) {
+    try {
+      const Dataset dataset = make_dataset(info, variable.path);
+      // Paths are unique; a data set with several names is read under each.
+      paths.push_back(dataset.path);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, ExitCode::kInput) << error.block();
+      ++counts.data_sets[variable.dtype && !variable.null_space ? "refused" : "not numbers"];
+    }
+  }
+  auto indexes = indexes_of(info, paths);
+  counts.data_sets["refused"] += static_cast<int>(paths.size() - indexes.size());
+  for (auto& [path, index] : indexes) {
+    compare(make_dataset(info, path), std::move(index), counts);
+  }
+}
+
+TEST(RealFiles, AreInspectedAndReadAsTheLibraryReadsThem) {
+  const auto files = data_files();
+  if (files.empty()) GTEST_SKIP() << "the collection of real files is not at " RANKINE_DATA_DIR;
+  const Access before = access();
+  set_access({.plugins = false, .external = true});
+  Counts counts;
+  int unreadable = 0;
+  for (const auto& probed : try_probe_files(files)) {
+    if (!probed.info) {
+      ++unreadable;
+      std::printf("not opened: %s", probed.error.block().c_str());
+      continue;
+    }
+    compare_all(*probed.info, counts);
+  }
+  set_access(before);
+  std::printf("%zu files, %d not opened, %.1f MB\n", files.size(), unreadable, static_cast<double>(counts.bytes) / 1e6);
+  for (const auto& [what, count] : counts.data_sets) std::printf("  %5d %s\n", count, what.c_str());
+  EXPECT_GT(counts.data_sets["decoded here"], 1000);
+}
+
+}  // namespace
+}  // namespace rankine::io

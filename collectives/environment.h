@@ -1,8 +1,8 @@
 // What a launcher, the batch system and the node say about this process, read from environment
 // variables and small files only: no MPI call, so it serves before MPI_Init and without it.
 //
-// Every function is a pure function of the given Surroundings. A variable that holds no plain
-// number counts as not set.
+// Ask before MPI_Init, which may set variables of its own. Every function is a pure function of the
+// given Surroundings. A variable that holds no plain number counts as not set.
 #pragma once
 
 #include <cstdint>

@@ -30,15 +30,22 @@ void check_thread_level(int provided) {
               "use an MPI built with thread support");
 }
 
+// What the launcher said. Read before MPI_Init: a lone Open MPI process sets its own variables to
+// rank 0 of 1.
+struct Launch {
+  int rank = launcher_rank();
+  int size = launcher_size();
+};
+
 // Without a common process manager every process becomes a world of its own, and each would do
 // all the work and write the same output.
-void check_seen_together() {
+void check_seen_together(const Launch& launch) {
   int ranks = 0;
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
-  if (ranks > 1 || (launcher_size() == 1 && launcher_rank() == 0)) return;
+  if (ranks > 1 || (launch.size == 1 && launch.rank == 0)) return;
   throw Error(ExitCode::kUsage,
               "the launcher started several processes, but MPI sees each as rank 0 of 1",
-              "process " + std::to_string(launcher_rank()) + " of the launcher",
+              "process " + std::to_string(launch.rank) + " of the launcher",
               "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
 }
 
@@ -46,13 +53,14 @@ void initialize(int* argc, char*** argv) {
   int initialized = 0;
   check_mpi(MPI_Initialized(&initialized), "MPI_Initialized");
   if (initialized) throw Error(ExitCode::kTaskFailed, "MPI is already initialized");
+  const Launch launch;
   int provided = 0;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   try {
     check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
               "MPI_Comm_set_errhandler");
     check_thread_level(provided);
-    check_seen_together();
+    check_seen_together(launch);
   } catch (...) {
     MPI_Finalize();
     throw;

@@ -164,7 +164,7 @@ std::string beside(const std::string& file_path, const std::string& name) {
 }
 
 // Missing bytes of external files read as fill in the library: here they are an error.
-std::string external_problem(hid_t creation, const std::string& file_path) {
+std::string external_problem(hid_t creation, const std::string& file_path, hsize_t raw_bytes) {
   if (!access().external) return "its data lie in external files, which are not read by default";
   const int count = H5Pget_external_count(creation);
   for (int i = 0; i < count; ++i) {
@@ -179,10 +179,11 @@ std::string external_problem(hid_t creation, const std::string& file_path) {
     if (::stat(beside(file_path, name).c_str(), &status) != 0) {
       return std::string("its external file ") + name + " is missing";
     }
-    const auto needed = static_cast<hsize_t>(offset) + (size == H5F_UNLIMITED ? 0 : size);
-    if (static_cast<hsize_t>(status.st_size) < needed) {
+    const hsize_t needed = std::min(size, raw_bytes);
+    if (static_cast<hsize_t>(status.st_size) < static_cast<hsize_t>(offset) + needed) {
       return std::string("its external file ") + name + " is shorter than it must be";
     }
+    raw_bytes -= needed;
   }
   return {};
 }
@@ -208,6 +209,10 @@ std::string virtual_problem(hid_t creation, const std::string& file_path) {
     checked = name;
   }
   return {};
+}
+
+std::uint64_t raw_bytes_of(const Variable& variable) {
+  return static_cast<std::uint64_t>(volume(variable.shape)) * variable.element_size;
 }
 
 Layout layout_of(hid_t creation) {
@@ -258,7 +263,7 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
     case Layout::kCompact: variable.direct_problem = "stored in the object header"; break;
     case Layout::kExternal:
       variable.direct_problem = "stored in external files";
-      variable.read_problem = external_problem(creation, file_path);
+      variable.read_problem = external_problem(creation, file_path, raw_bytes_of(variable));
       break;
     case Layout::kVirtual:
       variable.direct_problem = "a virtual data set";
@@ -324,12 +329,9 @@ Variable describe_dataset(hid_t dataset, const std::string& file_path, const std
   if (!variable.dtype) return variable;
   variable.fill = read_fill(creation, *variable.dtype);
   const bool allocated = variable.contiguous_address != ChunkExtent::kMissing;
-  if (variable.layout == Layout::kContiguous && allocated && !variable.null_space) {
-    const auto raw_bytes = static_cast<std::uint64_t>(volume(variable.shape)) *
-                           static_cast<std::uint64_t>(variable.element_size);
-    if (variable.stored_bytes < raw_bytes) {
-      variable.read_problem = "its storage is smaller than its shape";
-    }
+  if (variable.layout == Layout::kContiguous && allocated && !variable.null_space &&
+      variable.stored_bytes < raw_bytes_of(variable)) {
+    variable.read_problem = "its storage is smaller than its shape";
   }
   return variable;
 }

@@ -123,7 +123,7 @@ DatasetReader::~DatasetReader() = default;
 
 void DatasetReader::read(const Box& box, std::byte* out, ReadScratch& scratch,
                          ReadStats& stats) const {
-  if (!Box::whole(dataset_.shape).contains(box)) {
+  if (box.rank() != dataset_.shape.size() || !Box::whole(dataset_.shape).contains(box)) {
     throw input_error("the box from " + to_string(box.lo) + " to " + to_string(box.hi) +
                           " is not inside the shape " + to_string(dataset_.shape),
                       dataset_.file + ":" + dataset_.path);

@@ -257,7 +257,9 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
       break;
     }
     case Layout::kContiguous:
-      variable.contiguous_address = H5Dget_offset(dataset);
+      // Of storage that does not exist H5Dget_offset makes an address in files with a user block.
+      variable.contiguous_address =
+          H5Dget_storage_size(dataset) == 0 ? ChunkExtent::kMissing : H5Dget_offset(dataset);
       H5Eclear2(H5E_DEFAULT);
       break;
     case Layout::kCompact: variable.direct_problem = "stored in the object header"; break;

@@ -5,14 +5,62 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <system_error>
+#include <unordered_map>
 
 #include "io/h5/output_spec.h"
 #include "runtime/base/error.h"
 
 namespace rankine::io {
+namespace {
+
+// What could not be written, page by page. HDF5 1.10 crashes at the end of the program over a file
+// that it failed to close, so it is never told of a failure: from the first one on, writes go here,
+// and the caller asks for the problem. Bounded by HDF5's metadata cache and one variable's data.
+class Overlay {
+ public:
+  // load(address, bytes, to) reads what the file holds.
+  template <class Load>
+  void write(std::uint64_t address, std::size_t size, const char* from, Load&& load) {
+    for_each_page(address, size, [&](std::uint64_t page, std::size_t at, std::size_t count) {
+      auto [found, added] = pages_.try_emplace(page);
+      if (added) load(page * kPage, kPage, found->second.data());
+      std::memcpy(found->second.data() + at, from, count);
+      from += count;
+    });
+  }
+  // Lays the pages over what was read from the file.
+  void read(std::uint64_t address, std::size_t size, char* to) const {
+    if (pages_.empty()) return;
+    for_each_page(address, size, [&](std::uint64_t page, std::size_t at, std::size_t count) {
+      const auto found = pages_.find(page);
+      if (found != pages_.end()) std::memcpy(to, found->second.data() + at, count);
+      to += count;
+    });
+  }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+
+  template <class Visit>
+  static void for_each_page(std::uint64_t address, std::size_t size, Visit&& visit) {
+    while (size > 0) {
+      const std::size_t at = address % kPage;
+      const std::size_t count = std::min(size, kPage - at);
+      visit(address / kPage, at, count);
+      address += count;
+      size -= count;
+    }
+  }
+
+  std::unordered_map<std::uint64_t, std::array<char, kPage>> pages_;
+};
+
+}  // namespace
 
 // Shared with the open file, which HDF5 may close as late as at the end of the program.
 struct WriteDriver::State : std::enable_shared_from_this<State> {
@@ -29,6 +77,7 @@ struct WriteDriver::State : std::enable_shared_from_this<State> {
 
   std::string problem;
   int error_number = 0;
+  Overlay overlay;  // empty unless there is a problem
 
   void note(std::string what, int number = 0) {
     if (!problem.empty()) return;
@@ -74,10 +123,9 @@ H5FD_t* open_file(const char* name, unsigned flags, hid_t fapl, haddr_t) {
 
 herr_t close_file(H5FD_t* base) {
   DriverFile* file = own(base);
-  const int result = ::close(file->descriptor);
-  if (result != 0) file->state->note("cannot close", errno);
+  if (::close(file->descriptor) != 0) file->state->note("cannot close", errno);
   delete file;
-  return result == 0 ? 0 : -1;
+  return 0;
 }
 
 herr_t query(const H5FD_t*, unsigned long* flags) {
@@ -102,7 +150,7 @@ haddr_t allocate(H5FD_t* base, H5FD_mem_t type, hid_t, hsize_t size) {
   if (++state.allocated > 1 || size != state.size) {
     state.note("HDF5 allocated " + std::to_string(size) + " bytes where a chunk of " +
                std::to_string(state.size) + " was expected once");
-    return HADDR_UNDEF;
+    return allocate_elsewhere(state, size);
   }
   return state.address;
 }
@@ -123,7 +171,7 @@ herr_t set_eoa(H5FD_t* base, H5FD_mem_t, haddr_t address) {
   }
   if (address < state.data_end) {
     state.note("HDF5 put the end of the file to " + std::to_string(address) + ", inside the data");
-    return -1;
+    return 0;
   }
   state.high_end = address;
   return 0;
@@ -137,25 +185,43 @@ haddr_t get_eof(const H5FD_t* base, H5FD_mem_t) {
   return static_cast<haddr_t>(status.st_size);
 }
 
-herr_t read_bytes(H5FD_t* base, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
-  const DriverFile* file = own(base);
-  auto* to = static_cast<char*>(buffer);
+// What the file does not hold reads as zeros: allocated, but not yet written.
+bool load(const DriverFile& file, std::uint64_t address, std::size_t size, char* to) {
   while (size > 0) {
-    const ssize_t moved = ::pread(file->descriptor, to, size, static_cast<off_t>(address));
+    const ssize_t moved = ::pread(file.descriptor, to, size, static_cast<off_t>(address));
     if (moved < 0 && errno == EINTR) continue;
-    if (moved < 0) {
-      file->state->note("cannot read", errno);
-      return -1;
-    }
-    if (moved == 0) {  // allocated but not yet written reads as zeros
+    if (moved < 0) file.state->note("cannot read", errno);
+    if (moved <= 0) {
       std::memset(to, 0, size);
-      return 0;
+      return moved == 0;
     }
     to += moved;
-    address += static_cast<haddr_t>(moved);
-    size -= static_cast<size_t>(moved);
+    address += static_cast<std::uint64_t>(moved);
+    size -= static_cast<std::size_t>(moved);
   }
+  return true;
+}
+
+herr_t read_bytes(H5FD_t* base, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
+  const DriverFile* file = own(base);
+  if (!load(*file, address, size, static_cast<char*>(buffer))) return -1;
+  file->state->overlay.read(address, size, static_cast<char*>(buffer));
   return 0;
+}
+
+bool store(const DriverFile& file, std::uint64_t address, std::size_t size, const char* from) {
+  while (size > 0) {
+    const ssize_t moved = ::pwrite(file.descriptor, from, size, static_cast<off_t>(address));
+    if (moved < 0 && errno == EINTR) continue;
+    if (moved <= 0) {
+      file.state->note("cannot write", moved == 0 ? EIO : errno);
+      return false;
+    }
+    from += moved;
+    address += static_cast<std::uint64_t>(moved);
+    size -= static_cast<std::size_t>(moved);
+  }
+  return true;
 }
 
 herr_t write_bytes(H5FD_t* base, H5FD_mem_t, hid_t, haddr_t address, size_t size,
@@ -166,34 +232,33 @@ herr_t write_bytes(H5FD_t* base, H5FD_mem_t, hid_t, haddr_t address, size_t size
     ++state.written;
     return 0;
   }
-  if (address + size > kDataStart && address < state.data_end) {
+  // Without data, metadata may lie across kDataStart: HDF5 joins what it writes.
+  const bool touches = std::max(address, kDataStart) < std::min(address + size, state.data_end);
+  if (touches) {
     state.note("HDF5 wrote " + span_text(address, size) + ", over the data");
-    return -1;
   }
   const auto* from = static_cast<const char*>(buffer);
-  while (size > 0) {
-    const ssize_t moved = ::pwrite(file->descriptor, from, size, static_cast<off_t>(address));
-    if (moved < 0 && errno == EINTR) continue;
-    if (moved <= 0) {
-      state.note("cannot write", moved == 0 ? EIO : errno);
-      return -1;
-    }
-    from += moved;
-    address += static_cast<haddr_t>(moved);
-    size -= static_cast<size_t>(moved);
+  if (state.problem.empty() && store(*file, address, size, from)) return 0;
+  try {
+    state.overlay.write(address, size, from, [&](std::uint64_t at, std::size_t count, char* to) {
+      load(*file, at, count, to);
+    });
+  } catch (const std::bad_alloc&) {
+    return -1;
   }
   return 0;
 }
 
 // Without this the file would be shorter than its end when the last block was never written.
+// After a problem the file stays as it is: it is of no use to anybody.
 herr_t truncate_file(H5FD_t* base, hid_t, hbool_t) {
   const DriverFile* file = own(base);
+  if (!file->state->problem.empty()) return 0;
   const auto end = static_cast<off_t>(get_eoa(base, H5FD_MEM_DEFAULT));
   struct stat status {};
   if (::fstat(file->descriptor, &status) != 0 ||
       (status.st_size != end && ::ftruncate(file->descriptor, end) != 0)) {
     file->state->note("cannot set the length", errno);
-    return -1;
   }
   return 0;
 }

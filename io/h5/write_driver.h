@@ -5,6 +5,8 @@
 // or not: HDF5 writes global heaps as raw data, also from inside H5Dwrite_chunk when its cache
 // evicts. Other allocations lie below kDataStart or after the data, and a write that would touch
 // the data is refused.
+// HDF5 itself is not told of failures (it crashes over files that it cannot close): they are kept
+// here, nothing is written any more, and whoever drives HDF5 must look at problem() after closing.
 #pragma once
 
 #include <hdf5.h>

@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
 
 #include "io/h5/handles.h"
 #include "io/h5/write_driver.h"
@@ -400,7 +405,7 @@ TEST_F(DriverTest, AcceptsAChunkThatIsAllocatedAndWrittenOnce) {
 
 TEST_F(DriverTest, RefusesAnotherSize) {
   driver.arm(kDataStart, 12);
-  EXPECT_LT(write_chunk(0, 8), 0);
+  write_chunk(0, 8);
   EXPECT_FALSE(driver.disarm());
   EXPECT_EQ(driver.problem(), "HDF5 allocated 8 bytes where a chunk of 12 was expected once");
 }
@@ -423,8 +428,9 @@ TEST_F(DriverTest, RefusesWritesOverTheData) {
   driver.arm(kDataStart, 8);
   EXPECT_GE(write_chunk(0, 8), 0);
   EXPECT_TRUE(driver.disarm());
-  EXPECT_LT(write_chunk(0, 8), 0);  // the same chunk again, not armed: it would be overwritten
+  write_chunk(0, 8);  // the same chunk again, not armed: it would be overwritten
   EXPECT_EQ(driver.problem(), "HDF5 wrote 8 bytes at 4096, over the data");
+  EXPECT_EQ(read_file(path)[kDataStart], std::byte{0});
 }
 
 // Variable-length attributes lie in global heaps, which HDF5 writes as raw data, here from inside
@@ -463,6 +469,37 @@ TEST(WriteDriver, KeepsTheHeapsThatHdf5WritesWhileChunksAreIndexed) {
       "/usr/bin/python3 -c \"import h5py\nd = h5py.File('" + path +
       "')['d']\nprint(d.attrs['a'], d[:].any())\"");
   EXPECT_EQ(read.text, "kept False\n");
+}
+
+// Writes the sample again and again with a lower limit to the length of files; returns how often
+// that was not reported, or 1000 if there was nothing to report.
+int unreported_limits(const Sample& sample, const std::string& path) {
+  const std::vector<Placement> placements = write_data(path, sample);
+  const Contents data = read_file(path);
+  write_netcdf(path, sample.file, placements);
+  const auto length = std::filesystem::file_size(path);
+  std::signal(SIGXFSZ, SIG_IGN);
+  int unreported = 0, runs = 0;
+  for (std::uint64_t limit = data.size(); limit < length; limit += 509, ++runs) {
+    write_file(path, data);
+    rlimit old{};
+    ::getrlimit(RLIMIT_FSIZE, &old);
+    const rlimit lower{limit, old.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &lower);
+    const std::string message = message_of([&] { write_netcdf(path, sample.file, placements); });
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    unreported += message.find("File too large") == std::string::npos;
+  }
+  return runs == 0 ? 1000 : unreported;
+}
+
+// HDF5's own cleaning up at the end of the program is part of the test: it crashes over files that
+// it could not close.
+TEST(NetcdfWriterDeathTest, ReportsAFileThatCannotGrowWhereverThatHappensAndEndsCleanly) {
+  TempFolder folder;
+  Sample sample = unfiltered(climate_sample(15, 400));
+  EXPECT_EXIT(std::exit(unreported_limits(sample, folder / "x.nc")), testing::ExitedWithCode(0),
+              "");
 }
 
 TEST(NetcdfWriter, ReportsAFullDiskAndDoesNotCrash) {

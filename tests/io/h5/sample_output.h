@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -64,7 +65,7 @@ inline Contents read_file(const std::string& path) {
   if (!stream) throw std::runtime_error("cannot read " + path);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   Contents bytes(text.size());
-  std::memcpy(bytes.data(), text.data(), text.size());
+  std::transform(text.begin(), text.end(), bytes.begin(), [](char c) { return std::byte(c); });
   return bytes;
 }
 
@@ -77,7 +78,8 @@ inline void write_file(const std::string& path, std::span<const std::byte> bytes
 template <class T>
 Numbers numbers(std::vector<T> values) {
   Numbers result{dtype_for<T>(), Contents(values.size() * sizeof(T))};
-  std::memcpy(result.bytes.data(), values.data(), result.bytes.size());
+  const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+  std::copy_n(bytes, result.bytes.size(), result.bytes.begin());
   return result;
 }
 

@@ -1,0 +1,119 @@
+#include "runtime/api/coordinate_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "io/probe.h"
+
+namespace rankine::api {
+namespace {
+
+io::Dataset without_decoding(io::Dataset dataset) {
+  io::Decode plain;
+  plain.packed = plain.result = dataset.stored;
+  dataset.decode = plain;
+  dataset.dtype = dataset.stored;
+  return dataset;
+}
+
+// Data that need no chunk index and no rehearsal in the probe child.
+bool needs_index(const io::Variable& variable) {
+  return variable.layout == io::Layout::kChunked || !variable.direct_problem.empty();
+}
+
+// The smallest box that holds the chosen elements.
+Box hull_of(const std::vector<Elements>& chosen) {
+  Box box;
+  for (const Elements& axis : chosen) {
+    const std::int64_t last = axis.start + (axis.count - 1) * axis.step;
+    box.lo.push_back(axis.count == 0 ? 0 : std::min(axis.start, last));
+    box.hi.push_back(axis.count == 0 ? 0 : std::max(axis.start, last) + 1);
+  }
+  return box;
+}
+
+}  // namespace
+
+bool is_copyable(const io::Variable& variable) {
+  if (!variable.dtype || variable.null_space || !variable.read_problem.empty()) return false;
+  const auto size = static_cast<std::int64_t>(std::max<std::size_t>(8, variable.element_size));
+  return volume(variable.shape) <= kLargestCopied / size;
+}
+
+void CoordinateReader::prepare(const io::FileInfo& file,
+                               const std::vector<const io::Variable*>& variables) {
+  std::vector<std::string> paths;
+  for (const io::Variable* variable : variables) {
+    const bool known = indexes_.contains({file.path, variable->path}) ||
+                       std::ranges::find(paths, variable->path) != paths.end();
+    if (!known && needs_index(*variable)) paths.push_back(variable->path);
+  }
+  if (paths.empty()) return;
+  std::vector<io::ChunkIndex> found = io::probe_indexes(file.path, paths);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    indexes_.emplace(Key{file.path, paths[i]}, std::move(found[i]));
+  }
+}
+
+const io::DatasetReader& CoordinateReader::reader_of(const io::FileInfo& file,
+                                                     const io::Variable& variable,
+                                                     Decoding decoding) {
+  const Key key{file.path, variable.path};
+  auto& reader = readers_[{key, decoding}];
+  if (!reader) {
+    io::Dataset dataset = io::make_dataset(file, variable.path);
+    prepare(file, {&variable});
+    const auto index = indexes_.find(key);
+    reader = std::make_unique<io::DatasetReader>(
+        decoding == Decoding::kStored ? without_decoding(std::move(dataset)) : std::move(dataset),
+        index == indexes_.end() ? io::ChunkIndex() : index->second);
+  }
+  return *reader;
+}
+
+SourceArray CoordinateReader::read_whole(const io::FileInfo& file, const io::Variable& variable,
+                                         Decoding decoding) {
+  std::vector<Elements> all;
+  for (const std::int64_t length : variable.shape) all.push_back({0, 1, length});
+  return read(file, variable, decoding, all);
+}
+
+SourceArray CoordinateReader::read(const io::FileInfo& file, const io::Variable& variable,
+                                   Decoding decoding, const std::vector<Elements>& chosen) {
+  const io::DatasetReader& reader = reader_of(file, variable, decoding);
+  SourceArray result;
+  result.dtype = reader.dataset().dtype;
+  bool dense = true;
+  for (const Elements& axis : chosen) {
+    result.shape.push_back(axis.count);
+    dense = dense && (axis.step == 1 || axis.count < 2);
+  }
+  const std::size_t size = size_of(result.dtype);
+  const std::int64_t count = volume(result.shape);
+  result.bytes.resize(static_cast<std::size_t>(count) * size);
+  if (count == 0) return result;
+
+  io::ReadStats stats;
+  const Box box = hull_of(chosen);
+  if (dense) {
+    reader.read(box, result.bytes.data(), scratch_, stats);
+    return result;
+  }
+  std::vector<std::byte> hull(static_cast<std::size_t>(box.size()) * size);
+  reader.read(box, hull.data(), scratch_, stats);
+  const Extents strides = row_major_strides(box.shape());
+  Extents coordinate(chosen.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t from = 0;
+    for (std::size_t k = 0; k < chosen.size(); ++k) {
+      const std::int64_t element = chosen[k].start + coordinate[k] * chosen[k].step;
+      from += (element - box.lo[k]) * strides[k];
+    }
+    std::memcpy(result.bytes.data() + i * static_cast<std::int64_t>(size),
+                hull.data() + from * static_cast<std::int64_t>(size), size);
+    next_coordinate(coordinate, result.shape);
+  }
+  return result;
+}
+
+}  // namespace rankine::api

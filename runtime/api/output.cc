@@ -1,0 +1,192 @@
+#include "runtime/api/output.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "runtime/api/history.h"
+#include "runtime/api/output_dimensions.h"
+#include "runtime/api/output_related.h"
+#include "runtime/api/output_source.h"
+#include "runtime/base/error.h"
+
+namespace rankine::api {
+namespace {
+
+constexpr std::int64_t kLargestChunkBytes = std::int64_t{1} << 30;
+
+// What the user asked for, or the longest chunk of the computation along each axis. Never longer
+// than the axis, which HDF5 refuses for fixed dimensions.
+Extents output_chunk(const expr::Node& node, const OutputOptions& options) {
+  const bool asked = options.chunks && options.chunks->size() == node.rank();
+  Extents chunk;
+  for (std::size_t k = 0; k < node.rank(); ++k) {
+    const std::int64_t length = std::max<std::int64_t>(1, node.grid.axis(k).length());
+    std::int64_t wanted = node.grid.axis(k).longest();
+    if (asked) {
+      wanted = (*options.chunks)[k] == -1 ? length : (*options.chunks)[k];
+      if (wanted < 1) throw usage_error("a chunk length must be positive or -1");
+    }
+    chunk.push_back(std::clamp<std::int64_t>(wanted, 1, length));
+  }
+  if (asked) return chunk;
+  std::int64_t bytes = volume(chunk) * static_cast<std::int64_t>(size_of(node.dtype));
+  for (std::size_t k = 0; k < chunk.size() && bytes > kLargestChunkBytes; ++k) {
+    const std::int64_t row = bytes / chunk[k];
+    chunk[k] = std::max<std::int64_t>(1, kLargestChunkBytes / row);
+    bytes = row * chunk[k];
+  }
+  return chunk;
+}
+
+std::string joined_text(const io::Attribute& attribute) {
+  if (const auto* text = std::get_if<std::string>(&attribute.value)) return *text;
+  std::string joined;
+  if (const auto* lines = std::get_if<std::vector<std::string>>(&attribute.value)) {
+    for (const std::string& line : *lines) joined += (joined.empty() ? "" : "\n") + line;
+  }
+  return joined;
+}
+
+void set_text(std::vector<io::Attribute>& attributes, const std::string& name, std::string text) {
+  const auto found = std::ranges::find(attributes, name, &io::Attribute::name);
+  if (found == attributes.end()) {
+    attributes.push_back({name, std::move(text)});
+  } else {
+    found->value = std::move(text);
+  }
+}
+
+// Appends to a text attribute, behind a separator.
+void append_text(std::vector<io::Attribute>& attributes, const std::string& name,
+                 const std::string& text, const std::string& separator) {
+  const auto found = std::ranges::find(attributes, name, &io::Attribute::name);
+  const std::string old = found == attributes.end() ? "" : joined_text(*found);
+  set_text(attributes, name, old.empty() ? text : old + separator + text);
+}
+
+class OutputBuilder {
+ public:
+  OutputBuilder(const std::vector<NamedArray>& arrays, const OutputOptions& options)
+      : arrays_(arrays), options_(options), trace_(nodes_of(arrays)), dimensions_(arrays, reader_),
+        related_(reader_, dimensions_, file_, options_) {}
+
+  io::OutputFile build() {
+    for (const NamedArray& array : arrays_) {
+      sources_.push_back(find_source(array.node));
+      const OutputSource& source = sources_.back();
+      if (source.file) related_.prepare(*source.file, *source.variable);
+      axes_.push_back(dimensions_.place(array.node, trace_));
+      file_.variables.push_back(variable_of(array, source, axes_.back()));
+    }
+    const std::size_t dimension_count = dimensions_.all().size();  // corners come after these
+    for (std::size_t i = 0; i < dimension_count; ++i) {
+      const OutputDimensions::Dimension dimension = dimensions_.all()[i];  // the list may grow
+      related_.add_coordinate(dimension);
+    }
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+      auto attributes = attributes_of(i);
+      file_.variables[i].attributes = std::move(attributes);
+    }
+    for (const auto& dimension : dimensions_.all()) file_.dimensions.push_back(dimension.out);
+    add_global_attributes();
+    check_all();
+    return std::move(file_);
+  }
+
+ private:
+  static std::vector<expr::NodePtr> nodes_of(const std::vector<NamedArray>& arrays) {
+    std::vector<expr::NodePtr> nodes;
+    for (const NamedArray& array : arrays) nodes.push_back(array.node);
+    return nodes;
+  }
+
+  io::OutputVariable variable_of(const NamedArray& array, const OutputSource& source,
+                                 const std::vector<PlacedAxis>& axes) const {
+    io::OutputVariable variable;
+    variable.name = array.name;
+    variable.dtype = array.node->dtype;
+    for (const PlacedAxis& axis : axes) variable.dims.push_back(axis.dim);
+    variable.shape = array.node->shape();
+    variable.chunk = output_chunk(*array.node, options_);
+    variable.deflate = options_.deflate;
+    variable.shuffle = options_.shuffle;
+    // CF 2.5.1: coordinate variables must not miss values.
+    const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
+    if (!is_coordinate) variable.fill = output_fill(source, variable.dtype);
+    return variable;
+  }
+
+  std::vector<io::Attribute> attributes_of(std::size_t i) {
+    const OutputSource& source = sources_[i];
+    if (!source.file) return {};
+    auto attributes = related_.attributes(source.file, *source.variable, axes_[i], true);
+    std::erase_if(attributes, [&](const io::Attribute& attribute) {
+      // `dtype` = "bool" would turn numbers into bool again (xarray's convention).
+      return (attribute.name == "units" && !source.keeps_units) || attribute.name == "dtype";
+    });
+    if (!source.cell_methods.empty()) {
+      append_text(attributes, "cell_methods", source.cell_methods, " ");
+    }
+    return attributes;
+  }
+
+  void add_global_attributes() {
+    const auto first = std::ranges::find_if(
+        sources_, [](const OutputSource& source) { return source.file != nullptr; });
+    if (first != sources_.end()) {
+      for (const io::Attribute& attribute : first->file->attributes) add_global(attribute);
+    }
+    if (!options_.history) return;
+    const auto old = std::ranges::find(file_.attributes, "history", &io::Attribute::name);
+    const std::string before = old == file_.attributes.end() ? "" : joined_text(*old);
+    const std::string line = history_line(options_.command);
+    set_text(file_.attributes, "history", before.empty() ? line : line + "\n" + before);
+  }
+
+  void add_global(const io::Attribute& attribute) {
+    if (std::holds_alternative<std::monostate>(attribute.value)) return;
+    if (attribute.name != "coordinates") {
+      file_.attributes.push_back(attribute);
+      return;
+    }
+    // xarray's: coordinates that belong to no variable. Most do not go along.
+    std::istringstream names(joined_text(attribute));
+    std::string kept;
+    for (std::string name; names >> name;) {
+      const bool there = std::ranges::find(file_.variables, name, &io::OutputVariable::name) !=
+                         file_.variables.end();
+      if (there) kept += (kept.empty() ? "" : " ") + name;
+    }
+    if (!kept.empty()) file_.attributes.push_back({"coordinates", kept});
+  }
+
+  // Before anything is computed. Scalars get their data later.
+  void check_all() const {
+    io::OutputFile complete = file_;
+    for (io::OutputVariable& variable : complete.variables) {
+      if (variable.shape.empty() && !variable.inline_data) {
+        variable.inline_data.emplace(size_of(variable.dtype));
+      }
+    }
+    io::check(complete);
+  }
+
+  const std::vector<NamedArray>& arrays_;
+  const OutputOptions& options_;
+  const AxisTrace trace_;
+  CoordinateReader reader_;
+  OutputDimensions dimensions_;
+  io::OutputFile file_;
+  RelatedVariables related_;
+  std::vector<OutputSource> sources_;              // by array
+  std::vector<std::vector<PlacedAxis>> axes_;  // by array
+};
+
+}  // namespace
+
+io::OutputFile describe_output(const std::vector<NamedArray>& arrays,
+                               const OutputOptions& options) {
+  return OutputBuilder(arrays, options).build();
+}
+
+}  // namespace rankine::api

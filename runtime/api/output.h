@@ -1,0 +1,37 @@
+// From the arrays a user stores to the description of the file that holds them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/h5/output_spec.h"
+#include "runtime/base/shape.h"
+#include "runtime/expr/node.h"
+
+namespace rankine::api {
+
+struct NamedArray {
+  std::string name;  // of the variable
+  expr::NodePtr node;
+};
+
+struct OutputOptions {
+  int deflate = 4;  // 0 to 9
+  bool shuffle = true;
+  // Elements per axis of one chunk, for every variable that has this rank; clipped to the shape, -1
+  // is the whole axis.
+  std::optional<Extents> chunks;
+  bool history = true;  // false: the old attribute is copied unchanged
+  std::string command;  // for the history line (history.h)
+};
+
+// Dimensions, coordinate variables, bounds and attributes of a file that holds the arrays, by the CF
+// conventions 1.11. variables[i] is arrays[i], without inline data (an array of rank 0 needs it from
+// the caller); coordinates and what they refer to follow, with their values. Reads those values from
+// the inputs (starting the probe child), nothing else. Rank 0 only.
+// Throws Error: (usage) for names, chunks or lengths that netCDF does not allow, (input) if a
+// coordinate cannot be read.
+io::OutputFile describe_output(const std::vector<NamedArray>& arrays, const OutputOptions& options);
+
+}  // namespace rankine::api

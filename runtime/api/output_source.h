@@ -1,0 +1,30 @@
+// What a result inherits from the first data set in its expression.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/expr/node.h"
+
+namespace rankine::api {
+
+struct OutputSource {
+  std::shared_ptr<const io::FileInfo> file;  // null: there is no data set in the expression
+  const io::Variable* variable = nullptr;    // in *file; null if file is
+  bool keeps_units = false;
+  std::string cell_methods;  // CF 7.3, of the reductions on the way: "time: mean lat: lon: maximum"
+};
+
+// Walks from the node to its leftmost data set (`where` counts its condition last).
+OutputSource find_source(const expr::NodePtr& node);
+
+// The `_FillValue` of a result: the input's own if a float of type dtype can hold it and no result is
+// likely to equal it, else netCDF's default. None for integers and bool.
+std::optional<io::Numbers> output_fill(const OutputSource& source, DType dtype);
+
+// Whether an attribute says how its variable is packed or which values are valid: untrue of results.
+bool describes_packing(const std::string& attribute_name);
+
+}  // namespace rankine::api

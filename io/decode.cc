@@ -167,12 +167,12 @@ DType float_for(DType packed) {
   return size_of(packed) <= 2 ? DType::kFloat32 : DType::kFloat64;
 }
 
-// CF 8.1: the type of the two attributes, if it is one float type.
-DType unpacked_type(const Numbers* scale, const Numbers* offset) {
+// CF 8.1: the type of the two attributes, float32 only of 8 and 16 bits; else float64.
+DType unpacked_type(DType packed, const Numbers* scale, const Numbers* offset) {
   const auto is_float32 = [](const Numbers* n) {
     return n == nullptr || n->dtype == DType::kFloat32;
   };
-  return is_float32(scale) && is_float32(offset) ? DType::kFloat32 : DType::kFloat64;
+  return is_float32(scale) && is_float32(offset) ? float_for(packed) : DType::kFloat64;
 }
 
 template <class T>
@@ -190,7 +190,8 @@ void complete(const Variable& variable, Decode& decode) {
   const bool declares = numbers_of(variable, "_FillValue") != nullptr ||
                         numbers_of(variable, "missing_value") != nullptr ||
                         !decode.range.bytes.empty();
-  if (scale != nullptr || offset != nullptr) decode.result = unpacked_type(scale, offset);
+  const bool is_packed = scale != nullptr || offset != nullptr;
+  if (is_packed) decode.result = unpacked_type(decode.packed, scale, offset);
   else if (declares) decode.result = float_for(decode.packed);
 }
 

@@ -34,8 +34,8 @@ struct Decode {
 };
 
 // From the attributes of a variable that has a dtype. Integers with a declaration of missing values
-// or of packing become float32 (8 and 16 bits) or float64; packed ones take the type of scale_factor
-// and add_offset if those are both float32 or both float64; floats keep their type. int8 with the
+// become float32 (8 and 16 bits) or float64; packed ones do so too if scale_factor and add_offset are
+// float32, and become float64 if one of them is of another type; floats keep their type. int8 with the
 // attribute dtype = "bool" (xarray's convention) becomes bool. The fill value of the data set alone
 // declares nothing. Attributes of a wrong kind (text, references) declare nothing.
 Decode make_decode(const Variable& variable);

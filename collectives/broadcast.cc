@@ -16,7 +16,7 @@ BroadcastTimes broadcast(Communicator& communicator, int root, std::vector<std::
   wait_for(communicator, request, waiter);
   if (communicator.rank() != root) bytes.resize(length);
   request = communicator.async_broadcast(root, bytes);
-  wait_for(communicator, request, waiter);
+  wait_for(communicator, request, waiter.wakeful());
   return {std::chrono::duration<double>(Clock::now() - start).count()};
 }
 

@@ -20,7 +20,7 @@ std::vector<std::byte> take(Communicator& communicator, int from, Waiter waiter)
   wait_for(communicator, request, waiter);
   std::vector<std::byte> bytes(length);
   request = communicator.async_receive(from, kGatherTag, bytes);
-  wait_for(communicator, request, waiter);
+  wait_for(communicator, request, waiter.wakeful());
   return bytes;
 }
 

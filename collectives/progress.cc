@@ -44,7 +44,9 @@ void Waiter::wait() {
     fruitless_since_ = now;
     sleep_ = kShortestSleep;
   }
-  switch (step(cores_, now - fruitless_since_)) {
+  Step next = step(cores_, now - fruitless_since_);
+  if (next == Step::kSleep && !may_sleep_) next = Step::kYield;
+  switch (next) {
     case Step::kSpin: return pause_core();
     case Step::kYield: sched_yield(); return;  // cannot fail on Linux
     case Step::kSleep: break;

@@ -33,11 +33,19 @@ inline Cores cores_for(int threads_on_node, int cores_on_node) {
 // How one thread waits between two fruitless looks at the network. With a core of its own it
 // spins. Sharing cores it spins for 2 us, gives its core away until 1 ms has passed without
 // progress, and then sleeps 50 us, doubling to 200 us, so that ranks with work get the cores.
+//
+// A large message advances only inside test(), by a limited piece, so a thread that sleeps between
+// tests slows it down. While bytes are known to flow, use wakeful().
 class Waiter {
  public:
   enum class Step { kSpin, kYield, kSleep };
 
   explicit Waiter(Cores cores) : cores_(cores) {}
+  Waiter wakeful() const {  // the same, but yields where this one sleeps
+    Waiter waiter = *this;
+    waiter.may_sleep_ = false;
+    return waiter;
+  }
   void progressed() { fruitless_ = false; }  // something happened: the next wait starts afresh
   void wait();                               // after a look that found nothing
   static void rest();                        // no graph in flight: sleeps 1 ms
@@ -48,6 +56,7 @@ class Waiter {
  private:
   using Clock = std::chrono::steady_clock;
   Cores cores_;
+  bool may_sleep_ = true;
   bool fruitless_ = false;
   Clock::time_point fruitless_since_;
   std::chrono::microseconds sleep_{0};

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "collectives/environment.h"
 #include "runtime/base/error.h"
@@ -27,11 +26,11 @@ std::string option_line(const CLI::Option& option) {
 }
 
 std::string option_lines(const CLI::App& app) {
-  std::string text;
+  std::string arguments, options;
   for (const CLI::Option* option : app.get_options()) {
-    if (!option->get_group().empty()) text += option_line(*option);
+    (option->get_positional() ? arguments : options) += option_line(*option);
   }
-  return text;
+  return arguments + options;
 }
 
 // One usage line, what it does, options, one example.
@@ -59,11 +58,15 @@ class ProgramHelp : public CLI::Formatter {
   }
 };
 
-// CLI11's messages are sentences of one or more lines, some with a full stop.
+// CLI11's messages are sentences of one or more lines, some with a capital and a full stop.
 Error usage_of(const CLI::ParseError& problem, const std::string& verb) {
   std::string what = problem.what();
   if (const auto end = what.find('\n'); end != std::string::npos) what.resize(end);
   while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
+  // "The following", but not "FILE is required".
+  if (what.size() > 1 && std::islower(static_cast<unsigned char>(what[1]))) {
+    what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
+  }
   return usage_error(what, "rankine " + verb + (verb.empty() ? "" : " ") + "--help");
 }
 

@@ -82,7 +82,8 @@ bool fetches(const graph::Layer& layer) {
 
 }  // namespace
 
-Placement::Placement(const Topology& topology, int ranks) : ranks_(ranks) {
+Placement::Placement(const Topology& topology, int ranks, int first_worker)
+    : ranks_(ranks), first_worker_(first_worker) {
   const AxisScores scores(topology);
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     LayerPlacement placement;
@@ -129,7 +130,9 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   const std::int64_t count = topology.task_count(layer);
   const std::int32_t pinned = layers_[layer].pinned;
   if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
-  return {cut(count, ranks_, rank), cut(count, ranks_, rank + 1)};
+  if (rank < first_worker_) return {0, 0};
+  const int workers = ranks_ - first_worker_;
+  return {cut(count, workers, rank - first_worker_), cut(count, workers, rank - first_worker_ + 1)};
 }
 
 int Placement::home(const Topology& topology, TaskId task) const {
@@ -138,7 +141,8 @@ int Placement::home(const Topology& topology, TaskId task) const {
   if (ranks_ == 1) return 0;
   const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[task.layer].kind);
   if (tree == nullptr) {
-    return owner(ordered_of(topology, task), topology.task_count(task.layer), ranks_);
+    return first_worker_ + owner(ordered_of(topology, task), topology.task_count(task.layer),
+                                 ranks_ - first_worker_);
   }
   return home(topology, {tree->source.layer, topology.middle_leaf(task)});
 }

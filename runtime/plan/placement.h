@@ -28,8 +28,9 @@ struct LayerPlacement {
 class Placement {
  public:
   Placement() = default;
-  // Chooses orders; results are fetched on rank 0.
-  Placement(const graph::Topology& topology, int ranks);
+  // Chooses orders; results are fetched on rank 0. first_worker: 1 if rank 0 only schedules (it
+  // still hands over fetched results), else 0.
+  Placement(const graph::Topology& topology, int ranks, int first_worker = 0);
 
   int ranks() const { return ranks_; }
   int home(const graph::Topology& topology, graph::TaskId task) const;
@@ -45,12 +46,13 @@ class Placement {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(layers_, ranks_);
+    archive(layers_, ranks_, first_worker_);
   }
 
  private:
   std::vector<LayerPlacement> layers_;
   std::int32_t ranks_ = 1;
+  std::int32_t first_worker_ = 0;
 };
 
 }  // namespace rankine::plan

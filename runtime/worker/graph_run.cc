@@ -51,11 +51,11 @@ void GraphRun::fail(Error error) {
   failures_.push_back(std::move(error));
 }
 
-void GraphRun::work(TaskContext& context, collectives::Cores cores, bool admits) {
+void GraphRun::work(TaskContext& context, collectives::Cores cores) {
   collectives::Waiter waiter(cores);
   while (!finished_.load(std::memory_order_acquire)) {
     std::optional<TaskId> task;
-    if (admits) {
+    {
       const std::lock_guard lock(state_);
       task = board_.next();
     }
@@ -108,23 +108,27 @@ bool GraphRun::progress() {
   {
     const std::lock_guard lock(state_);
     carry_out();
-    while (!failures_.empty()) {
-      Error error = std::move(failures_.front());
-      failures_.pop_front();
-      constexpr std::size_t kLongest = 8192;  // of each text: the message must fit a packet
-      for (std::string* text : {&error.message, &error.where, &error.remedy, &error.task_story}) {
-        if (text->size() > kLongest) text->resize(kLongest);
-      }
-      const Bytes bytes = to_bytes(error);
-      Message message;
-      message.kind = Kind::kFailed;
-      message.bytes = static_cast<std::int64_t>(bytes.size());
-      send(0, message, bytes);
-    }
+    send_failures();
     report_if_idle();
   }
   flush();
   return packets > 0 || moved;
+}
+
+void GraphRun::send_failures() {
+  while (!failures_.empty()) {
+    Error error = std::move(failures_.front());
+    failures_.pop_front();
+    constexpr std::size_t kLongest = 8192;  // of each text: the message must fit a packet
+    for (std::string* text : {&error.message, &error.where, &error.remedy, &error.task_story}) {
+      if (text->size() > kLongest) text->resize(kLongest);
+    }
+    const Bytes bytes = to_bytes(error);
+    Message message;
+    message.kind = Kind::kFailed;
+    message.bytes = static_cast<std::int64_t>(bytes.size());
+    send(0, message, bytes);
+  }
 }
 
 // A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.
@@ -163,7 +167,8 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     return;
   }
   if (message.kind == Kind::kCountQuery) {
-    carry_out();  // what was received must be answered before it is counted
+    carry_out();  // what was received must be answered before it is counted,
+    send_failures();  // and no failure may come after the last count
     Message reply;
     reply.kind = Kind::kCountReply;
     reply.round = message.round;

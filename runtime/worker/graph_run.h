@@ -57,9 +57,8 @@ class GraphRun {
   GraphRun(collectives::Communicator& communicator, collectives::ProgressRight& right, Pool& pool,
            Installation installation, io::LogWriter* log, OnReport on_report);
 
-  // Works until the graph is over. Called once by each of `threads` threads; `admits` is false for
-  // a thread that only drives the network.
-  void work(TaskContext& context, collectives::Cores cores, bool admits);
+  // Works until the graph is over. Called once by each thread of the team.
+  void work(TaskContext& context, collectives::Cores cores);
 
   // A packet that came while no graph was running, or for this graph before it was installed.
   void on_packet(int from, std::span<const std::byte> packet);
@@ -86,6 +85,7 @@ class GraphRun {
   bool advance_transfers();
   void on_message(int from, const Message& message, std::span<const std::byte> payload);
   void carry_out();         // the outbox; holds state_
+  void send_failures();     // holds state_
   void report_if_idle();    // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   void flush();
@@ -109,7 +109,7 @@ class GraphRun {
   Outbox outbox_;
   std::deque<Error> failures_;
   std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
-  std::int64_t reported_ = -1;  // tasks in the last kProgress
+  std::int64_t reported_ = 0;  // tasks in the last kProgress
   RunTotals totals_;
 
   // Only with the progress right.

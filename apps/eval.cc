@@ -1,0 +1,49 @@
+// eval: the main job. One expression over HDF5 files, alone or on many ranks.
+#include "apps/print_array.h"
+#include "apps/program.h"
+#include "apps/verbs.h"
+
+namespace rankine::apps {
+namespace {
+
+void print(Session& session, const NamedArrays& results) {
+  std::vector<Array> arrays;
+  for (const auto& [name, array] : results) arrays.push_back(array);
+  const std::vector<NdArray> values = session.compute_all(arrays);
+  std::string text;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    text += to_text(results[i].first, results[i].second.dims(), values[i]);
+  }
+  print_result(text);
+}
+
+int eval(Cli& cli, const ProgramOptions& options) {
+  return run_with(run_settings(cli), [&](Session& session) {
+    const auto results = results_of(options);
+    if (options.output.empty()) {
+      print(session, results);
+    } else {
+      StoreOptions store;
+      store.overwrite = options.overwrite;
+      session.store(results, options.output, store);
+    }
+  });
+}
+
+}  // namespace
+
+void add_eval(Cli& cli) {
+  const auto options = std::make_shared<ProgramOptions>();
+  CLI::App& verb = cli.add_verb(
+      {"eval", "EXPRESSION [FILE] [-o OUT] [options]",
+       "Computes an expression over HDF5 and netCDF-4 files.",
+       "mpirun -n 4 rankine eval 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc"},
+      Ranks::kAll, [&cli, options] { return eval(cli, *options); });
+  add_program_options(verb, options);
+  verb.add_option("-o,--output", options->output, "the netCDF-4 file to write; without it the "
+                                                  "results are printed");
+  verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
+  add_run_options(verb);
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,66 @@
+// plan: what a run would do, without doing it and without MPI.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/program.h"
+#include "apps/verbs.h"
+
+namespace rankine::apps {
+namespace {
+
+std::string text_of(const PlanReport& report, int ranks) {
+  return fmt::format("layers   {} before optimization, {} after\n"
+                     "tasks    {} before optimization, {} after\n"
+                     "graph    {} bytes to broadcast, whatever the number of tasks\n"
+                     "memory   at most {} MiB resident on each of {} ranks\n"
+                     "reuse    {}\n{}",
+                     report.layers_before, report.layers_after, report.tasks_before, report.tasks,
+                     report.bytes, (report.memory_bound_bytes + 1048575) / 1048576, ranks,
+                     report.reuse, report.text);
+}
+
+std::string json_of(const PlanReport& report) {
+  const nlohmann::ordered_json json{{"layers_before", report.layers_before},
+                                    {"layers_after", report.layers_after},
+                                    {"tasks", report.tasks},
+                                    {"bytes", report.bytes},
+                                    {"memory_bound_bytes", report.memory_bound_bytes},
+                                    {"reuse", report.reuse}};
+  return json.dump(2) + "\n";
+}
+
+int plan(Cli& cli, const ProgramOptions& options) {
+  const RunSettings settings = run_settings(cli);
+  session::PrepareOptions prepare;
+  prepare.ranks = options.ranks;
+  prepare.threads = settings.threads;
+  prepare.memory_bytes = settings.memory_bytes;
+  prepare.reuse = settings.reuse;
+  prepare.fuse = settings.fuse;
+  const NamedArrays results = results_of(options);
+  const PlanReport report = session::describe_plan(
+      options.output.empty() ? session::targets_of(results)
+                             : session::plan_store(results, {}).targets,
+      prepare);
+  print_result(options.json ? json_of(report) : text_of(report, options.ranks));
+  return 0;
+}
+
+}  // namespace
+
+void add_plan(Cli& cli) {
+  const auto options = std::make_shared<ProgramOptions>();
+  CLI::App& verb = cli.add_verb(
+      {"plan", "EXPRESSION [FILE] [-o OUT] [--ranks N] [--json]",
+       "Shows layers, tasks, bytes and memory of a program without running it.",
+       "rankine plan 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc --ranks 8"},
+      Ranks::kFirstOnly, [&cli, options] { return plan(cli, *options); });
+  add_program_options(verb, options);
+  verb.add_option("-o,--output", options->output, "plan writing this file instead of printing");
+  verb.add_option("--ranks", options->ranks, "ranks to plan for")->check(CLI::Range(1, 1 << 20));
+  verb.add_flag("--json", options->json, "as JSON");
+  add_run_options(verb);
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,72 @@
+#include "apps/program.h"
+
+#include "apps/language/parse.h"
+#include "runtime/base/error.h"
+
+namespace rankine::apps {
+namespace {
+
+Array to_array(const std::variant<Array, Literal>& value) {
+  if (const auto* array = std::get_if<Array>(&value)) return *array;
+  const Literal& literal = std::get<Literal>(value);
+  return full({}, literal, dtype_of(literal));
+}
+
+}  // namespace
+
+void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options) {
+  verb.add_option("EXPRESSION", options->expression,
+                  "name = expression; several are joined by ';', a name that begins with _ is a "
+                  "temporary")
+      ->required();
+  verb.add_option("FILE", options->inputs.positional, "FILE[:/dataset or group]");
+  verb.add_option("-v", options->inputs.variables, "name=FILE:/path or name=/path")
+      ->type_name("NAME=WHERE")
+      ->allow_extra_args(false);
+  verb.add_option("-d", options->inputs.hyperslabs,
+                  "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values")
+      ->type_name("DIM,FROM,TO")
+      ->allow_extra_args(false);
+}
+
+void add_run_options(CLI::App& verb) {
+  const auto text = std::make_shared<std::string>();
+  const auto flag = std::make_shared<bool>(false);
+  const auto value = [&](const char* name, const char* type, const char* help) {
+    verb.add_option_function<std::string>(name, [text](const std::string& s) { *text = s; }, help)
+        ->type_name(type);
+  };
+  const auto on = [&](const char* name, const char* help) {
+    verb.add_flag_callback(name, [flag] { *flag = true; }, help);
+  };
+  value("--threads", "N", "threads of each rank (default: its cores)");
+  value("--memory", "SIZE", "resident memory of each rank: bytes, KiB, MiB, GiB");
+  value("--stages", "FILE", "write what every stage and rank did, as JSON");
+  value("--reuse", "hold|reread", "what becomes of values several tasks need");
+  on("--quiet", "no stage table");
+  on("--no-history", "copy the attribute history unchanged");
+  on("--dedicated-scheduler", "rank 0 runs no tasks");
+  on("--no-fuse", "every operation in tasks of its own");
+}
+
+NamedArrays results_of(const ProgramOptions& options) {
+  const language::Ast ast = language::parse(options.expression);
+  NamedArrays results;
+  for (const language::Binding& binding : language::bind(ast, options.inputs)) {
+    if (!binding.temporary) results.emplace_back(binding.name, to_array(binding.value));
+  }
+  if (results.empty()) {
+    throw usage_error("the program has no result: every name begins with _",
+                      "a name that begins with _ is a temporary; name one without it");
+  }
+  return results;
+}
+
+RunSettings run_settings(Cli& cli) {
+  std::vector<char*> arguments(cli.argv(), cli.argv() + cli.argc());
+  arguments.push_back(nullptr);
+  int count = cli.argc();
+  return take_run_options(count, arguments.data());
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,37 @@
+// What `eval` and `plan` have in common: an expression, its inputs, and the options of a run.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/cli.h"
+#include "apps/language/bind.h"
+#include "runtime/rankine.h"
+
+namespace rankine::apps {
+
+struct ProgramOptions {
+  std::string expression;
+  language::Inputs inputs;
+  std::string output;
+  bool overwrite = false;
+  bool json = false;
+  int ranks = 1;  // of `plan`
+};
+
+// EXPRESSION, FILE, -v, -d.
+void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options);
+
+// Shows the options of rankine::run in --help and lets CLI11 accept them; their values are taken
+// by take_run_options.
+void add_run_options(CLI::App& verb);
+
+// The arrays that the program's statements name, temporaries left out, in order. Throws Error.
+NamedArrays results_of(const ProgramOptions& options);
+
+// The options of a run, from a copy of the command line.
+RunSettings run_settings(Cli& cli);
+
+}  // namespace rankine::apps

@@ -1,0 +1,130 @@
+// One rank's part of everything that runs: an engine thread opens the team of threads, waits for
+// commands and carries them out with the other ranks. On rank 0 the client's thread hands commands
+// in and sleeps until they are done; on the other ranks they come by message.
+//
+// Threads: run_graph, settle, discard and quit are called by the client's thread of rank 0, one at a
+// time. Everything else happens on the engine thread and its team.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "collectives/communicator.h"
+#include "collectives/progress.h"
+#include "io/log.h"
+#include "io/settle.h"
+#include "runtime/base/archive.h"
+#include "runtime/base/pool.h"
+#include "runtime/plan/placement.h"
+#include "runtime/scheduler/reactor.h"
+#include "runtime/session/commands.h"
+#include "runtime/worker/graph_run.h"
+
+namespace rankine::session {
+
+struct EngineOptions {
+  int threads = 1;
+  collectives::Cores cores = collectives::Cores::kShared;
+};
+
+// What one rank did, as the stage report shows it.
+struct RankReport {
+  worker::RunTotals totals;
+  std::int64_t peak_rss_bytes = 0;
+  std::int64_t peak_pool_bytes = 0;
+  std::int64_t threads = 0;
+  double wall_s = 0;
+  double broadcast_s = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(totals, peak_rss_bytes, peak_pool_bytes, threads, wall_s, broadcast_s);
+  }
+};
+
+struct GraphOutcome {
+  std::optional<Error> failure;
+  std::vector<std::vector<std::byte>> results;  // of the graph, dense
+  std::vector<RankReport> ranks;
+  double communicate_s = 0;  // the broadcasts, on rank 0
+  double schedule_s = 0;     // installation on rank 0
+  double execute_s = 0;
+  double execute_cpu_s = 0;
+};
+
+class Engine {
+ public:
+  Engine(collectives::Communicator& communicator, EngineOptions options);
+  ~Engine();  // rank 0: quits if that was not done
+
+  // Rank 0. graph_bytes: sealed graph and placement; index_bytes: sealed chunk indexes.
+  GraphOutcome run_graph(Bytes graph_bytes, Bytes index_bytes, const std::string& log_folder);
+  // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
+  io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
+                        const std::string& part);
+  void discard();
+  void quit();
+
+  // Other ranks: returns when rank 0 quits.
+  void serve() { thread_.join(); }
+
+  collectives::Communicator& communicator() { return communicator_; }
+
+ private:
+  void thread_main();
+  void lead();                      // thread 0 of the team: commands until Quit
+  void follow(int thread);          // the others: graphs until Quit
+  std::optional<Command> await_command();
+  Command receive_command();
+  void announce(const Command& command);
+  void run(const RunGraph& command);
+  void run_settle(const Settle& command);
+  void run_discard();
+  void work(int thread);
+  void on_report(int from, const protocol::Message& message, std::span<const std::byte> payload);
+  void send_control(const scheduler::Reactor::Outbox& outbox);
+  RankReport report(double wall_s, double broadcast_s);
+
+  // A phase handed in by the client: the command and where its outcome goes.
+  struct Job {
+    Command command;
+    Bytes graph_bytes;
+    Bytes index_bytes;
+    const io::OutputFile* file = nullptr;
+    GraphOutcome outcome;
+    io::Settlement settlement;
+    std::exception_ptr error;
+    bool done = false;
+  };
+  void submit(Job& job);
+
+  collectives::Communicator& communicator_;
+  const EngineOptions options_;
+  collectives::ProgressRight right_;
+  Pool pool_;
+  std::unique_ptr<io::LogWriter> log_;
+  std::vector<worker::TaskContext> contexts_;  // by thread
+  std::unique_ptr<worker::GraphRun> run_;
+  std::unique_ptr<scheduler::Reactor> scheduler_;  // rank 0, while a graph runs
+  struct Early {
+    int from;
+    Bytes packet;
+  };
+  std::vector<Early> early_;  // packets of a graph that is not installed here yet
+
+  std::mutex mutex_;  // protects the members below
+  std::condition_variable changed_;
+  Job* job_ = nullptr;
+  std::uint32_t generation_ = 0;  // graphs started on this team
+  int working_ = 0;               // followers inside work()
+  bool quitting_ = false;
+
+  std::uint32_t graphs_ = 0;  // client thread: numbers given out
+  std::thread thread_;        // last: starts when everything else is there
+};
+
+}  // namespace rankine::session

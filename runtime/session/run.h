@@ -1,0 +1,31 @@
+// Splits the roles in one place and takes MPI down in one place.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "runtime/session/session.h"
+
+namespace rankine {
+
+using Client = std::function<void(Session&)>;
+
+// Call it first thing in main(). Removes the options it knows from argv (up to "--"):
+//   --threads N  --memory SIZE  --stages FILE  --quiet  --no-history  --dedicated-scheduler
+//   --reuse hold|reread  --no-fuse
+// Starts MPI if a launcher started this process, calls client(session) on rank 0 while the other
+// ranks serve, and returns the exit code of the program: rank 0's own, 0 on the others. An Error
+// or another exception of the client is printed as one block. Prints the stage table on stderr
+// unless --quiet.
+int run(int& argc, char**& argv, const Client& client);
+
+// As run(), with settings made by the caller instead of by options.
+int run_with(const RunSettings& settings, const Client& client);
+
+// Takes the options above out of argv. Throws Error (usage).
+RunSettings take_run_options(int& argc, char** argv);
+
+// Prints the block of the exception in flight and returns its exit code. For main().
+int report_current_exception();
+
+}  // namespace rankine

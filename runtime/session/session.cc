@@ -1,0 +1,115 @@
+#include "runtime/session/session.h"
+
+#include <algorithm>
+
+#include "io/h5/netcdf_writer.h"
+#include "io/publish.h"
+#include "runtime/api/open.h"
+#include "runtime/base/error.h"
+
+namespace rankine {
+namespace {
+
+std::vector<std::string> input_files(const std::vector<optimize::Target>& targets) {
+  std::vector<expr::NodePtr> roots;
+  for (const optimize::Target& target : targets) roots.push_back(target.node);
+  std::vector<std::string> files;
+  for (const expr::NodePtr& node : expr::topological_order(roots)) {
+    if (const auto* data = node->as<expr::FromDataset>()) files.push_back(data->file->path);
+  }
+  return files;
+}
+
+}  // namespace
+
+Session::Session(session::Engine& engine, RunSettings settings)
+    : engine_(engine), settings_(std::move(settings)), cpu_since_last_(process_cpu_seconds()) {}
+
+NdArray Session::compute(const Array& array) { return std::move(compute_all({array}).front()); }
+
+std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
+  session::GraphOutcome outcome = execute(session::targets_of(arrays), "");
+  std::vector<NdArray> values;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    values.emplace_back(arrays[i].dtype(), arrays[i].shape(), std::move(outcome.results[i]));
+  }
+  return values;
+}
+
+session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targets,
+                                       const std::string& log_folder) {
+  const double cpu_now = process_cpu_seconds();
+  stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
+  session::PrepareOptions options;
+  options.ranks = ranks();
+  options.threads = settings_.threads;
+  options.first_worker = settings_.dedicated_scheduler ? 1 : 0;
+  options.memory_bytes = settings_.memory_bytes;
+  options.reuse = settings_.reuse;
+  options.fuse = settings_.fuse;
+  session::Prepared prepared = session::prepare(targets, options);
+  Bytes index_bytes = to_bytes(session::read_indexes(*prepared.graph));
+  const auto index_size = static_cast<std::int64_t>(index_bytes.size());
+  session::GraphOutcome outcome =
+      engine_.run_graph(prepared.graph_bytes, std::move(index_bytes), log_folder);
+  stages_.add(prepared, index_size, outcome);
+  since_last_ = Stopwatch();
+  cpu_since_last_ = process_cpu_seconds();
+  if (outcome.failure) {
+    if (!log_folder.empty()) engine_.discard();
+    throw std::move(*outcome.failure);
+  }
+  return outcome;
+}
+
+void Session::store(const Array& array, const std::string& where, const StoreOptions& options) {
+  const api::FileAndVariable parts = api::split_location(where);
+  if (parts.variable.size() < 2) {
+    throw usage_error("store needs a file and a name", "write it as \"anom.nc:/t2m_anomaly\"");
+  }
+  store(NamedArrays{{parts.variable.substr(1), array}}, parts.file, options);
+}
+
+void Session::store(const NamedArrays& arrays, const std::string& file,
+                    const StoreOptions& options) {
+  const io::OutputPaths paths =
+      io::check_output(file, input_files(session::targets_of(arrays)), options.overwrite);
+  StoreOptions described = options;
+  described.history = options.history && settings_.history;
+  if (described.command.empty()) described.command = settings_.command;
+  session::StorePlan plan = session::plan_store(arrays, described);
+  try {
+    session::GraphOutcome outcome = execute(plan.targets, plan.logged() ? paths.log_folder : "");
+    const Stopwatch write;
+    const double cpu = process_cpu_seconds();
+    plan.take_results(std::move(outcome.results));
+    io::Settlement settlement;
+    if (plan.logged()) {
+      settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
+      plan.name_variables(settlement.placements);
+    } else {
+      io::create_part(paths.part);
+    }
+    io::write_netcdf(paths.part, plan.file, settlement.placements);
+    io::publish(paths.part, paths.final, options.overwrite);
+    stages_.add_write(write.seconds(), process_cpu_seconds() - cpu,
+                      static_cast<std::int64_t>(settlement.data_end - io::kDataStart));
+  } catch (...) {
+    io::remove_working_files(paths);
+    throw;
+  }
+  io::remove_working_files(paths);
+  since_last_ = Stopwatch();
+  cpu_since_last_ = process_cpu_seconds();
+}
+
+PlanReport Session::plan(const std::vector<Array>& arrays) const {
+  session::PrepareOptions options;
+  options.ranks = ranks();
+  options.threads = settings_.threads;
+  options.memory_bytes = settings_.memory_bytes;
+  options.reuse = settings_.reuse;
+  return session::describe_plan(session::targets_of(arrays), options);
+}
+
+}  // namespace rankine

@@ -1,0 +1,147 @@
+#include "runtime/session/stages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace rankine::session {
+namespace {
+
+enum Index { kConstruct, kOptimize, kSerialize, kCommunicate, kSchedule, kExecute };
+
+void accumulate(RankReport& sum, const RankReport& one) {
+  sum.totals.tasks_run += one.totals.tasks_run;
+  sum.totals.bytes_read += one.totals.bytes_read;
+  sum.totals.bytes_sent += one.totals.bytes_sent;
+  sum.totals.times += one.totals.times;
+  sum.peak_rss_bytes = std::max(sum.peak_rss_bytes, one.peak_rss_bytes);
+  sum.peak_pool_bytes = std::max(sum.peak_pool_bytes, one.peak_pool_bytes);
+  sum.threads = one.threads;
+  sum.wall_s += one.wall_s;
+  sum.broadcast_s += one.broadcast_s;
+}
+
+std::string verdict(const std::vector<RankReport>& ranks) {
+  double load = 0, compute = 0, write = 0, total = 0;
+  for (const RankReport& rank : ranks) {
+    load += rank.totals.times.load_s;
+    compute += rank.totals.times.compute_s;
+    write += rank.totals.times.compress_s + rank.totals.times.write_s;
+    total += rank.wall_s * static_cast<double>(rank.threads);
+  }
+  if (total <= 0) return "";
+  const double idle = std::max(0.0, total - load - compute - write);
+  const char* word = load >= std::max({compute, write, idle})  ? "read and decode bound"
+                     : compute >= std::max(write, idle)        ? "compute bound"
+                     : write >= idle                           ? "compress and write bound"
+                                                               : "waiting and overhead bound";
+  return fmt::format("{}: {:.0f} % read and decode, {:.0f} % compute, {:.0f} % compress and write, "
+                     "{:.0f} % wait and overhead of {:.2f} thread-seconds\n",
+                     word, 100 * load / total, 100 * compute / total, 100 * write / total,
+                     100 * idle / total, total);
+}
+
+}  // namespace
+
+void StageTable::add_construct(double wall_s, double cpu_s) {
+  stages_[kConstruct].wall_s += wall_s;
+  stages_[kConstruct].cpu_s += cpu_s;
+}
+
+void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
+                     const GraphOutcome& outcome) {
+  ++graphs_;
+  const auto layers = static_cast<std::int64_t>(prepared.topology->layer_count());
+  const std::int64_t tasks = prepared.topology->task_count();
+  stages_[kConstruct].layers_out += prepared.layers_before;
+  stages_[kConstruct].tasks_out += prepared.tasks_before;
+  for (int i = kOptimize; i <= kExecute; ++i) {
+    stages_[i].layers_in += i == kOptimize ? prepared.layers_before : layers;
+    stages_[i].tasks_in += i == kOptimize ? prepared.tasks_before : tasks;
+    stages_[i].layers_out += layers;
+    stages_[i].tasks_out += tasks;
+  }
+  stages_[kOptimize].wall_s += prepared.optimize_s;
+  stages_[kOptimize].cpu_s += prepared.optimize_cpu_s;
+  stages_[kSerialize].wall_s += prepared.serialize_s;
+  stages_[kSerialize].cpu_s += prepared.serialize_cpu_s;
+  stages_[kSerialize].bytes += static_cast<std::int64_t>(prepared.graph_bytes.size());
+  stages_[kCommunicate].wall_s += outcome.communicate_s;
+  stages_[kCommunicate].bytes +=
+      static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
+  stages_[kSchedule].wall_s += outcome.schedule_s;
+  stages_[kExecute].wall_s += outcome.execute_s;
+  stages_[kExecute].cpu_s += outcome.execute_cpu_s;
+  index_bytes_ += index_bytes;
+  promised_bytes_ = std::max(promised_bytes_, prepared.bound_bytes);
+  ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));
+  for (std::size_t rank = 0; rank < outcome.ranks.size(); ++rank) {
+    accumulate(ranks_[rank], outcome.ranks[rank]);
+    stages_[kExecute].bytes += outcome.ranks[rank].totals.bytes_read;
+  }
+}
+
+void StageTable::add_write(double wall_s, double cpu_s, std::int64_t bytes) {
+  stages_[kExecute].wall_s += wall_s;
+  stages_[kExecute].cpu_s += cpu_s;
+  stages_[kExecute].bytes += bytes;
+}
+
+std::string StageTable::text() const {
+  double total = 0;
+  for (const Stage& stage : stages_) total += stage.wall_s;
+  std::string text = fmt::format("{:<12}{:>10}{:>10}{:>16}{:>22}{:>14}{:>10}{:>7}\n", "stage",
+                                 "wall s", "cpu s", "layers", "tasks", "bytes", "us/task", "share");
+  for (const Stage& stage : stages_) {
+    const std::int64_t tasks = std::max(stage.tasks_in, stage.tasks_out);
+    text += fmt::format(
+        "{:<12}{:>10.4f}{:>10.4f}{:>16}{:>22}{:>14}{:>10.3f}{:>6.1f}%\n", stage.name, stage.wall_s,
+        stage.cpu_s, fmt::format("{} > {}", stage.layers_in, stage.layers_out),
+        fmt::format("{} > {}", stage.tasks_in, stage.tasks_out), stage.bytes,
+        tasks > 0 ? 1e6 * stage.wall_s / static_cast<double>(tasks) : 0.0,
+        total > 0 ? 100 * stage.wall_s / total : 0.0);
+  }
+  text += fmt::format("chunk index: {} bytes of the communicated ones\n", index_bytes_);
+  for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
+    const RankReport& report = ranks_[rank];
+    text += fmt::format("rank {}: {} tasks, {:.1f} MB read, {:.1f} MB to other ranks, peak {:.0f} of "
+                        "{:.0f} MiB promised\n",
+                        rank, report.totals.tasks_run,
+                        static_cast<double>(report.totals.bytes_read) * 1e-6,
+                        static_cast<double>(report.totals.bytes_sent) * 1e-6,
+                        static_cast<double>(report.peak_rss_bytes) / 1048576.0,
+                        static_cast<double>(promised_bytes_) / 1048576.0);
+  }
+  return text + verdict(ranks_);
+}
+
+std::string StageTable::json(int threads) const {
+  nlohmann::ordered_json root;
+  root["ranks"] = ranks_.size();
+  root["threads"] = threads;
+  root["stages"] = nlohmann::ordered_json::array();
+  for (const Stage& stage : stages_) {
+    root["stages"].push_back({{"name", stage.name},
+                              {"wall_s", stage.wall_s},
+                              {"cpu_s", stage.cpu_s},
+                              {"layers_in", stage.layers_in},
+                              {"layers_out", stage.layers_out},
+                              {"tasks_in", stage.tasks_in},
+                              {"tasks_out", stage.tasks_out},
+                              {"bytes", stage.bytes}});
+  }
+  root["ranks_detail"] = nlohmann::ordered_json::array();
+  for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
+    const RankReport& report = ranks_[rank];
+    root["ranks_detail"].push_back({{"rank", rank},
+                                    {"tasks_run", report.totals.tasks_run},
+                                    {"bytes_read", report.totals.bytes_read},
+                                    {"bytes_sent_to_peers", report.totals.bytes_sent},
+                                    {"promised_bytes", promised_bytes_},
+                                    {"peak_rss_bytes", report.peak_rss_bytes}});
+  }
+  return root.dump(2) + "\n";
+}
+
+}  // namespace rankine::session

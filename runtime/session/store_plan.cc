@@ -1,0 +1,90 @@
+#include "runtime/session/store_plan.h"
+
+#include <algorithm>
+
+#include "runtime/api/output.h"
+
+namespace rankine::session {
+
+std::vector<optimize::Target> targets_of(const std::vector<Array>& arrays) {
+  std::vector<optimize::Target> targets;
+  for (const Array& array : arrays) targets.push_back({array.node(), std::nullopt});
+  return targets;
+}
+
+std::vector<optimize::Target> targets_of(const NamedArrays& arrays) {
+  std::vector<optimize::Target> targets;
+  for (const auto& [name, array] : arrays) targets.push_back({array.node(), std::nullopt});
+  return targets;
+}
+
+StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
+  std::vector<api::NamedArray> named;
+  for (const auto& [name, array] : arrays) named.push_back({name, array.node()});
+  api::OutputOptions describe;
+  describe.deflate = options.deflate;
+  describe.shuffle = options.shuffle;
+  describe.chunks = options.chunks;
+  describe.history = options.history;
+  describe.command = options.command;
+  StorePlan plan;
+  plan.file = api::describe_output(named, describe);
+  plan.targets = targets_of(arrays);
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const auto variable = std::find_if(
+        plan.file.variables.begin(), plan.file.variables.end(),
+        [&](const io::OutputVariable& candidate) { return candidate.name == arrays[i].first; });
+    const auto number = static_cast<std::uint32_t>(variable - plan.file.variables.begin());
+    if (arrays[i].second.rank() == 0) {
+      plan.fetched_variables.push_back(number);
+    } else {
+      plan.logged_variables.push_back(number);
+      plan.targets[i].output = *variable;
+    }
+  }
+  return plan;
+}
+
+io::OutputFile StorePlan::logged_file() const {
+  io::OutputFile logged;
+  for (std::uint32_t variable : logged_variables) logged.variables.push_back(file.variables[variable]);
+  return logged;
+}
+
+void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
+  for (io::Placement& placement : placements) {
+    placement.variable = logged_variables[placement.variable];
+  }
+  std::stable_sort(
+      placements.begin(), placements.end(),
+      [](const io::Placement& a, const io::Placement& b) { return a.variable < b.variable; });
+}
+
+void StorePlan::take_results(std::vector<std::vector<std::byte>> results) {
+  for (std::size_t i = 0; i < fetched_variables.size(); ++i) {
+    file.variables[fetched_variables[i]].inline_data = std::move(results[i]);
+  }
+}
+
+PlanReport describe_plan(const std::vector<optimize::Target>& targets,
+                         const PrepareOptions& options) {
+  const Prepared prepared = prepare(targets, options);
+  PlanReport report;
+  report.layers_before = prepared.layers_before;
+  report.layers_after = static_cast<std::int64_t>(prepared.topology->layer_count());
+  report.tasks_before = prepared.tasks_before;
+  report.tasks = prepared.topology->task_count();
+  report.bytes = static_cast<std::int64_t>(prepared.graph_bytes.size());
+  report.memory_bound_bytes = prepared.bound_bytes;
+  report.reuse = prepared.reuse;
+  for (std::uint32_t layer = 0; layer < prepared.topology->layer_count(); ++layer) {
+    const graph::Layer& what = prepared.graph->layers[layer];
+    report.text += "  " + std::to_string(layer) + "  " + what.name + "  " +
+                   to_string(prepared.topology->counts(layer)) + " = " +
+                   std::to_string(prepared.topology->task_count(layer)) + " tasks" +
+                   (what.location.empty() ? "" : "  " + what.location) + "\n";
+  }
+  return report;
+}
+
+}  // namespace rankine::session

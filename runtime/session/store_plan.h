@@ -1,0 +1,69 @@
+// What a store or a plan asks for, before anything runs: targets of the graph, and the file that
+// will hold them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/h5/output_spec.h"
+#include "runtime/api/array.h"
+#include "runtime/session/prepare.h"
+
+namespace rankine {
+
+using NamedArrays = std::vector<std::pair<std::string, Array>>;
+
+struct StoreOptions {
+  bool overwrite = false;
+  int deflate = 4;                // 0 (none) to 9
+  bool shuffle = true;
+  std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
+  bool history = true;            // prepend a line to the attribute `history`
+  std::string command;            // that line's text; empty: the program's command line
+};
+
+// What a graph would be, without running it.
+struct PlanReport {
+  std::int64_t layers_before = 0;  // every operation by itself
+  std::int64_t layers_after = 0;   // after fusion
+  std::int64_t tasks_before = 0;
+  std::int64_t tasks = 0;
+  std::int64_t bytes = 0;               // broadcast, without the chunk indexes
+  std::int64_t memory_bound_bytes = 0;  // of one rank
+  std::string reuse;
+  std::string text;  // one line per layer
+};
+
+namespace session {
+
+// Every array fetched to rank 0.
+std::vector<optimize::Target> targets_of(const std::vector<Array>& arrays);
+std::vector<optimize::Target> targets_of(const NamedArrays& arrays);
+
+// Arrays with axes are logged chunk by chunk on the ranks that make them; a 0-d array has no chunk
+// to log, so it is fetched and written inline.
+struct StorePlan {
+  std::vector<optimize::Target> targets;
+  io::OutputFile file;
+  std::vector<std::uint32_t> logged_variables;   // of the file, by output of the graph
+  std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
+
+  bool logged() const { return !logged_variables.empty(); }
+  // The logged variables alone, numbered as the graph numbers its outputs.
+  io::OutputFile logged_file() const;
+  // From the numbers of logged_file() to those of `file`; keeps the order (variable, chunk).
+  void name_variables(std::vector<io::Placement>& placements) const;
+  void take_results(std::vector<std::vector<std::byte>> results);
+};
+
+// Throws Error (usage, input).
+StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options);
+
+// Needs no session and no MPI.
+PlanReport describe_plan(const std::vector<optimize::Target>& targets,
+                         const PrepareOptions& options);
+
+}  // namespace session
+}  // namespace rankine

@@ -1,0 +1,42 @@
+// Several ranks inside one process: run_cluster(ranks, threads, client) runs the client on rank 0
+// of a loopback network whose other ranks serve, and returns when all are gone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "collectives/loopback.h"
+#include "runtime/session/session.h"
+
+namespace rankine::testing {
+
+inline void run_cluster(int ranks, const RunSettings& settings,
+                        const std::function<void(Session&)>& client) {
+  collectives::LoopbackNetwork network(ranks);
+  const session::EngineOptions options{settings.threads, collectives::Cores::kShared};
+  std::vector<std::unique_ptr<session::Engine>> others;
+  for (int rank = 1; rank < ranks; ++rank) {
+    others.push_back(std::make_unique<session::Engine>(network.rank(rank), options));
+  }
+  session::Engine engine(network.rank(0), options);
+  try {
+    Session session(engine, settings);
+    client(session);
+  } catch (...) {
+    engine.quit();
+    for (auto& other : others) other->serve();
+    throw;
+  }
+  engine.quit();
+  for (auto& other : others) other->serve();
+}
+
+inline RunSettings threads(int count) {
+  RunSettings settings;
+  settings.threads = count;
+  return settings;
+}
+
+}  // namespace rankine::testing

@@ -184,11 +184,17 @@ struct Sign {
 // NaN wins; of equal operands (two zeros) the second is taken, as minps and NumPy do.
 struct Minimum {
   template <class T>
-  static T apply(T a, T b) { return a < b || a != a ? a : b; }
+  static T apply(T a, T b) {
+    const T least = a < b ? a : b;
+    return a != a ? a : least;
+  }
 };
 struct Maximum {
   template <class T>
-  static T apply(T a, T b) { return a > b || a != a ? a : b; }
+  static T apply(T a, T b) {
+    const T greatest = a > b ? a : b;
+    return a != a ? a : greatest;
+  }
 };
 struct Where {
   template <class T>

@@ -1,7 +1,12 @@
 #include "runtime/kernels/reduce.h"
 
 #include <algorithm>
+#include <cstring>
+#include <functional>
+#include <span>
 
+#include "runtime/kernels/convert.h"
+#include "runtime/kernels/reduce_fold.h"
 #include "runtime/kernels/reduce_functions.h"
 
 namespace rankine::kernels {
@@ -13,8 +18,31 @@ Result with_one_nan(Result value) {
   else return value;
 }
 
-// State planes of other states are only read through it.
+bool has_flags(const ReduceSpec& spec) {
+  return spec.op == ReduceOp::kMin || spec.op == ReduceOp::kMax;
+}
+
+// The flags of a minimum or maximum (reduce_functions.h).
+template <class Byte>
+std::span<Byte> flags(const ReduceSpec& spec, std::int64_t elements, Byte* state) {
+  const auto count = static_cast<std::size_t>(elements);
+  return {state + count * size_of(spec.input), count};
+}
+
+constexpr std::byte kSeen{1};
+
+// Nothing is written through it.
 std::byte* readable(const std::byte* state) { return const_cast<std::byte*>(state); }
+
+void unseen_to_nan(const ReduceSpec& spec, std::int64_t elements, const std::byte* state,
+                   std::byte* out) {
+  const auto seen = flags(spec, elements, state);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i] == kSeen) continue;
+    const std::uint64_t nan = element_bits(Literal::of(kNan<double>), spec.input);
+    std::memcpy(out + i * size_of(spec.input), &nan, size_of(spec.input));
+  }
+}
 
 }  // namespace
 
@@ -48,6 +76,11 @@ void init_state(const ReduceSpec& spec, std::int64_t elements, std::byte* state)
     using R = typename decltype(reducer)::type;
     for (std::int64_t i = 0; i < elements; ++i) R::store(R::init(), state, elements, i);
   });
+  if (has_flags(spec)) std::ranges::fill(flags(spec, elements, state), std::byte{0});
+}
+
+void mark_seen(const ReduceSpec& spec, std::int64_t elements, std::byte* state) {
+  if (has_flags(spec)) std::ranges::fill(flags(spec, elements, state), kSeen);
 }
 
 void combine_states(const ReduceSpec& spec, std::int64_t elements, std::byte* into,
@@ -61,6 +94,9 @@ void combine_states(const ReduceSpec& spec, std::int64_t elements, std::byte* in
       R::store(merged, into, elements, i);
     }
   });
+  if (!has_flags(spec)) return;
+  const auto seen = flags(spec, elements, into);
+  std::ranges::transform(seen, flags(spec, elements, from), seen.begin(), std::bit_or<>());
 }
 
 void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::byte* state,
@@ -72,12 +108,13 @@ void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::by
       results[i] = with_one_nan(R::finish(R::load(readable(state), elements, i), spec.ddof));
     }
   });
+  if (has_flags(spec) && is_float(spec.input)) unseen_to_nan(spec, elements, state, out);
 }
 
 bool saw_all(const ReduceSpec& spec, std::int64_t elements, const std::byte* state) {
-  if (spec.op != ReduceOp::kMin && spec.op != ReduceOp::kMax) return true;
-  const std::byte* seen = state + static_cast<std::size_t>(elements) * size_of(spec.input);
-  return std::find(seen, seen + elements, std::byte{0}) == seen + elements;
+  if (!has_flags(spec)) return true;
+  const auto seen = flags(spec, elements, state);
+  return std::ranges::find(seen, std::byte{0}) == seen.end();
 }
 
 }  // namespace rankine::kernels

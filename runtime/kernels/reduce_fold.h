@@ -27,4 +27,7 @@ struct FoldTile {
 using FoldLoop = void (*)(const FoldTile&);
 FoldLoop find_fold(const ReduceSpec& spec);
 
+// Every kept element has seen some value: to be called once for a box that is not empty.
+void mark_seen(const ReduceSpec& spec, std::int64_t elements, std::byte* state);
+
 }  // namespace rankine::kernels

@@ -6,6 +6,8 @@ namespace rankine::kernels::RANKINE_SIMD_LEVEL {
 namespace {
 
 constexpr std::int64_t kRows = 8;
+constexpr std::int64_t kBatch = 64;      // groups whose parts are made together
+constexpr std::int64_t kLeastBatch = 4;  // fewer are made one by one
 
 // Calls visit(data offset in bytes, state offset) for every position of the axes [begin, end), in
 // row-major order.
@@ -30,30 +32,43 @@ void for_each_position(const FoldTile& tile, std::size_t begin, std::size_t end,
   }
 }
 
-// A run of `width` columns of up to eight rows, one kept element per column.
+// Eight rows of columns; a column is a group.
+template <class T>
+struct Rows {
+  const T* row[kRows];
+  Group<T> operator[](std::int64_t i) const {
+    return {row[0][i], row[1][i], row[2][i], row[3][i], row[4][i], row[5][i], row[6][i], row[7][i]};
+  }
+  Rows from(std::int64_t i) const {
+    return {row[0] + i, row[1] + i, row[2] + i, row[3] + i,
+            row[4] + i, row[5] + i, row[6] + i, row[7] + i};
+  }
+};
+
+// One kept element per column. This and the next function are flattened: a call left in their loops
+// keeps them from being vectorized.
 template <class R, class T>
-void fold_columns(const T* const* row, int rows, std::int64_t width, std::byte* state,
+[[gnu::flatten]] void fold_columns(const Rows<T> x, int rows, std::int64_t width, std::byte* state,
                   std::int64_t elements, std::int64_t first) {
-  const T *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3];
-  const T *r4 = row[4], *r5 = row[5], *r6 = row[6], *r7 = row[7];
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < width; ++i) {
-    const Group<T> x{r0[i], r1[i], r2[i], r3[i], r4[i], r5[i], r6[i], r7[i]};
     const auto before = R::load(state, elements, first + i);
-    R::store(R::fold(before, x, rows), state, elements, first + i);
+    R::store(R::combine(before, R::part(x[i], rows)), state, elements, first + i);
   }
 }
 
-// The same with all columns folded into one kept element, in order.
+// All columns into one kept element, in order: the parts of a batch first, which vectorizes, then
+// the chain of merges.
 template <class R, class T>
-void fold_columns_into_one(const T* const* row, int rows, std::int64_t width, std::byte* state,
-                           std::int64_t elements, std::int64_t first) {
-  auto sum = R::load(state, elements, first);
-  for (std::int64_t i = 0; i < width; ++i) {
-    sum = R::fold(sum, Group<T>{row[0][i], row[1][i], row[2][i], row[3][i], row[4][i], row[5][i],
-                                row[6][i], row[7][i]}, rows);
+[[gnu::flatten]] void fold_columns_into(typename R::State& sum, const Rows<T> x, int rows, std::int64_t width) {
+  alignas(64) std::byte parts[R::kBytes * kBatch];
+  for (std::int64_t begin = 0; begin < width; begin += kBatch) {
+    const std::int64_t n = width - begin < kBatch ? width - begin : kBatch;
+    const Rows<T> batch = x.from(begin);
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) R::store(R::part(batch[i], rows), parts, kBatch, i);
+    for (std::int64_t i = 0; i < n; ++i) sum = R::combine(sum, R::load(parts, kBatch, i));
   }
-  R::store(sum, state, elements, first);
 }
 
 template <class R, class T>
@@ -68,17 +83,27 @@ void fold_rows(const FoldTile& tile, const std::byte* data, int rows, std::int64
   const std::int64_t width = tile.extents[last];
   const std::int64_t strip = rows == kRows ? width : kStrip;
   for (std::int64_t i = 0; i < width; i += strip) {
-    const T* row[kRows];
+    Rows<T> x;
     for (int k = 0; k < kRows; ++k) {
-      row[k] = k < rows ? reinterpret_cast<const T*>(data + k * tile.data_strides[tile.group]) + i
-                        : kPads.values;
+      x.row[k] = k < rows ? reinterpret_cast<const T*>(data + k * tile.data_strides[tile.group]) + i
+                          : kPads.values;
     }
     const std::int64_t n = width - i < strip ? width - i : strip;
     if (tile.state_strides[last] == 0) {
-      fold_columns_into_one<R>(row, rows, n, tile.state, tile.elements, first);
+      auto sum = R::load(tile.state, tile.elements, first);
+      fold_columns_into<R>(sum, x, rows, n);
+      R::store(sum, tile.state, tile.elements, first);
     } else {
-      fold_columns<R>(row, rows, n, tile.state, tile.elements, first + i);
+      fold_columns<R>(x, rows, n, tile.state, tile.elements, first + i);
     }
+  }
+}
+
+// `groups` groups of eight neighbours become eight rows of `groups` columns.
+template <class T>
+void transpose(const T* x, std::int64_t groups, T (*out)[kBatch]) {
+  for (std::int64_t g = 0; g < groups; ++g) {
+    for (std::int64_t k = 0; k < kRows; ++k) out[k][g] = x[g * kRows + k];
   }
 }
 
@@ -87,17 +112,21 @@ template <class R, class T>
 void fold_run(const FoldTile& tile, const std::byte* data, std::int64_t first) {
   const T* x = reinterpret_cast<const T*>(data);
   const std::int64_t length = tile.extents[tile.group];
+  const std::int64_t whole = length / kRows;
+  const std::int64_t batched = whole < kLeastBatch ? 0 : whole;
+  alignas(64) T columns[kRows][kBatch];
+  const Rows<T> batch{{columns[0], columns[1], columns[2], columns[3], columns[4], columns[5],
+                       columns[6], columns[7]}};
   auto sum = R::load(tile.state, tile.elements, first);
-  std::int64_t i = 0;
-  for (; i + kRows <= length; i += kRows) {
-    sum = R::fold(sum, Group<T>{x[i], x[i + 1], x[i + 2], x[i + 3], x[i + 4], x[i + 5], x[i + 6],
-                                x[i + 7]}, kRows);
+  for (std::int64_t g = 0; g < batched; g += kBatch) {
+    const std::int64_t n = batched - g < kBatch ? batched - g : kBatch;
+    transpose(x + g * kRows, n, columns);
+    fold_columns_into<R>(sum, batch, kRows, n);
   }
-  if (i < length) {
-    T rest[kRows];
-    for (std::int64_t k = 0; k < kRows; ++k) rest[k] = i + k < length ? x[i + k] : R::pad;
-    sum = R::fold(sum, Group<T>{rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], rest[6],
-                                rest[7]}, static_cast<int>(length - i));
+  for (std::int64_t i = batched * kRows; i < length; i += kRows) {
+    const int rows = static_cast<int>(length - i < kRows ? length - i : kRows);
+    for (int k = 0; k < kRows; ++k) columns[k][0] = k < rows ? x[i + k] : R::pad;
+    sum = R::combine(sum, R::part(batch[0], rows));
   }
   R::store(sum, tile.state, tile.elements, first);
 }

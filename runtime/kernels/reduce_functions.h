@@ -1,9 +1,11 @@
-// What each reduction does to one kept element: its state, how a group of eight neighbours is folded
-// in, how two states merge and how the result is made. Written without branches so that a loop over
-// kept elements vectorizes. Local to the file that includes it, as op_functions.h is.
+// What each reduction does to one kept element: the state that a group of eight neighbours makes
+// (part), how two states merge (combine) and how the result is made (finish). Written without
+// branches so that loops over kept elements or over groups vectorize. Local to the file that
+// includes it, as op_functions.h is.
 //
-// A group is folded by one fixed tree whatever the loop around it looks like. A shorter group at the
-// end of an axis is filled up with `pad`, which changes nothing; `rows` is the true length.
+// Folding a group in is always combine(state, part(group)), whatever the loop around it looks like,
+// and part is one fixed tree: so the bits do not depend on the loop. A shorter group at the end of
+// an axis is filled up with `pad`, which changes nothing; `rows` is the true length.
 #pragma once
 
 #include <cmath>
@@ -30,6 +32,12 @@ inline constexpr bool kFloating = std::is_floating_point_v<T>;
 template <class T>
 inline bool present(T x) {
   return x == x;
+}
+
+// Both values are computed: no branch.
+template <class A>
+inline A choose(bool condition, A yes, A no) {
+  return condition ? yes : no;
 }
 
 template <class A, class Step, class Map>
@@ -59,7 +67,7 @@ template <class A, bool kSkip, class T>
 inline A sum_present(const Group<T>& x) {
   return tree<A>([](A a, A b) { return a + b; },
                  [&](int k) {
-                   if constexpr (kSkip && kFloating<T>) return present(x(k)) ? A(x(k)) : A(0);
+                   if constexpr (kSkip && kFloating<T>) return choose(present(x(k)), A(x(k)), A(0));
                    else return static_cast<A>(x(k));
                  });
 }
@@ -67,7 +75,7 @@ inline A sum_present(const Group<T>& x) {
 // A float64 sum with the rounding errors of its additions beside it (Knuth's two-sum).
 struct Compensated {
   double sum;
-  double error;
+  double error = 0;
   void add(double value) {
     const double next = sum + value;
     const double part = next - sum;
@@ -123,10 +131,7 @@ struct FloatSum {
   static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
     store_sum(a, s, n, 0, i);
   }
-  static State fold(State a, const Group<T>& x, int) {
-    a.add(sum_present<double, kSkip>(x));
-    return a;
-  }
+  static State part(const Group<T>& x, int) { return State{sum_present<double, kSkip>(x)}; }
   static State combine(State a, const State& b) {
     merge(a, b);
     return a;
@@ -149,8 +154,8 @@ struct IntegerTotal {
   static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
     plane<State>(s, n, 0)[i] = a;
   }
-  static State fold(State a, const Group<T>& x, int) {
-    return step(a, tree<State>(step, [&](int k) { return static_cast<State>(x(k)); }));
+  static State part(const Group<T>& x, int) {
+    return tree<State>(step, [&](int k) { return static_cast<State>(x(k)); });
   }
   static State combine(State a, State b) { return step(a, b); }
   static Result finish(State a, std::int64_t) { return static_cast<Result>(a); }
@@ -169,11 +174,11 @@ struct FloatProduct {
   static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
     plane<State>(s, n, 0)[i] = a;
   }
-  static State fold(State a, const Group<T>& x, int) {
-    return a * tree<double>([](double p, double q) { return p * q; },
-                            [&](int k) {
-                              return !kSkip || present(x(k)) ? static_cast<double>(x(k)) : 1.0;
-                            });
+  static State part(const Group<T>& x, int) {
+    return tree<double>([](double p, double q) { return p * q; },
+                        [&](int k) {
+                          return !kSkip || present(x(k)) ? static_cast<double>(x(k)) : 1.0;
+                        });
   }
   static State combine(State a, State b) { return a * b; }
   static Result finish(State a, std::int64_t) { return static_cast<T>(a); }
@@ -196,11 +201,10 @@ struct Mean {
     plane<std::int64_t>(s, n, 0)[i] = a.count;
     store_sum(a.sum, s, n, 8, i);
   }
-  static State fold(State a, const Group<T>& x, int rows) {
-    if constexpr (kSkip && kFloating<T>) a.count += count_present(x) + rows - 8;
-    else a.count += rows;
-    a.sum.add(sum_present<double, kSkip>(x));
-    return a;
+  static State part(const Group<T>& x, int rows) {
+    std::int64_t count = rows;
+    if constexpr (kSkip && kFloating<T>) count += count_present(x) - 8;
+    return {count, {sum_present<double, kSkip>(x)}};
   }
   static State combine(State a, const State& b) {
     a.count += b.count;
@@ -237,49 +241,43 @@ struct Variance {
   }
 
   static double first_present(const Group<T>& x) {
-    double first = static_cast<double>(x(7));
-    first = present(x(6)) ? static_cast<double>(x(6)) : first;
-    first = present(x(5)) ? static_cast<double>(x(5)) : first;
-    first = present(x(4)) ? static_cast<double>(x(4)) : first;
-    first = present(x(3)) ? static_cast<double>(x(3)) : first;
-    first = present(x(2)) ? static_cast<double>(x(2)) : first;
-    first = present(x(1)) ? static_cast<double>(x(1)) : first;
-    return present(x(0)) ? static_cast<double>(x(0)) : first;
+    T first = x(7);
+    first = choose(present(x(6)), x(6), first);
+    first = choose(present(x(5)), x(5), first);
+    first = choose(present(x(4)), x(4), first);
+    first = choose(present(x(3)), x(3), first);
+    first = choose(present(x(2)), x(2), first);
+    first = choose(present(x(1)), x(1), first);
+    return static_cast<double>(choose(present(x(0)), x(0), first));
   }
-  static State fold(const State& a, const Group<T>& x, int rows) {
+  static State part(const Group<T>& x, int rows) {
     const auto add = [](double p, double q) { return p + q; };
-    const auto weight = [&](int k) { return k < rows && present(x(k)) ? 1.0 : 0.0; };
-    const double n = tree<double>(add, weight);
-    const double first = n > 0 ? first_present(x) : 0.0;
-    const double shift = a.count > 0 ? a.shift : first;
-    const auto off = [&](int k) { return static_cast<double>(x(k)) - shift; };
-    const double sum =
-        tree<double>(add, [&](int k) { return weight(k) != 0 ? off(k) : 0.0; });
-    const double mean = sum / (n > 0 ? n : 1.0);
+    const double padding = static_cast<double>(8 - rows);
+    const double n = (kFloating<T> ? static_cast<double>(count_present(x)) : 8.0) - padding;
+    const double shift = choose(n > 0, first_present(x), 0.0);
+    const auto counts = [&](int k) { return (k < rows) & present(x(k)); };
+    const auto off = [&](int k) {
+      return choose(counts(k), static_cast<double>(x(k)) - shift, 0.0);
+    };
+    const double mean = tree<double>(add, off) / choose(n > 0, n, 1.0);
     const double m2 = tree<double>(add, [&](int k) {
-      const double rest = weight(k) != 0 ? off(k) - mean : 0.0;
+      const double rest = choose(counts(k), off(k) - mean, 0.0);
       return rest * rest;
     });
-    const State group{n, shift, mean, kSkip || n == static_cast<double>(rows) ? m2 : kNan<double>};
-    return merged(a, group, group.mean - a.mean);
+    const bool whole = kSkip | (n == static_cast<double>(rows));
+    return {n, shift, mean, choose(whole, m2, kNan<double>)};
   }
-  // Chan et al.: delta is the distance of the two means. Adding a state of no values changes
-  // nothing, also to one of no values.
-  static State merged(const State& a, const State& b, double delta) {
-    const double count = a.count + b.count;
-    const double share = b.count / (count > 0 ? count : 1.0);
-    return {count, b.shift, a.mean + delta * share,
-            a.m2 + b.m2 + delta * delta * a.count * share};
-  }
+  // Chan et al. A state of no values changes nothing but by its M2, which is 0, or NaN if values
+  // were missing that must not be.
   static State combine(const State& a, const State& b) {
-    if (b.count == 0 || a.count == 0) {
-      State kept = b.count == 0 ? a : b;
-      kept.m2 = a.m2 + b.m2;
-      return kept;
-    }
-    State both = merged(a, b, (b.shift - a.shift) + (b.mean - a.mean));
-    both.shift = a.shift;
-    return both;
+    const double count = a.count + b.count;
+    const double share = b.count / choose(count > 0, count, 1.0);
+    const bool first = a.count == 0;
+    const double apart = (b.shift - a.shift) + (b.mean - a.mean);
+    const double delta = choose(first | (b.count == 0), 0.0, apart);
+    return {count, choose(first, b.shift, a.shift),
+            choose(first, b.mean, a.mean) + delta * share,
+            a.m2 + b.m2 + delta * delta * a.count * share};
   }
   static Result finish(const State& a, std::int64_t ddof) {
     const double divisor = a.count - static_cast<double>(ddof);
@@ -288,12 +286,11 @@ struct Variance {
   }
 };
 
+// Behind the values lies a plane of flags, one byte each: some value was seen. It is kept out of the
+// loops: a box that is not empty shows a value to every kept element (mark_seen).
 template <class T, bool kSkip, bool kMax>
 struct Extreme {
-  struct State {
-    T value;
-    std::uint8_t seen;
-  };
+  using State = T;
   using Result = T;
   static constexpr std::size_t kBytes = sizeof(T) + 1;
   static constexpr T farthest() {
@@ -305,29 +302,19 @@ struct Extreme {
     }
   }
   static constexpr T pad = farthest();
-  static State init() { return {pad, 0}; }
-  static State load(std::byte* s, std::int64_t n, std::int64_t i) {
-    return {plane<T>(s, n, 0)[i], plane<std::uint8_t>(s, n, sizeof(T))[i]};
-  }
-  static void store(const State& a, std::byte* s, std::int64_t n, std::int64_t i) {
-    plane<T>(s, n, 0)[i] = a.value;
-    plane<std::uint8_t>(s, n, sizeof(T))[i] = a.seen;
+  static State init() { return pad; }
+  static State load(std::byte* s, std::int64_t n, std::int64_t i) { return plane<T>(s, n, 0)[i]; }
+  static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
+    plane<T>(s, n, 0)[i] = a;
   }
   static T pick(T a, T b) {
-    const bool closer = kMax ? b > a : b < a;
-    if constexpr (kFloating<T>) return closer | (kSkip ? a != a : b != b) ? b : a;
-    else return closer ? b : a;
+    const T closer = choose(kMax ? b > a : b < a, b, a);
+    if constexpr (kFloating<T>) return choose(present(kSkip ? a : b), closer, b);
+    else return closer;
   }
-  static State fold(const State& a, const Group<T>& x, int) {
-    return {pick(a.value, tree<T>(pick, x)), 1};
-  }
-  static State combine(const State& a, const State& b) {
-    return {pick(a.value, b.value), static_cast<std::uint8_t>(a.seen | b.seen)};
-  }
-  static Result finish(const State& a, std::int64_t) {
-    if constexpr (kFloating<T>) return a.seen ? a.value : kNan<T>;
-    else return a.value;
-  }
+  static State part(const Group<T>& x, int) { return tree<T>(pick, x); }
+  static State combine(State a, State b) { return pick(a, b); }
+  static Result finish(State a, std::int64_t) { return a; }
 };
 
 template <class T, bool kAll>
@@ -344,8 +331,8 @@ struct Logical {
   static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
     plane<State>(s, n, 0)[i] = a;
   }
-  static State fold(State a, const Group<T>& x, int) {
-    return step(a, tree<State>(step, [&](int k) { return static_cast<State>(x(k) != T(0)); }));
+  static State part(const Group<T>& x, int) {
+    return tree<State>(step, [&](int k) { return static_cast<State>(x(k) != T(0)); });
   }
   static State combine(State a, State b) { return step(a, b); }
   static Result finish(State a, std::int64_t) { return a != 0; }
@@ -364,9 +351,9 @@ struct Count {
   static void store(State a, std::byte* s, std::int64_t n, std::int64_t i) {
     plane<State>(s, n, 0)[i] = a;
   }
-  static State fold(State a, const Group<T>& x, int rows) {
-    if constexpr (kFloating<T>) return a + count_present(x) + rows - 8;
-    else return a + rows;
+  static State part(const Group<T>& x, int rows) {
+    if constexpr (kFloating<T>) return count_present(x) + rows - 8;
+    else return rows;
   }
   static State combine(State a, State b) { return a + b; }
   static Result finish(State a, std::int64_t) { return a; }

@@ -59,7 +59,10 @@ void TileRun::walk_all() {
       if (origin[i] < axes[i].extent) break;
       origin[i] = 0;
     }
-    if (i == std::size_t(-1)) return;
+    if (i == std::size_t(-1)) break;
+  }
+  for (const Fold& one : folds_) {
+    mark_seen(*one.sink->spec, walk_.kept_elements(), one.sink->state);
   }
 }
 
@@ -96,33 +99,46 @@ const Operand& TileRun::operand(int number) {
   return result;
 }
 
+const Operand& TileRun::spread_rows(int number) {
+  operand(number);
+  Operand& result = operands_[static_cast<std::size_t>(number)];
+  if (result.layout == Operand::Layout::kRowSplat) {
+    result = gather(program_.value(number).bits, size_of(program_.dtype(number)));
+  }
+  return result;
+}
+
 Operand TileRun::leaf_operand(std::size_t leaf, std::size_t size) {
   const auto bytes = static_cast<std::int64_t>(size);
-  bool splat = true, dense = true, rows = width_ >= kMinRow;
-  std::int64_t row_stride = 0;
+  bool splat = true, dense = true, even_rows = width_ >= kMinRow;
+  std::int64_t in_row = bytes, row_stride = 0;
   for (std::size_t i = extents_.size(); i-- > 0;) {
     if (extents_[i] == 1) continue;
     const std::int64_t stride = walk_.leaf_stride(leaf, i);
     splat = splat && stride == 0;
     dense = dense && stride == bytes * dense_strides_[i];
-    if (dense_strides_[i] == 1) {
-      rows = rows && stride == bytes;
-    } else {
-      if (dense_strides_[i] == width_) row_stride = stride;
-      rows = rows && stride == row_stride * (dense_strides_[i] / width_);
+    if (dense_strides_[i] == 1) in_row = stride;
+    if (dense_strides_[i] == width_) row_stride = stride;
+    if (dense_strides_[i] > width_) {
+      even_rows = even_rows && stride == row_stride * (dense_strides_[i] / width_);
     }
   }
   const std::byte* data = leaf_data_[leaf];
   if (splat) return {Operand::Layout::kSplat, data, 0};
   if (dense) return {Operand::Layout::kDense, data, 0};
-  if (rows) return {Operand::Layout::kRows, data, row_stride};
+  if (even_rows && in_row == bytes) return {Operand::Layout::kRows, data, row_stride};
+  if (even_rows && in_row == 0) return {Operand::Layout::kRowSplat, data, row_stride};
+  return gather(leaf, size);
+}
+
+Operand TileRun::gather(std::size_t leaf, std::size_t size) {
   Extents from(extents_.size(), 0), to(extents_.size(), 0);
   for (std::size_t i = 0; i < extents_.size(); ++i) {
     from[i] = walk_.leaf_stride(leaf, i);
-    to[i] = dense_strides_[i] * bytes;
+    to[i] = dense_strides_[i] * static_cast<std::int64_t>(size);
   }
   std::byte* buffer = scratch_.buffer(static_cast<std::size_t>(program_.slot_count()) + leaf);
-  copy_strided(size, extents_, data, from, buffer, to);
+  copy_strided(size, extents_, leaf_data_[leaf], from, buffer, to);
   return {Operand::Layout::kDense, buffer, 0};
 }
 
@@ -148,42 +164,49 @@ std::byte* TileRun::destination(const Step& step, bool all_splat) {
 void TileRun::run_step(Step& step) {
   const Program::Value& value = program_.value(step.value);
   std::array<Operand, 3> arguments;
-  unsigned splat = 0;
+  const unsigned all = (1u << step.arity) - 1;
+  unsigned splat = 0;   // one element for the tile
+  unsigned spread = 0;  // one element for the tile or the row
   for (int k = 0; k < step.arity; ++k) {
     const auto index = static_cast<std::size_t>(k);
     arguments[index] = operand(value.arguments[index]);
     if (arguments[index].layout == Operand::Layout::kSplat) splat |= 1u << k;
+    if (arguments[index].layout >= Operand::Layout::kRowSplat) spread |= 1u << k;
   }
-  const bool all_splat = splat == (1u << step.arity) - 1;
-  std::byte* out = destination(step, all_splat);
-  Operand& result = operands_[static_cast<std::size_t>(step.value)];
   const auto used = std::span(arguments).first(static_cast<std::size_t>(step.arity));
-  if (all_splat) {
+  std::byte* out = destination(step, splat == all);
+  Operand& result = operands_[static_cast<std::size_t>(step.value)];
+  if (splat == all) {
     std::array<const std::byte*, 3> data{};
     for (std::size_t k = 0; k < used.size(); ++k) data[k] = used[k].data;
     loop_for(step, 0)(1, data.data(), out);
     result = {Operand::Layout::kSplat, out, 0};
-  } else {
-    loop_for(step, splat);
-    run_loop(step, used, out);
-    result = {Operand::Layout::kDense, out, 0};
+    return;
   }
+  if (spread == all) {
+    for (std::size_t k = 0; k < used.size(); ++k) used[k] = spread_rows(value.arguments[k]);
+    spread = splat;
+  }
+  loop_for(step, spread);
+  run_loop(step, used, out);
+  result = {Operand::Layout::kDense, out, 0};
 }
 
 void TileRun::run_loop(const Step& step, std::span<const Operand> arguments, std::byte* out) {
   const Program::Value& value = program_.value(step.value);
   std::array<const std::byte*, 3> data{};
   std::array<std::int64_t, 3> advance{};  // bytes from row to row
-  bool rows = false;
+  bool by_rows = false;
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     data[k] = arguments[k].data;
-    rows = rows || arguments[k].layout == Operand::Layout::kRows;
-    if (arguments[k].layout == Operand::Layout::kRows) advance[k] = arguments[k].row_stride;
+    advance[k] = arguments[k].row_stride;
     if (arguments[k].layout == Operand::Layout::kDense) {
       advance[k] = width_ * size_in_bytes(program_.dtype(value.arguments[k]));
     }
+    by_rows = by_rows || arguments[k].layout == Operand::Layout::kRows ||
+              arguments[k].layout == Operand::Layout::kRowSplat;
   }
-  if (!rows) return step.loop(elements_, data.data(), out);
+  if (!by_rows) return step.loop(elements_, data.data(), out);
   for (std::int64_t done = 0; done < elements_; done += width_) {
     step.loop(width_, data.data(), out);
     out += width_ * size_in_bytes(value.dtype);
@@ -212,7 +235,7 @@ Extents TileRun::strides_of(int number, const Operand& operand) const {
 }
 
 void TileRun::write_dense(const Dense& dense) {
-  const Operand& values = operand(dense.value);
+  const Operand& values = spread_rows(dense.value);
   const std::int64_t size = size_in_bytes(program_.dtype(dense.value));
   std::byte* target = dense.data + dense_offset_ * size;
   if (values.data == target) return;
@@ -223,7 +246,7 @@ void TileRun::write_dense(const Dense& dense) {
 }
 
 void TileRun::fold(const Fold& fold, const Extents& origin) {
-  const Operand& values = operand(fold.value);
+  const Operand& values = spread_rows(fold.value);
   const std::size_t last = extents_.size() - 1;
   const std::int64_t size = size_in_bytes(program_.dtype(fold.value));
   FoldTile tile{.spec = fold.sink->spec, .data = values.data, .extents = extents_,

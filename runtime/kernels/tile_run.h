@@ -16,10 +16,11 @@ namespace rankine::kernels {
 // The values of one SSA value in the current tile.
 struct Operand {
   enum class Layout : std::uint8_t {
-    kNone,   // not available in this tile yet
-    kDense,  // the tile in row-major order
-    kRows,   // rows of `width` elements, `row_stride` bytes apart
-    kSplat,  // one element for all
+    kNone,      // not available in this tile yet
+    kDense,     // the tile in row-major order
+    kRows,      // rows of `width` elements, `row_stride` bytes apart
+    kRowSplat,  // one element for each row, `row_stride` bytes apart
+    kSplat,     // one element for all
   } layout = Layout::kNone;
   const std::byte* data = nullptr;
   std::int64_t row_stride = 0;
@@ -60,7 +61,9 @@ class TileRun {
   Loop loop_for(Step& step, unsigned splat) const;
   std::byte* destination(const Step& step, bool all_splat);
   const Operand& operand(int value);  // gathers a leaf if it must
+  const Operand& spread_rows(int value);  // the same, but never kRowSplat
   Operand leaf_operand(std::size_t leaf, std::size_t size);
+  Operand gather(std::size_t leaf, std::size_t size);
   void write_dense(const Dense& dense);
   void fold(const Fold& fold, const Extents& origin);
   bool dense_in_sink() const;

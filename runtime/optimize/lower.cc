@@ -99,8 +99,7 @@ class Lowering {
     std::string name;
     for (const Point* point : group) {
       if (constant_of(*point)) continue;
-      const bool inner = point->target < 0;
-      builder.add(point->value, inner ? point->node.get() : nullptr, head_of(*point));
+      builder.add(point->value, head_of(*point));
       heads.push_back(point);
       name += (name.empty() ? "" : " + ") + label_of(*point);
     }

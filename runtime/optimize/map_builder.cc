@@ -37,12 +37,11 @@ bool nothing_in(const Box& domain) { return domain.rank() > 0 && domain.empty();
 
 }  // namespace
 
-void MapBuilder::add(const NodePtr& node, const Node* self, graph::Head head) {
+void MapBuilder::add(const NodePtr& node, graph::Head head) {
   Place place{{}, Box::whole(map_.grid.shape())};
   for (std::size_t k = 0; k < node->rank(); ++k) {
     place.terms.push_back({static_cast<std::int32_t>(k), 1, 0});
   }
-  self_ = self;
   map_.program.add_output(lower(node, place));
   map_.heads.push_back(std::move(head));
 }
@@ -54,11 +53,9 @@ int MapBuilder::lower(const NodePtr& node, const Place& place) {
       return known.value;
     }
   }
-  int value = -1;
-  if (node.get() != self_) {
-    if (const auto source = find_(*node)) value = leaf(*source, node->dtype, place);
-  }
-  if (value < 0) value = lower_operation(node, place);
+  const auto source = find_(*node);
+  const int value =
+      source ? leaf(*source, node->dtype, place) : lower_operation(node, place);
   known_.push_back({node.get(), place, value});
   return value;
 }

@@ -20,8 +20,8 @@ class MapBuilder {
   MapBuilder(const ChunkGrid& grid, FindSource find) : find_(std::move(find)) { map_.grid = grid; }
 
   // Adds an output of the program: the value of `node`, whose axes are those of the iteration
-  // space. `self`: a point that is computed here although `find` knows it; may be null.
-  void add(const expr::NodePtr& node, const expr::Node* self, graph::Head head);
+  // space.
+  void add(const expr::NodePtr& node, graph::Head head);
   graph::Map finish() { return std::move(map_); }
 
  private:
@@ -39,7 +39,6 @@ class MapBuilder {
 
   FindSource find_;
   graph::Map map_;
-  const expr::Node* self_ = nullptr;
   std::vector<int> leaf_values_;  // program value of each leaf
   struct Known {
     const expr::Node* node;

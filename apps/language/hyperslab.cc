@@ -1,0 +1,109 @@
+#include "apps/language/hyperslab.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+#include "runtime/base/error.h"
+
+namespace rankine::language {
+namespace {
+
+Error refusal(const std::string& text, const std::string& what) {
+  return usage_error("-d " + text + ": " + what,
+                     "write -d dim,from,to[,step] with indices, or coordinate values with a point");
+}
+
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    parts.push_back(text.substr(0, comma));
+    if (comma == text.npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+template <class Number>
+std::optional<Number> parsed(std::string_view text) {
+  Number number{};
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<Bound> parsed_bound(const std::string& text, std::string_view part) {
+  if (part.empty()) return std::nullopt;
+  if (part.front() == '+') part.remove_prefix(1);
+  if (const auto whole = parsed<std::int64_t>(part)) return Bound(*whole);
+  const auto real = parsed<double>(part);
+  const bool has_point = part.find_first_of(".eE") != part.npos;
+  if (real && has_point && std::isfinite(*real)) return Bound(*real);
+  throw refusal(text, "`" + std::string(part) + "` is no number");
+}
+
+// An index inside the axis.
+std::int64_t position(const Hyperslab& slab, std::int64_t index, std::int64_t length) {
+  const std::int64_t at = index < 0 ? index + length : index;
+  if (at >= 0 && at < length) return at;
+  throw refusal(slab.text, "index " + std::to_string(index) + " is out of bounds for " +
+                               std::to_string(length) + " elements");
+}
+
+ClosedRange range_of(const Array& array, std::size_t axis, const Hyperslab& slab,
+                     LabelReader& reader) {
+  const auto* from = slab.from ? std::get_if<double>(&*slab.from) : nullptr;
+  const auto* to = slab.to ? std::get_if<double>(&*slab.to) : nullptr;
+  if (from != nullptr || to != nullptr) {
+    const Labels labels = reader.labels_of(array, axis);
+    if (from != nullptr && to != nullptr && *from == *to) {
+      const std::int64_t at = label_index(labels, *from);
+      return {at, at};
+    }
+    return label_range(labels, from != nullptr ? std::optional(*from) : std::nullopt,
+                       to != nullptr ? std::optional(*to) : std::nullopt);
+  }
+  const std::int64_t length = array.shape()[axis];
+  if (length == 0) throw refusal(slab.text, "the dimension has no elements");
+  const std::int64_t first =
+      slab.from ? position(slab, std::get<std::int64_t>(*slab.from), length) : 0;
+  const std::int64_t last =
+      slab.to ? position(slab, std::get<std::int64_t>(*slab.to), length) : length - 1;
+  if (first > last) throw refusal(slab.text, "the range begins after its end");
+  return {first, last};
+}
+
+}  // namespace
+
+Hyperslab parse_hyperslab(const std::string& text) {
+  const std::vector<std::string_view> parts = split(text);
+  if (parts.size() < 2 || parts.size() > 4 || parts[0].empty()) {
+    throw refusal(text, "expected a dimension and one to three numbers");
+  }
+  Hyperslab slab;
+  slab.text = text;
+  slab.dimension = parts[0];
+  slab.from = parsed_bound(text, parts[1]);
+  slab.to = parts.size() > 2 ? parsed_bound(text, parts[2]) : slab.from;
+  if (slab.from && slab.to && slab.from->index() != slab.to->index()) {
+    throw refusal(text, "one end is an index, the other a coordinate value");
+  }
+  if (parts.size() == 2 && !slab.from) throw refusal(text, "nothing is selected");
+  if (parts.size() == 4) {
+    const auto step = parsed<std::int64_t>(parts[3]);
+    if (!step || *step < 1) throw refusal(text, "a step is a whole number, 1 or more");
+    slab.step = *step;
+  }
+  return slab;
+}
+
+Array apply_hyperslab(const Array& array, std::size_t axis, const Hyperslab& slab,
+                      LabelReader& reader) {
+  const ClosedRange range = range_of(array, axis, slab, reader);
+  const std::int64_t step = std::min(slab.step, std::max<std::int64_t>(array.shape()[axis], 1));
+  return array.isel(static_cast<std::int64_t>(axis),
+                    Index(rankine::Range{range.first, range.last + 1, step}));
+}
+
+}  // namespace rankine::language

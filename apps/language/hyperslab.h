@@ -1,0 +1,29 @@
+// -d dim,from,to[,step] as NCO's ncks: inclusive, and the dimension stays.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "apps/language/ast.h"
+#include "apps/language/labels.h"
+#include "runtime/api/array.h"
+
+namespace rankine::language {
+
+struct Hyperslab {
+  std::string text;  // as the user wrote it
+  std::string dimension;
+  std::optional<Bound> from;
+  std::optional<Bound> to;  // inclusive
+  std::int64_t step = 1;    // >= 1
+};
+
+// Throws Error (usage).
+Hyperslab parse_hyperslab(const std::string& text);
+
+// Throws Error (usage) without a place for indices out of bounds and for selections without
+// elements.
+Array apply_hyperslab(const Array& array, std::size_t axis, const Hyperslab& slab,
+                      LabelReader& reader);
+
+}  // namespace rankine::language

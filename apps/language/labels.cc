@@ -1,0 +1,149 @@
+#include "apps/language/labels.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "io/dataset.h"
+#include "runtime/api/coordinates.h"
+#include "runtime/base/error.h"
+
+namespace rankine::language {
+namespace {
+
+double epsilon_of(DType dtype) {
+  if (dtype == DType::kFloat32) return std::numeric_limits<float>::epsilon();
+  return dtype == DType::kFloat64 ? std::numeric_limits<double>::epsilon() : 0;
+}
+
+std::string number_text(double value, double epsilon) {
+  char digits[32];
+  const bool single = epsilon == std::numeric_limits<float>::epsilon();
+  const auto end = single ? std::to_chars(digits, digits + sizeof(digits),
+                                          static_cast<float>(value)).ptr
+                          : std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  std::string text(digits, end);
+  if (text.find_first_of(".en") == text.npos) text += ".0";  // as the language writes them
+  return text;
+}
+
+bool same_label(const Labels& labels, double label, double value) {
+  return label == value || std::abs(label - value) <= labels.epsilon * std::abs(value);
+}
+
+Error no_labels(const Array& array, std::size_t axis) {
+  const std::string& dim = array.dims()[axis];
+  const std::string name = dim.empty() ? "axis " + std::to_string(axis) : "`" + dim + "`";
+  return usage_error(name + " has no coordinate values",
+                     "select by index, without a point: " + (dim.empty() ? "0:10" : dim + "=0:10"));
+}
+
+// The distinct labels on both sides of `value`.
+std::string neighbours(const Labels& labels, double value) {
+  std::optional<double> below, above;
+  for (const double label : labels.values) {
+    if (label < value && (!below || label > *below)) below = label;
+    if (label > value && (!above || label < *above)) above = label;
+  }
+  std::string text;
+  if (below) text = number_text(*below, labels.epsilon);
+  if (above) text += (below ? " and " : "") + number_text(*above, labels.epsilon);
+  return text;
+}
+
+std::string extent_text(const Labels& labels) {
+  return "they go from " + number_text(labels.values.front(), labels.epsilon) + " to " +
+         number_text(labels.values.back(), labels.epsilon);
+}
+
+bool descends(const Labels& labels) {
+  const auto& v = labels.values;
+  const bool missing = std::any_of(v.begin(), v.end(), [](double x) { return std::isnan(x); });
+  if (!missing && std::is_sorted(v.begin(), v.end())) return false;
+  if (!missing && std::is_sorted(v.begin(), v.end(), std::greater<>())) return true;
+  throw usage_error("the coordinate values are in no order, so they make no ranges",
+                    "select by index, or a single value");
+}
+
+}  // namespace
+
+const Labels& LabelReader::read(const std::shared_ptr<const io::FileInfo>& file,
+                                const std::string& path) {
+  auto& labels = known_[{file, path}];
+  if (labels.values.empty()) {
+    labels.values = api::coordinate_values(*file, path);
+    labels.epsilon = epsilon_of(io::make_dataset(*file, path).dtype);
+  }
+  return labels;
+}
+
+Labels LabelReader::labels_of(const Array& array, std::size_t axis) {
+  const api::AxisSegments segments = api::trace_axis(array.node(), axis);
+  if (segments.empty()) throw no_labels(array, axis);
+  Labels result;
+  for (const api::AxisSegment& segment : segments) {
+    const io::Variable& variable = io::find_variable(*segment.file, segment.dataset);
+    const auto number = static_cast<std::size_t>(segment.axis);
+    const std::string path =
+        number < variable.dim_paths.size() ? variable.dim_paths[number] : std::string();
+    const io::Variable* scale = path.empty() ? nullptr : segment.file->variable(path);
+    if (scale == nullptr || scale->is_pure_dimension) throw no_labels(array, axis);
+    const Labels& part = read(segment.file, path);
+    result.epsilon = std::max(result.epsilon, part.epsilon);
+    for (std::int64_t i = 0; i < segment.count; ++i) {
+      const auto at = static_cast<std::size_t>(segment.start + i * segment.step);
+      if (at >= part.values.size()) {
+        throw input_error("the coordinate is shorter than its dimension",
+                          segment.file->path + ":" + path, "select by index");
+      }
+      result.values.push_back(part.values[at]);
+    }
+  }
+  return result;
+}
+
+std::int64_t label_index(const Labels& labels, double value) {
+  std::int64_t found = -1;
+  for (std::size_t i = 0; i < labels.values.size(); ++i) {
+    if (!same_label(labels, labels.values[i], value)) continue;
+    const double distance = std::abs(labels.values[i] - value);
+    if (found < 0 || distance < std::abs(labels.values[found] - value)) {
+      found = static_cast<std::int64_t>(i);
+    } else if (labels.values[i] == labels.values[found]) {
+      throw usage_error("the coordinate value " + number_text(value, 0) +
+                            " belongs to more than one element",
+                        "select by index");
+    }
+  }
+  if (found >= 0) return found;
+  const std::string near = neighbours(labels, value);
+  throw usage_error("no element has the coordinate value " + number_text(value, 0),
+                    near.empty() ? "the axis has no elements" : "the nearest are " + near);
+}
+
+ClosedRange label_range(const Labels& labels, std::optional<double> begin,
+                        std::optional<double> end) {
+  if (labels.values.empty()) throw usage_error("the axis has no elements to select from");
+  const bool descending = descends(labels);
+  if (begin && end && *begin > *end) {
+    if (!descending) {
+      throw usage_error("the range begins above its end, and the coordinate values ascend",
+                        "join two ranges by concatenate(x, y, axis=) to go around; " +
+                            extent_text(labels));
+    }
+    std::swap(begin, end);
+  }
+  ClosedRange range{-1, -1};
+  for (std::size_t i = 0; i < labels.values.size(); ++i) {
+    const double label = labels.values[i];
+    if (begin && label < *begin && !same_label(labels, label, *begin)) continue;
+    if (end && label > *end && !same_label(labels, label, *end)) continue;
+    range.last = static_cast<std::int64_t>(i);
+    if (range.first < 0) range.first = range.last;
+  }
+  if (range.first >= 0) return range;
+  throw usage_error("no coordinate value lies in the range", extent_text(labels));
+}
+
+}  // namespace rankine::language

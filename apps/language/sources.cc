@@ -1,0 +1,144 @@
+#include "apps/language/sources.h"
+
+#include <algorithm>
+
+#include "apps/language/near.h"
+#include "io/dataset.h"
+#include "runtime/api/open.h"
+#include "runtime/base/error.h"
+
+namespace rankine::language {
+namespace {
+
+std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+bool has_group(const io::FileInfo& file, const std::string& group) {
+  return std::any_of(file.variables.begin(), file.variables.end(),
+                     [&](const io::Variable& v) { return v.path.starts_with(group); });
+}
+
+void add_dimensions(const io::FileInfo& file, std::vector<std::string>& names) {
+  for (const io::Dimension& dimension : file.dimensions) {
+    if (std::find(names.begin(), names.end(), dimension.name) == names.end()) {
+      names.push_back(dimension.name);
+    }
+  }
+}
+
+}  // namespace
+
+Sources::Sources(const Inputs& inputs) {
+  for (const std::string& text : inputs.hyperslabs) hyperslabs_.push_back(parse_hyperslab(text));
+  if (!inputs.positional.empty()) open_positional(inputs.positional);
+  for (const std::string& text : inputs.variables) add_variable(text);
+  check_hyperslabs();
+}
+
+void Sources::open_positional(const std::string& where) {
+  const api::FileAndVariable parts = api::split_location(where);
+  file_ = api::file_info(parts.file);
+  if (parts.variable.empty() || parts.variable == "/") return;
+  std::string path = parts.variable;
+  while (path.back() == '/') path.pop_back();
+  if (has_group(*file_, path + "/")) {
+    group_ = path + "/";
+  } else {
+    only_ = io::find_variable(*file_, path).path;
+  }
+}
+
+void Sources::add_variable(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const auto refuse = [&](const std::string& what) {
+    throw usage_error("-v " + text + ": " + what, "write -v name=FILE:/path or -v name=/path");
+  };
+  if (equals == std::string::npos || equals == 0) refuse("there is no name");
+  const std::string name = text.substr(0, equals);
+  const std::string where = text.substr(equals + 1);
+  if (where.empty()) refuse("it is not said where to find it");
+  Given given;
+  if (where.front() == '/' && where.find(":/") == std::string::npos) {
+    if (!file_) refuse("a path alone is looked up in the positional file, and there is none");
+    given = {file_, where};
+  } else {
+    const api::FileAndVariable parts = api::split_location(where);
+    const auto file = api::file_info(parts.file);
+    given = {file, parts.variable.empty() ? api::only_variable(*file) : parts.variable};
+  }
+  given.path = io::find_variable(*given.file, given.path).path;
+  if (!given_.emplace(name, std::move(given)).second) refuse("the name is given twice");
+}
+
+void Sources::check_hyperslabs() const {
+  std::vector<std::string> known;
+  if (file_) add_dimensions(*file_, known);
+  for (const auto& [name, given] : given_) add_dimensions(*given.file, known);
+  for (std::size_t i = 0; i < hyperslabs_.size(); ++i) {
+    const Hyperslab& slab = hyperslabs_[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      if (hyperslabs_[j].dimension != slab.dimension) continue;
+      throw usage_error("-d " + slab.text + ": the dimension is given twice",
+                        "concatenate slices in the expression");
+    }
+    if (std::find(known.begin(), known.end(), slab.dimension) != known.end()) continue;
+    throw input_error("-d " + slab.text + ": there is no dimension `" + slab.dimension + "`",
+                      place(),
+                      known.empty() ? "the inputs have no dimensions with names"
+                                    : "the dimensions are " + listed(known, 10));
+  }
+}
+
+std::string Sources::path_of(const std::string& name) const {
+  if (!only_.empty()) return name == last_name(only_) || name == only_ ? only_ : "";
+  const std::string path = name.starts_with('/') ? name : group_ + name;
+  const io::Variable* variable = file_->variable(path);
+  return variable == nullptr || variable->is_pure_dimension ? "" : path;
+}
+
+std::optional<Array> Sources::find(const std::string& name, LabelReader& reader) const {
+  if (const auto found = given_.find(name); found != given_.end()) {
+    return open(found->second, reader);
+  }
+  if (!file_) return std::nullopt;
+  const std::string path = path_of(name);
+  if (path.empty()) return std::nullopt;
+  return open({file_, path}, reader);
+}
+
+Array Sources::open(const Given& given, LabelReader& reader) const {
+  Array array = api::open_variable(given.file, given.path, Location::current());
+  for (const Hyperslab& slab : hyperslabs_) {
+    const auto& dims = array.dims();
+    const auto axis = std::find(dims.begin(), dims.end(), slab.dimension);
+    if (axis == dims.end()) continue;
+    try {
+      array = apply_hyperslab(array, axis - dims.begin(), slab, reader);
+    } catch (Error& error) {
+      throw std::move(error).at(given.file->path + ":" + given.path + ", -d " + slab.text);
+    }
+  }
+  return array;
+}
+
+std::vector<std::string> Sources::names() const {
+  std::vector<std::string> all;
+  for (const auto& [name, given] : given_) all.push_back(name);
+  if (!only_.empty()) {
+    all.push_back(last_name(only_));
+  } else if (file_) {
+    for (const io::Variable& variable : file_->variables) {
+      if (variable.is_pure_dimension || !variable.path.starts_with(group_)) continue;
+      const std::string inside = variable.path.substr(group_.size());
+      all.push_back(inside.find('/') == std::string::npos ? inside : variable.path);
+    }
+  }
+  return all;
+}
+
+std::string Sources::place() const {
+  if (!file_) return "";
+  if (!only_.empty()) return file_->path + ":" + only_;
+  return group_ == "/" ? file_->path : file_->path + ":" + group_.substr(0, group_.size() - 1);
+}
+
+}  // namespace rankine::language

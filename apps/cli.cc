@@ -16,7 +16,10 @@ namespace {
 
 std::string option_line(const CLI::Option& option) {
   std::string name = "  " + option.get_name(false, true);
-  const std::string label = option.get_type_name();
+  if (const auto comma = name.find(','); comma != std::string::npos) name.insert(comma + 1, " ");
+  // CLI11 puts what it checks behind the name: "N:INT in [0 - 9]".
+  const std::string type = option.get_type_name();
+  const std::string label = type.substr(0, type.find(':'));
   if (!option.get_positional() && !label.empty()) name += " " + label;
   std::string text = fmt::format("{:<26} {}", name, option.get_description());
   if (const std::string value = option.get_default_str(); !value.empty()) {
@@ -96,13 +99,13 @@ CLI::App& Cli::add_verb(const VerbText& text, Ranks ranks, std::function<int()> 
   return *verb;
 }
 
-// CLI11 would speak of an unexpected argument.
+// CLI11 would speak of subcommands and unexpected arguments.
 void Cli::check_verb() const {
-  if (argc_ < 2) throw usage_error("there is no verb", "rankine --help");
+  if (argc_ < 2) throw usage_error("a verb is missing", "rankine --help");
   const std::string first = argv_[1];
-  if (!first.starts_with('-') && !verbs_.contains(first)) {
-    throw usage_error("there is no verb '" + first + "'", "rankine --help");
-  }
+  if (verbs_.contains(first) || app_.get_option_no_throw(first) != nullptr) return;
+  const char* kind = first.starts_with('-') ? "option" : "verb";
+  throw usage_error(fmt::format("there is no {} '{}'", kind, first), "rankine --help");
 }
 
 int Cli::parse_and_act() {

@@ -101,7 +101,8 @@ std::string text_of(const Json& config) {
   line("HDF5", fmt::format("{}, built with {}, {}thread-safe", text("/hdf5/version"),
                            text("/hdf5/headers"),
                            config["hdf5"]["thread_safe"].get<bool>() ? "" : "not "));
-  line("MPI", fmt::format("{} ({})", text("/mpi/library"), text("/mpi/standard")));
+  const std::string mpi = text("/mpi/library");  // Open MPI adds its package and dates
+  line("MPI", fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")), text("/mpi/standard")));
   line("OpenMP", config["openmp"].dump());
   line("libdeflate", text("/libdeflate"));
   line("vectors", text("/simd"));

@@ -70,7 +70,8 @@ std::string sizes_text(const io::Variable& variable) {
   return text;
 }
 
-std::string direct_text(const io::Variable& variable) {
+std::string read_text(const io::Variable& variable) {
+  if (!variable.dtype) return "not computed with: " + printable(variable.type_name);
   if (!variable.read_problem.empty()) return "unreadable: " + printable(variable.read_problem);
   if (variable.direct_problem.empty()) return "directly";
   return "through the HDF5 library: " + printable(variable.direct_problem);
@@ -99,7 +100,7 @@ std::string variable_text(const io::Variable& variable) {
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));
   text += line("bytes", sizes_text(variable));
   if (variable.fill.count() > 0) text += line("fill", number_text(variable.fill, 0));
-  text += line("read", direct_text(variable));
+  text += line("read", read_text(variable));
   return text + attribute_lines(variable.attributes, "      ");
 }
 

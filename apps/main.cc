@@ -7,6 +7,11 @@ int main(int argc, char** argv) {
   // This executable may have been started by itself, to look into a file (io/probe.h).
   if (const auto code = io::run_probe_child(argc, argv)) return *code;
   apps::Cli cli(argc, argv);
+  apps::add_eval(cli);
   apps::add_info(cli);
+  apps::add_plan(cli);
+  apps::add_sample(cli);
+  apps::add_bench(cli);
+  apps::add_config(cli);
   return cli.run();
 }

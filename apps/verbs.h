@@ -5,6 +5,11 @@
 
 namespace rankine::apps {
 
+void add_bench(Cli& cli);
+void add_config(Cli& cli);
+void add_eval(Cli& cli);
 void add_info(Cli& cli);
+void add_plan(Cli& cli);
+void add_sample(Cli& cli);
 
 }  // namespace rankine::apps

@@ -16,8 +16,8 @@
 
 namespace rankine::collectives {
 
-inline constexpr std::size_t kPacketLimit = 68 * 1024;  // bytes of one packet
-inline constexpr std::size_t kPacketAlignment = 16;     // of the bytes that a handler sees
+inline constexpr std::size_t kPacketLimit = std::size_t{68} * 1024;  // bytes of one packet
+inline constexpr std::size_t kPacketAlignment = 16;  // of the bytes that a handler sees
 
 // Bulk tags. MPI promises 15 bits of tag, so two transfers of one ordered pair of ranks that are
 // live at once (from the first end posted to the last end done) must differ in their low 15 bits;

@@ -62,7 +62,8 @@ class Sending : public Operation {
 class Receiving : public Operation {
  public:
   Receiving(TransferPtr transfer, std::size_t segment_bytes)
-      : transfer_(std::move(transfer)), copy_(segment_bytes) {}
+      : transfer_(std::move(transfer)),
+        copy_(segment_bytes) {}
   bool step() override {
     if (!matched(*transfer_) || !copy_.step(transfer_->source, transfer_->target)) return false;
     transfer_->done.store(true, std::memory_order_release);
@@ -87,7 +88,9 @@ class Rooting : public Operation {
 class Listening : public Operation {
  public:
   Listening(CollectivePtr call, std::span<std::byte> bytes, std::size_t segment_bytes)
-      : call_(std::move(call)), bytes_(bytes), copy_(segment_bytes) {}
+      : call_(std::move(call)),
+        bytes_(bytes),
+        copy_(segment_bytes) {}
   bool step() override {
     if (!call_->ready.load(std::memory_order_acquire)) return false;
     if (!copy_.step(call_->root_bytes, bytes_)) return false;
@@ -135,10 +138,11 @@ class Underway {
 class LoopbackPending : public Pending {
  public:
   LoopbackPending(std::shared_ptr<Operation> operation, Underway& underway)
-      : operation_(std::move(operation)), underway_(underway) {}
+      : operation_(std::move(operation)),
+        underway_(underway) {}
   bool advance() override {
     if (!operation_->complete) underway_.advance();
-    if (operation_->failure) throw *operation_->failure;
+    if (operation_->failure) throw operation_->failure.value();
     return operation_->complete;
   }
 

@@ -8,7 +8,8 @@
 
 namespace rankine::io {
 
-static_assert(std::endian::native == std::endian::little, "stored bytes are taken as little-endian");
+static_assert(std::endian::native == std::endian::little,
+              "stored bytes are taken as little-endian");
 
 template <class Word, class Swap>
 void swap_words(std::byte* data, std::int64_t count, Swap swap) {

@@ -53,7 +53,8 @@ std::string suggestion(const FileInfo& info, const std::string& wanted) {
 
 std::string remedy_for(const std::string& problem) {
   if (problem.find("filter") != std::string::npos) {
-    return "rewrite the data set with deflate where the filter is installed (h5repack -f GZIP=4), or "
+    return "rewrite the data set with deflate where the filter is installed (h5repack -f GZIP=4), "
+           "or "
            "set HDF5_PLUGIN_PATH to its plugin and give --allow-plugins";
   }
   if (problem.find("not read by default") != std::string::npos) return "give --allow-external";
@@ -68,7 +69,8 @@ const Variable& find_variable(const FileInfo& info, const std::string& variable_
   // A data set that was left out says why in the notes.
   const std::string absolute = (variable_path.starts_with('/') ? "" : "/") + variable_path;
   for (const auto& note : info.notes) {
-    if (note.starts_with(absolute) && note.find_first_of(" :", absolute.size()) == absolute.size()) {
+    if (note.starts_with(absolute) &&
+        note.find_first_of(" :", absolute.size()) == absolute.size()) {
       throw input_error("cannot use a data set: " + note, info.path + ":" + absolute);
     }
   }

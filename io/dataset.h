@@ -14,21 +14,21 @@ namespace rankine::io {
 struct Dataset {
   std::string file;
   std::string path;
-  std::uint64_t file_size = 0;     // when it was probed; a reader refuses a file that changed
+  std::uint64_t file_size = 0;  // when it was probed; a reader refuses a file that changed
   std::int64_t file_mtime_ns = 0;
   DType stored = DType::kFloat64;
   bool big_endian = false;
   Extents shape;
   Layout layout = Layout::kContiguous;
-  Extents chunk;                   // chunk shape if layout is kChunked, else empty
-  std::vector<Filter> filters;     // in the order in which writing applied them
+  Extents chunk;                // chunk shape if layout is kChunked, else empty
+  std::vector<Filter> filters;  // in the order in which writing applied them
   bool raw_edge_chunks = false;
-  Numbers fill;                    // one element of type stored; empty: zero
+  Numbers fill;  // one element of type stored; empty: zero
   std::uint64_t contiguous_address = ChunkExtent::kMissing;
-  bool direct = true;              // bytes are decoded here, not by the HDF5 library
+  bool direct = true;  // bytes are decoded here, not by the HDF5 library
   Decode decode;
-  DType dtype = DType::kFloat64;   // after decoding
-  ChunkGrid grid;                  // of `shape`; chunks of the file, or virtual ones
+  DType dtype = DType::kFloat64;  // after decoding
+  ChunkGrid grid;                 // of `shape`; chunks of the file, or virtual ones
 
   template <class Archive>
   void serialize(Archive& archive) {
@@ -40,8 +40,8 @@ struct Dataset {
 // The variable, or throws Error (input) that suggests the nearest names.
 const Variable& find_variable(const FileInfo& info, const std::string& variable_path);
 
-// Throws Error (input) for a missing variable, a type we do not compute with, a null data space, and
-// data that not even the HDF5 library can read (a filter without its plugin, a missing source).
+// Throws Error (input) for a missing variable, a type we do not compute with, a null data space,
+// and data that not even the HDF5 library can read (a filter without its plugin, a missing source).
 Dataset make_dataset(const FileInfo& info, const std::string& variable_path);
 
 // Chunks of whole rows in C order of at most kVirtualChunkBytes; rows longer than that are cut.

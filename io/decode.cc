@@ -116,8 +116,8 @@ Numbers missing_values(const Variable& variable, DType packed) {
     const auto* numbers = numbers_of(variable, name);
     if (numbers == nullptr) continue;
     for (std::size_t i = 0; i < numbers->count(); ++i) {
-      const auto value = with_value(*numbers, i, *variable.dtype, packed,
-                                    [](auto v) { return exact<T>(v); });
+      const auto value =
+          with_value(*numbers, i, *variable.dtype, packed, [](auto v) { return exact<T>(v); });
       if (!value) continue;
       const auto* known = reinterpret_cast<const T*>(missing.bytes.data());
       if (std::find(known, known + missing.count(), *value) == known + missing.count()) {
@@ -148,11 +148,12 @@ Numbers valid_range(const Variable& variable, DType packed) {
   const auto apply = [&](const End& end, bool upper, T& limit) {
     if (end.numbers == nullptr || std::isnan(end.numbers->as_double(end.i))) return;
     declared = true;
-    const auto value =
-        with_value(*end.numbers, end.i, *variable.dtype, packed,
-                   [&](auto v) { return bound<T>(v, upper); });
-    if (value) limit = *value;
-    else possible = false;
+    const auto value = with_value(*end.numbers, end.i, *variable.dtype, packed,
+                                  [&](auto v) { return bound<T>(v, upper); });
+    if (value)
+      limit = *value;
+    else
+      possible = false;
   };
   apply(low, false, lowest);
   apply(high, true, highest);
@@ -163,9 +164,7 @@ Numbers valid_range(const Variable& variable, DType packed) {
   return range;
 }
 
-DType float_for(DType packed) {
-  return size_of(packed) <= 2 ? DType::kFloat32 : DType::kFloat64;
-}
+DType float_for(DType packed) { return size_of(packed) <= 2 ? DType::kFloat32 : DType::kFloat64; }
 
 // CF 8.1: the type of the two attributes, float32 only of 8 and 16 bits; else float64.
 DType unpacked_type(DType packed, const Numbers* scale, const Numbers* offset) {
@@ -191,8 +190,10 @@ void complete(const Variable& variable, Decode& decode) {
                         numbers_of(variable, "missing_value") != nullptr ||
                         !decode.range.bytes.empty();
   const bool is_packed = scale != nullptr || offset != nullptr;
-  if (is_packed) decode.result = unpacked_type(decode.packed, scale, offset);
-  else if (declares) decode.result = float_for(decode.packed);
+  if (is_packed)
+    decode.result = unpacked_type(decode.packed, scale, offset);
+  else if (declares)
+    decode.result = float_for(decode.packed);
 }
 
 bool is_text_bool(const Variable& variable) {
@@ -271,8 +272,10 @@ void decode_values(const Decode& decode, const std::byte* in, std::byte* out, st
   }
   visit_dtype(decode.packed, [&](auto tag) {
     using P = typename decltype(tag)::type;
-    if (decode.result == DType::kFloat32) decode_all<P, float>(decode, in, out, count);
-    else decode_all<P, double>(decode, in, out, count);
+    if (decode.result == DType::kFloat32)
+      decode_all<P, float>(decode, in, out, count);
+    else
+      decode_all<P, double>(decode, in, out, count);
   });
 }
 

@@ -15,15 +15,17 @@ namespace rankine::io {
 struct Decode {
   DType packed = DType::kFloat64;  // the stored type, with `_Unsigned` applied
   DType result = DType::kFloat64;
-  Numbers missing;                 // of type packed: `_FillValue`, `missing_value`; never NaN
-  Numbers range;                   // of type packed: empty, or {lowest, highest} valid value;
-                                   // lowest > highest: none is valid
-  bool scaled = false;             // result = packed * scale + offset, computed in float64
+  Numbers missing;      // of type packed: `_FillValue`, `missing_value`; never NaN
+  Numbers range;        // of type packed: empty, or {lowest, highest} valid value;
+                        // lowest > highest: none is valid
+  bool scaled = false;  // result = packed * scale + offset, computed in float64
   double scale = 1;
   double offset = 0;
 
-  bool plain() const { return packed == result && missing.bytes.empty() && range.bytes.empty() &&
-                              !scaled && packed != DType::kBool; }
+  bool plain() const {
+    return packed == result && missing.bytes.empty() && range.bytes.empty() && !scaled &&
+           packed != DType::kBool;
+  }
   // Decoding keeps the size of elements, so `in` may be `out`.
   bool in_place() const { return size_of(packed) == size_of(result); }
 
@@ -34,10 +36,10 @@ struct Decode {
 };
 
 // From the attributes of a variable that has a dtype. Integers with a declaration of missing values
-// become float32 (8 and 16 bits) or float64; packed ones do so too if scale_factor and add_offset are
-// float32, and become float64 if one of them is of another type; floats keep their type. int8 with the
-// attribute dtype = "bool" (xarray's convention) becomes bool. The fill value of the data set alone
-// declares nothing. Attributes of a wrong kind (text, references) declare nothing.
+// become float32 (8 and 16 bits) or float64; packed ones do so too if scale_factor and add_offset
+// are float32, and become float64 if one of them is of another type; floats keep their type. int8
+// with the attribute dtype = "bool" (xarray's convention) becomes bool. The fill value of the data
+// set alone declares nothing. Attributes of a wrong kind (text, references) declare nothing.
 Decode make_decode(const Variable& variable);
 
 // count elements of type decode.packed, host byte order, to decode.result. The arrays do not

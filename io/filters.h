@@ -44,9 +44,10 @@ class FilterScratch {
   GrowingBuffer buffers_[2];
 };
 
-// Fills out, whose size is that of the unfiltered chunk, from the stored bytes. Bit i of mask: filter
-// i was skipped for this chunk. stored and out do not overlap. Throws Error (input) that says what is
-// wrong ("corrupt deflate stream", "unknown filter 305") and leaves the place to the caller.
+// Fills out, whose size is that of the unfiltered chunk, from the stored bytes. Bit i of mask:
+// filter i was skipped for this chunk. stored and out do not overlap. Throws Error (input) that
+// says what is wrong ("corrupt deflate stream", "unknown filter 305") and leaves the place to the
+// caller.
 void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
                   std::span<const std::byte> stored, std::span<std::byte> out,
                   FilterScratch& scratch);

@@ -112,8 +112,8 @@ void PosixFile::pread_full(std::span<std::byte> out, std::uint64_t offset) const
   if (done == out.size()) return;
   throw SystemError(ExitCode::kInput,
                     "the file ends at byte " + std::to_string(offset + done) + ", but " +
-                        std::to_string(out.size()) + " bytes from byte " +
-                        std::to_string(offset) + " were to be read",
+                        std::to_string(out.size()) + " bytes from byte " + std::to_string(offset) +
+                        " were to be read",
                     path_, 0);
 }
 

@@ -36,9 +36,9 @@ std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
 std::vector<FileInfo> probe_files(const std::vector<std::string>& paths,
                                   const ProbeOptions& options = {});
 
-// The chunk index of each data set (empty if it is not chunked or is read through the library). Data
-// sets that are read through the library are read once, whole, in the child: only after that may a
-// rank do it. Throws the first error.
+// The chunk index of each data set (empty if it is not chunked or is read through the library).
+// Data sets that are read through the library are read once, whole, in the child: only after that
+// may a rank do it. Throws the first error.
 std::vector<ChunkIndex> probe_indexes(const std::string& file,
                                       const std::vector<std::string>& datasets,
                                       const ProbeOptions& options = {});

@@ -21,10 +21,10 @@ inline constexpr const char* kProbeArgument = "--rankine-probe";
 // The items are the files, or the data sets of one file.
 struct ProbeRequest {
   Access access;
-  bool indexes = false;            // of `items` in `file`; else `items` are files to inspect
+  bool indexes = false;  // of `items` in `file`; else `items` are files to inspect
   std::string file;
   std::vector<std::string> items;
-  std::uint64_t first = 0;         // items before it are done
+  std::uint64_t first = 0;  // items before it are done
   template <class Archive>
   void serialize(Archive& archive) {
     archive(access, indexes, file, items, first);
@@ -69,7 +69,8 @@ class ProbeChild {
   ProbeChild(const ProbeChild&) = delete;
   ProbeChild& operator=(const ProbeChild&) = delete;
 
-  // The answer to the next item; empty if the child died or went silent, and then reason() says how.
+  // The answer to the next item; empty if the child died or went silent, and then reason() says
+  // how.
   std::optional<ProbeAnswer> next();
   const std::string& reason() const { return reason_; }
 

@@ -67,7 +67,9 @@ void fill_run(std::span<const std::byte> value, std::byte* out, std::int64_t cou
 class DatasetReader::Window {
  public:
   Window(const PosixFile& file, GrowingBuffer& buffer, ReadStats& stats)
-      : file_(file), buffer_(buffer), stats_(stats) {}
+      : file_(file),
+        buffer_(buffer),
+        stats_(stats) {}
 
   bool holds(std::uint64_t offset, std::size_t size) const {
     return offset >= begin_ && offset <= end_ && size <= end_ - offset;
@@ -198,9 +200,8 @@ void DatasetReader::check_size(const ChunkExtent& extent) const {
   // No filter known here makes data much larger than they were.
   const auto chunk_bytes = static_cast<std::uint64_t>(volume(dataset_.chunk)) * element_size_;
   if (extent.size > chunk_bytes + chunk_bytes / 8 + 4096) {
-    throw input_error("a stored chunk of " + std::to_string(extent.size) +
-                          " bytes is larger than it can be",
-                      "");
+    throw input_error(
+        "a stored chunk of " + std::to_string(extent.size) + " bytes is larger than it can be", "");
   }
 }
 
@@ -217,8 +218,8 @@ void DatasetReader::read_chunk(const Extents& coordinate, const ChunkExtent& ext
   if (dataset_.raw_edge_chunks && is_edge) filters = {};
 
   const bool straight = part == chunk && is_one_run(part, box) && dataset_.decode.in_place();
-  std::byte* elements_out = straight ? out + position_in(box, part.lo) * result_size_
-                                     : scratch.chunk_.reserve(bytes);
+  std::byte* elements_out =
+      straight ? out + position_in(box, part.lo) * result_size_ : scratch.chunk_.reserve(bytes);
   undo_filters(filters, extent.filter_mask, {stored, extent.size}, {elements_out, bytes},
                scratch.filters_);
   if (dataset_.big_endian) swap_bytes(elements_out, elements, element_size_);

@@ -78,10 +78,10 @@ class DatasetReader {
 
   Dataset dataset_;
   ChunkIndex index_;
-  Extents counts_;                 // chunks per axis
-  std::size_t element_size_ = 0;   // stored
-  std::size_t result_size_ = 0;    // decoded
-  std::vector<std::byte> fill_;    // one decoded element
+  Extents counts_;                // chunks per axis
+  std::size_t element_size_ = 0;  // stored
+  std::size_t result_size_ = 0;   // decoded
+  std::vector<std::byte> fill_;   // one decoded element
   PosixFile file_;
   std::unique_ptr<SlowReader> slow_;  // unless dataset_.direct
 };

@@ -3,9 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstring>
 
 #include "io/h5/access.h"
 #include "io/h5/input_file.h"
@@ -13,75 +10,18 @@
 namespace rankine::io {
 namespace {
 
-std::optional<DType> integer_dtype(std::size_t size, bool is_signed) {
-  if (size == 0 || size > 8) return std::nullopt;
-  constexpr std::array kSigned = {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64};
-  constexpr std::array kUnsigned = {DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64};
-  const auto width = static_cast<std::size_t>(std::bit_width(size - 1));
-  return is_signed ? kSigned[width] : kUnsigned[width];
-}
-
-NumberType integer_type(hid_t type) {
-  NumberType result;
-  const std::size_t size = H5Tget_size(type);
-  const bool is_signed = H5Tget_sign(type) != H5T_SGN_NONE;
-  const std::size_t bits = H5Tget_precision(type);
-  result.dtype = integer_dtype(size, is_signed);
-  result.big_endian = size > 1 && H5Tget_order(type) == H5T_ORDER_BE;
-  result.name = result.dtype ? std::string(name_of(*result.dtype))
-                             : "integer of " + std::to_string(size) + " bytes";
-  if (!std::has_single_bit(size) || bits != size * 8 || H5Tget_offset(type) != 0) {
-    result.conversion = "integers of " + std::to_string(bits) + " bits";
-  }
-  return result;
-}
-
-NumberType float_type(hid_t type) {
-  struct Known {
-    hid_t type;
-    DType dtype;
-    bool big_endian;
-  };
-  const Known known[] = {{H5T_IEEE_F32LE, DType::kFloat32, false},
-                         {H5T_IEEE_F32BE, DType::kFloat32, true},
-                         {H5T_IEEE_F64LE, DType::kFloat64, false},
-                         {H5T_IEEE_F64BE, DType::kFloat64, true}};
-  for (const auto& entry : known) {
-    if (H5Tequal(type, entry.type) > 0) {
-      return {entry.dtype, std::string(name_of(entry.dtype)), entry.big_endian, {}};
-    }
-  }
-  return {std::nullopt, "float" + std::to_string(H5Tget_size(type) * 8), false, {}};
-}
-
-// h5py's bool: one byte, FALSE = 0, TRUE = 1.
-bool is_bool(hid_t type) {
-  if (H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
-  for (unsigned i = 0; i < 2; ++i) {
-    char* name = H5Tget_member_name(type, i);
-    if (name == nullptr) return false;
-    signed char value = -1;
-    const bool known = H5Tget_member_value(type, i, &value) >= 0;
-    const bool matches = known && ((std::strcmp(name, "FALSE") == 0 && value == 0) ||
-                                   (std::strcmp(name, "TRUE") == 0 && value == 1));
-    H5free_memory(name);
-    if (!matches) return false;
-  }
-  return true;
-}
-
 std::string filter_name(std::uint32_t id, const char* stored) {
   struct Registered {
     std::uint32_t id;
     const char* name;
   };
   constexpr Registered kRegistered[] = {
-      {1, "deflate"},     {2, "shuffle"},       {3, "fletcher32"},  {4, "szip"},
-      {5, "nbit"},        {6, "scaleoffset"},   {305, "lzo"},       {307, "bzip2"},
-      {32000, "lzf"},     {32001, "blosc"},     {32004, "lz4"},     {32008, "bitshuffle"},
-      {32013, "zfp"},     {32015, "zstd"},      {32017, "sz"},      {32018, "jpeg-ls"},
-      {32019, "jpeg"},    {32020, "vbz"},       {32022, "bitgroom"}, {32023, "granularbr"},
-      {32024, "sz3"},     {32026, "blosc2"},    {32028, "sperr"}};
+      {1, "deflate"},  {2, "shuffle"},     {3, "fletcher32"},   {4, "szip"},
+      {5, "nbit"},     {6, "scaleoffset"}, {305, "lzo"},        {307, "bzip2"},
+      {32000, "lzf"},  {32001, "blosc"},   {32004, "lz4"},      {32008, "bitshuffle"},
+      {32013, "zfp"},  {32015, "zstd"},    {32017, "sz"},       {32018, "jpeg-ls"},
+      {32019, "jpeg"}, {32020, "vbz"},     {32022, "bitgroom"}, {32023, "granularbr"},
+      {32024, "sz3"},  {32026, "blosc2"},  {32028, "sperr"}};
   const auto found = std::ranges::find(kRegistered, id, &Registered::id);
   if (found != std::end(kRegistered)) return found->name;
   return stored[0] == '\0' ? "unnamed" : stored;
@@ -105,7 +45,9 @@ std::vector<Filter> read_filters(hid_t creation, const std::string& where) {
                  "read a filter", where);
     values.resize(std::min(values.size(), parameters));
     const auto number = static_cast<std::uint32_t>(id);
-    filters.push_back({number, filter_name(number, name), {values.begin(), values.end()},
+    filters.push_back({number,
+                       filter_name(number, name),
+                       {values.begin(), values.end()},
                        H5Zfilter_avail(id) > 0});
   }
   H5Eclear2(H5E_DEFAULT);
@@ -140,7 +82,8 @@ Numbers read_fill(hid_t creation, DType dtype) {
     return {};
   }
   Numbers fill{dtype, std::vector<std::byte>(size_of(dtype))};
-  // A bool is an enum in the file, which has no conversion to numbers here; its only other value is 1.
+  // A bool is an enum in the file, which has no conversion to numbers here; its only other value
+  // is 1.
   if (dtype == DType::kBool) {
     const H5Type enumeration(H5Tenum_create(H5T_NATIVE_INT8));
     signed char value = 0;
@@ -277,42 +220,6 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
 }
 
 }  // namespace
-
-NumberType number_type(hid_t type) {
-  switch (H5Tget_class(type)) {
-    case H5T_INTEGER: return integer_type(type);
-    case H5T_FLOAT: return float_type(type);
-    case H5T_ENUM:
-      if (is_bool(type)) return {DType::kBool, "bool", false, {}};
-      return {std::nullopt, "enum", false, {}};
-    case H5T_STRING: return {std::nullopt, "string", false, {}};
-    case H5T_COMPOUND: return {std::nullopt, "compound", false, {}};
-    case H5T_BITFIELD: return {std::nullopt, "bitfield", false, {}};
-    case H5T_OPAQUE: return {std::nullopt, "opaque", false, {}};
-    case H5T_REFERENCE: return {std::nullopt, "reference", false, {}};
-    case H5T_VLEN: return {std::nullopt, "variable-length list", false, {}};
-    case H5T_ARRAY: return {std::nullopt, "array", false, {}};
-    case H5T_TIME: return {std::nullopt, "time", false, {}};
-    default: return {std::nullopt, "unknown type", false, {}};
-  }
-}
-
-hid_t native_type(DType dtype) {
-  switch (dtype) {
-    case DType::kBool: return H5T_NATIVE_INT8;
-    case DType::kInt8: return H5T_NATIVE_INT8;
-    case DType::kInt16: return H5T_NATIVE_INT16;
-    case DType::kInt32: return H5T_NATIVE_INT32;
-    case DType::kInt64: return H5T_NATIVE_INT64;
-    case DType::kUInt8: return H5T_NATIVE_UINT8;
-    case DType::kUInt16: return H5T_NATIVE_UINT16;
-    case DType::kUInt32: return H5T_NATIVE_UINT32;
-    case DType::kUInt64: return H5T_NATIVE_UINT64;
-    case DType::kFloat32: return H5T_NATIVE_FLOAT;
-    case DType::kFloat64: break;
-  }
-  return H5T_NATIVE_DOUBLE;
-}
 
 Variable describe_dataset(hid_t dataset, const std::string& file_path, const std::string& path) {
   const std::string where = place_of(file_path, path);

@@ -15,7 +15,7 @@ struct NumberType {
   std::optional<DType> dtype;  // empty: not a number we compute with
   std::string name;            // for people
   bool big_endian = false;
-  std::string conversion;      // what the library must convert; "" if bytes mean what dtype says
+  std::string conversion;  // what the library must convert; "" if bytes mean what dtype says
 };
 NumberType number_type(hid_t type);
 

@@ -27,8 +27,7 @@ struct Numbers {
 };
 
 // Text, a list of texts, numbers, or nothing we can carry (references, compounds: `monostate`).
-using AttributeValue =
-    std::variant<std::monostate, std::string, std::vector<std::string>, Numbers>;
+using AttributeValue = std::variant<std::monostate, std::string, std::vector<std::string>, Numbers>;
 
 struct Attribute {
   std::string name;
@@ -54,35 +53,35 @@ enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, k
 
 // One data set.
 struct Variable {
-  std::string path;                // absolute: "/group/t2m"
-  std::optional<DType> dtype;      // empty: a type we do not compute with (text, compound, ...)
-  std::string type_name;           // for people: "float32", "string", "compound", ...
+  std::string path;            // absolute: "/group/t2m"
+  std::optional<DType> dtype;  // empty: a type we do not compute with (text, compound, ...)
+  std::string type_name;       // for people: "float32", "string", "compound", ...
   bool big_endian = false;
-  std::size_t element_size = 0;    // bytes of one stored element
-  bool null_space = false;         // H5S_NULL: no elements at all
+  std::size_t element_size = 0;  // bytes of one stored element
+  bool null_space = false;       // H5S_NULL: no elements at all
   Extents shape;
-  Extents max_shape;               // -1: unlimited
+  Extents max_shape;  // -1: unlimited
   Layout layout = Layout::kContiguous;
-  Extents chunk;                   // chunk shape if layout is kChunked, else empty
-  bool raw_edge_chunks = false;    // H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS
-  std::vector<Filter> filters;     // in the order in which writing applied them
-  std::uint64_t stored_bytes = 0;  // on disk, of the data alone
+  Extents chunk;                         // chunk shape if layout is kChunked, else empty
+  bool raw_edge_chunks = false;          // H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS
+  std::vector<Filter> filters;           // in the order in which writing applied them
+  std::uint64_t stored_bytes = 0;        // on disk, of the data alone
   std::uint64_t contiguous_address = 0;  // absolute file offset; ~0: not allocated
-  Numbers fill;                    // fill value of the data set, one element; empty: zero
-  std::vector<std::string> dims;   // name per axis from its dimension scale, "" if it has none
+  Numbers fill;                          // fill value of the data set, one element; empty: zero
+  std::vector<std::string> dims;       // name per axis from its dimension scale, "" if it has none
   std::vector<std::string> dim_paths;  // the scale of each axis, "" if none
   bool is_scale = false;               // CLASS = DIMENSION_SCALE
   bool is_pure_dimension = false;      // a netCDF dimension without a variable
-  std::string direct_problem;      // why bytes cannot be decoded outside the library; "" if they can
-  std::string read_problem;        // why not even the library can read them; "" if it can
+  std::string direct_problem;  // why bytes cannot be decoded outside the library; "" if they can
+  std::string read_problem;    // why not even the library can read them; "" if it can
   std::vector<Attribute> attributes;  // without those of the HDF5 dimension-scale machinery
 
   const Attribute* attribute(const std::string& name) const;  // nullptr if there is none
   template <class Archive>
   void serialize(Archive& archive) {
     archive(path, dtype, type_name, big_endian, element_size, null_space, shape, max_shape, layout,
-            chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims, dim_paths,
-            is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
+            chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims,
+            dim_paths, is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
   }
 };
 
@@ -103,9 +102,9 @@ struct FileInfo {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
   std::vector<Dimension> dimensions;
-  std::vector<Variable> variables;  // in creation order where the file keeps it, else by name
+  std::vector<Variable> variables;    // in creation order where the file keeps it, else by name
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
-  std::vector<std::string> notes;   // objects that were left out, one sentence each
+  std::vector<std::string> notes;     // objects that were left out, one sentence each
 
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>

@@ -43,8 +43,7 @@ class H5Handle {
  public:
   H5Handle() = default;
   explicit H5Handle(hid_t id) : id_(id) {}  // negative: empty
-  H5Handle(hid_t id, const char* action, const std::string& where,
-           ExitCode code = ExitCode::kInput)
+  H5Handle(hid_t id, const char* action, const std::string& where, ExitCode code = ExitCode::kInput)
       : id_(h5_check(id, action, where, code)) {}
   H5Handle(H5Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)) {}
   H5Handle& operator=(H5Handle&& other) noexcept {
@@ -56,8 +55,7 @@ class H5Handle {
   }
 
   // Closes now and reports a failure, which a destructor cannot.
-  void close(const char* action, const std::string& where,
-             ExitCode code = ExitCode::kTaskFailed) {
+  void close(const char* action, const std::string& where, ExitCode code = ExitCode::kTaskFailed) {
     if (id_ >= 0) h5_check(Close(std::exchange(id_, H5I_INVALID_HID)), action, where, code);
   }
 

@@ -8,8 +8,8 @@
 
 namespace rankine::io {
 
-// Through the recording driver, disarmed: plain reads and no file lock. The HDF5 lock is held. Throws
-// Error (input) that says in the user's words what is wrong with the file.
+// Through the recording driver, disarmed: plain reads and no file lock. The HDF5 lock is held.
+// Throws Error (input) that says in the user's words what is wrong with the file.
 H5File open_input(const std::string& path);
 
 // The data set at an absolute path. Throws Error (input).
@@ -27,13 +27,13 @@ class Recorder {
   explicit Recorder(hid_t file);  // a file opened with recording_access(); must outlive this
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
-  ~Recorder();                    // disarms
+  ~Recorder();  // disarms
 
   struct Reads {
-    int count = 0;               // since clear()
-    std::uint64_t address = 0;   // of the last one; absolute
+    int count = 0;              // since clear()
+    std::uint64_t address = 0;  // of the last one; absolute
     std::uint64_t size = 0;
-    bool outside = false;        // one of them does not lie inside the file
+    bool outside = false;  // one of them does not lie inside the file
   };
   void clear();
   const Reads& reads() const;

@@ -51,8 +51,10 @@ class Walk {
     const H5Group root(H5Gopen2(file_, "/", H5P_DEFAULT), "open the root group", info_.path);
     const auto attributes = read_attributes(root);
     for (const auto& attribute : attributes) {
-      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") is_netcdf_ = true;
-      else info_.attributes.push_back(attribute);
+      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict")
+        is_netcdf_ = true;
+      else
+        info_.attributes.push_back(attribute);
     }
     visit_group(root, "");
     resolve_dimensions();
@@ -62,10 +64,10 @@ class Walk {
  private:
   // What the list of variables does not keep.
   struct Scales {
-    haddr_t address = 0;                              // of the data set itself
-    std::vector<std::optional<haddr_t>> attached;     // per axis
-    std::optional<std::int64_t> dimension_id;         // _Netcdf4Dimid
-    std::vector<std::int64_t> coordinate_ids;         // _Netcdf4Coordinates
+    haddr_t address = 0;                           // of the data set itself
+    std::vector<std::optional<haddr_t>> attached;  // per axis
+    std::optional<std::int64_t> dimension_id;      // _Netcdf4Dimid
+    std::vector<std::int64_t> coordinate_ids;      // _Netcdf4Coordinates
   };
 
   void note(std::string text) { info_.notes.push_back(std::move(text)); }
@@ -155,7 +157,8 @@ class Walk {
     const auto* name = text_of(attributes, "NAME");
     variable.is_pure_dimension =
         variable.is_scale && name != nullptr && name->starts_with(kPureDimension);
-    if (const auto* id = numbers_of(attributes, "_Netcdf4Dimid"); id != nullptr && id->count() > 0) {
+    if (const auto* id = numbers_of(attributes, "_Netcdf4Dimid");
+        id != nullptr && id->count() > 0) {
       scales.dimension_id = static_cast<std::int64_t>(id->as_double(0));
     }
     if (const auto* ids = numbers_of(attributes, "_Netcdf4Coordinates")) {
@@ -173,7 +176,7 @@ class Walk {
   }
 
   void resolve_dimensions() {
-    std::map<haddr_t, std::size_t> scale_at;        // address -> position in variables
+    std::map<haddr_t, std::size_t> scale_at;         // address -> position in variables
     std::map<std::int64_t, std::size_t> scale_with;  // netCDF dimension id -> the same
     for (std::size_t i = 0; i < info_.variables.size(); ++i) {
       if (!info_.variables[i].is_scale) continue;
@@ -243,9 +246,9 @@ class Walk {
   FileInfo& info_;
   bool is_netcdf_ = false;
   H5Plist link_access_;
-  std::vector<haddr_t> ancestors_;       // groups between the root and the one being visited
+  std::vector<haddr_t> ancestors_;         // groups between the root and the one being visited
   std::map<haddr_t, int> names_of_group_;  // how often a group was listed
-  std::vector<Scales> scales_;           // parallel to info_.variables
+  std::vector<Scales> scales_;             // parallel to info_.variables
 };
 
 }  // namespace

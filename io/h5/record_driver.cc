@@ -99,7 +99,8 @@ herr_t read_plain(const RecordingFile& file, haddr_t address, std::size_t size, 
   return 0;
 }
 
-// Global heaps are raw data to the driver too, so while armed the caller must find exactly one read.
+// Global heaps are raw data to the driver too, so while armed the caller must find exactly one
+// read.
 herr_t read_file(H5FD_t* h5_file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size,
                  void* buffer) {
   auto& file = file_of(h5_file);

@@ -13,7 +13,7 @@
 namespace rankine::io {
 
 // Most chunks of one data set; an index holds 16 bytes for each.
-inline constexpr std::int64_t kMostChunks = std::int64_t{1} << 27;
+inline constexpr std::int64_t kMostChunks = std::int64_t{1} << 26;
 
 // One entry per chunk of a chunked data set, in row-major order of chunk coordinates. Takes the
 // HDF5 lock. Throws Error (input) if file or data set cannot be opened, the data set is not chunked

@@ -179,6 +179,14 @@ Array Array::rechunk(const std::vector<std::pair<Axis, std::int64_t>>& chunks, L
   return Array(expr::rechunk(node_, ChunkGrid(std::move(axes)), at));
 }
 
+Array Array::rechunk(const ChunkGrid& grid, Location at) const {
+  if (!(grid.shape() == shape())) {
+    throw usage_error("rechunk: the chunks cover " + to_string(grid.shape()) +
+                      ", the array has shape " + to_string(shape()));
+  }
+  return Array(expr::rechunk(node_, grid, at));
+}
+
 Array Array::shift(const std::vector<std::pair<Axis, std::int64_t>>& offsets, Location at) const {
   Extents offset(rank(), 0);
   for (const auto& [axis, by] : offsets) offset[axis_number(axis)] = by;

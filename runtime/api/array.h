@@ -106,6 +106,8 @@ class Array {
   // Chunk lengths of some axes; -1 is the whole axis.
   Array rechunk(const std::vector<std::pair<Axis, std::int64_t>>& chunks,
                 Location at = Location::current()) const;
+  // Chunk lengths given one by one along every axis (base/chunk_grid.h).
+  Array rechunk(const ChunkGrid& grid, Location at = Location::current()) const;
   // xarray.DataArray.shift: element i is element i - offset, missing (NaN) where there is none;
   // integers become floating.
   Array shift(const std::vector<std::pair<Axis, std::int64_t>>& offsets,

@@ -1,6 +1,7 @@
 #include "runtime/base/chunk_grid.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/base/error.h"
 
@@ -86,6 +87,58 @@ AxisChunks AxisChunks::joined(const AxisChunks& other) const {
   AxisChunks axis = *this;
   for (const Run& run : other.runs_) axis.append(run.length, run.count);
   return axis;
+}
+
+namespace {
+
+// Extended Euclid: returns gcd(a, b) and x with a * x = gcd modulo b.
+std::int64_t extended_gcd(std::int64_t a, std::int64_t b, std::int64_t& x) {
+  std::int64_t x0 = 1, x1 = 0;
+  while (b != 0) {
+    const std::int64_t q = a / b;
+    a = std::exchange(b, a % b);
+    x0 = std::exchange(x1, x0 - q * x1);
+  }
+  x = x0;
+  return a;
+}
+
+// Elements in [lo, hi) that are both start1 + i * step1 and start2 + j * step2: one class modulo
+// lcm(step1, step2), or none (Chinese remainder theorem).
+std::int64_t common_terms(std::int64_t start1, std::int64_t step1, std::int64_t start2,
+                          std::int64_t step2, std::int64_t lo, std::int64_t hi) {
+  if (lo >= hi) return 0;
+  std::int64_t inverse = 0;
+  const std::int64_t gcd = extended_gcd(step1, step2, inverse);
+  const std::int64_t distance = start2 - start1;
+  if (distance % gcd != 0) return 0;
+  const std::int64_t modulus = step2 / gcd;
+  const auto i = static_cast<std::int64_t>(static_cast<__int128>(distance / gcd % modulus) *
+                                           inverse % modulus);
+  const __int128 lcm = static_cast<__int128>(step1) * modulus;
+  const __int128 one = start1 + static_cast<__int128>(i) * step1;
+  const auto first_at_least = [&](std::int64_t bound) {  // index of the class member >= bound
+    const __int128 d = bound - one;
+    return d >= 0 ? (d + lcm - 1) / lcm : -((-d) / lcm);
+  };
+  return static_cast<std::int64_t>(first_at_least(hi) - first_at_least(lo));
+}
+
+}  // namespace
+
+// Going along the axis, every cut of either one begins a new pair; a common cut begins only one.
+std::int64_t overlapping_pairs(const AxisChunks& a, const AxisChunks& b) {
+  if (a.count() == 0 || b.count() == 0) return 0;
+  std::int64_t common = 0;  // cuts inside the axis that a and b share
+  for (const AxisChunks::Run& x : a.runs()) {
+    for (const AxisChunks::Run& y : b.runs()) {
+      const std::int64_t lo = std::max({x.start, y.start, std::int64_t{1}});
+      const std::int64_t hi =
+          std::min(x.start + x.length * x.count, y.start + y.length * y.count);
+      common += common_terms(x.start, x.length, y.start, y.length, lo, hi);
+    }
+  }
+  return a.count() + b.count() - 1 - common;
 }
 
 ChunkGrid ChunkGrid::regular(const Extents& shape, const Extents& chunk) {

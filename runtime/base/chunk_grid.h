@@ -71,6 +71,9 @@ class AxisChunks {
   std::int64_t count_ = 0;
 };
 
+// How many pairs (chunk of a, chunk of b) of two cuts of one axis share an element. O(runs).
+std::int64_t overlapping_pairs(const AxisChunks& a, const AxisChunks& b);
+
 class ChunkGrid {
  public:
   ChunkGrid() = default;

@@ -8,8 +8,8 @@
 
 namespace rankine::kernels {
 
-// An operand: element (i, j) lies at data + i * row_stride + j * column_stride, in bytes; strides may
-// be 0 or negative. Not owned. Elements are aligned to their size.
+// An operand: element (i, j) lies at data + i * row_stride + j * column_stride, in bytes; strides
+// may be 0 or negative. Not owned. Elements are aligned to their size.
 struct Matrix {
   const std::byte* data = nullptr;
   std::ptrdiff_t row_stride = 0;

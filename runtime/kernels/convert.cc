@@ -11,16 +11,16 @@
 namespace rankine::kernels {
 namespace {
 
-// An element moved as a whole, whatever it means.
 struct Axis {
   std::int64_t extent;
   std::int64_t src;  // strides in bytes
   std::int64_t dst;
 };
+using Axes = InlineVector<Axis, kMaxAxes + 1>;
 
 // Drops axes of one element and merges neighbours that are one run in both layouts. Innermost last.
-InlineVector<Axis, kMaxAxes> coalesce(const Extents& shape, const Extents& src, const Extents& dst) {
-  InlineVector<Axis, kMaxAxes> axes;
+Axes coalesce(const Extents& shape, const Extents& src, const Extents& dst) {
+  Axes axes;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 1) continue;
     const Axis axis{shape[i], src[i], dst[i]};
@@ -59,14 +59,39 @@ CopyRun copy_run_for(std::size_t size) {
   }
 }
 
-// Short inner runs cost more in steps than in bytes: let a longer axis run innermost then.
-void put_best_axis_last(InlineVector<Axis, kMaxAxes>& axes) {
+// A plane of runs in square blocks, so that in a transposition the cache lines of both sides are
+// used up while they are near.
+void copy_plane(CopyRun copy, const Axis& lines, const Axis& run, const std::byte* src,
+                std::byte* dst, std::size_t size) {
+  constexpr std::int64_t kBlock = 16;
+  const bool transposes = lines.src == static_cast<std::int64_t>(size) && run.src != lines.src;
+  const std::int64_t high = transposes ? kBlock : 1;
+  const std::int64_t wide = transposes ? kBlock : run.extent;
+  for (std::int64_t i0 = 0; i0 < lines.extent; i0 += high) {
+    for (std::int64_t j = 0; j < run.extent; j += wide) {
+      const Axis piece{std::min(wide, run.extent - j), run.src, run.dst};
+      for (std::int64_t i = i0; i < std::min(i0 + high, lines.extent); ++i) {
+        copy(piece, src + i * lines.src + j * run.src, dst + i * lines.dst + j * run.dst, size);
+      }
+    }
+  }
+}
+
+// The order of the axes is free. Short inner runs cost more in steps than in bytes: let a longer
+// axis run innermost then; and next to it the one along which the source is contiguous.
+void choose_order(Axes& axes, std::size_t size) {
   constexpr std::int64_t kShort = 8;
-  if (axes.back().extent >= kShort) return;
-  auto longest = std::max_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) {
-    return a.extent < b.extent;
-  });
-  if (longest->extent >= 2 * axes.back().extent) std::swap(*longest, axes.back());
+  if (axes.back().extent < kShort) {
+    auto longest = std::max_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) {
+      return a.extent < b.extent;
+    });
+    if (longest->extent >= 2 * axes.back().extent) std::swap(*longest, axes.back());
+  }
+  if (axes.size() == 1) axes.insert_at(0, {1, 0, 0});
+  Axis& lines = axes[axes.size() - 2];
+  for (std::size_t i = 0; i + 2 < axes.size(); ++i) {
+    if (axes[i].src == static_cast<std::int64_t>(size)) std::swap(axes[i], lines);
+  }
 }
 
 template <class From, class To>
@@ -102,13 +127,13 @@ void convert(DType from, DType to, std::int64_t n, const std::byte* src, std::pt
 void copy_strided(std::size_t element_size, const Extents& shape, const std::byte* src,
                   const Extents& src_strides, std::byte* dst, const Extents& dst_strides) {
   if (std::any_of(shape.begin(), shape.end(), [](std::int64_t n) { return n == 0; })) return;
-  auto axes = coalesce(shape, src_strides, dst_strides);
-  put_best_axis_last(axes);
-  const Axis run = axes.back();
+  Axes axes = coalesce(shape, src_strides, dst_strides);
+  choose_order(axes, element_size);
+  const Axis run = axes[axes.size() - 1], lines = axes[axes.size() - 2];
   const CopyRun copy = copy_run_for(element_size);
-  Extents at(axes.size() - 1, 0);
+  Extents at(axes.size() - 2, 0);
   for (;;) {
-    copy(run, src, dst, element_size);
+    copy_plane(copy, lines, run, src, dst, element_size);
     std::size_t i = at.size();
     for (; i-- > 0;) {
       src += axes[i].src;

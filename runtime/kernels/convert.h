@@ -12,8 +12,8 @@
 
 namespace rankine::kernels {
 
-// n elements, strides in bytes (may be negative; a source stride of 0 repeats). Elements are aligned
-// to their size. Source and destination must not overlap.
+// n elements, strides in bytes (may be negative; a source stride of 0 repeats). Elements are
+// aligned to their size. Source and destination must not overlap.
 void convert(DType from, DType to, std::int64_t n, const std::byte* src, std::ptrdiff_t src_stride,
              std::byte* dst, std::ptrdiff_t dst_stride);
 

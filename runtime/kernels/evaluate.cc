@@ -72,7 +72,8 @@ void evaluate(const Program& program, const Extents& shape, std::span<const View
     const std::uint32_t reduced = std::get<ReduceSink>(sinks[first]).reduced;
     chosen.clear();
     for (std::size_t i = 0; i < sinks.size(); ++i) {
-      if (done[i] || (folds(sinks[i]) && std::get<ReduceSink>(sinks[i]).reduced != reduced)) continue;
+      const auto* fold = std::get_if<ReduceSink>(&sinks[i]);
+      if (done[i] || (fold != nullptr && fold->reduced != reduced)) continue;
       chosen.push_back(i);
       done[i] = true;
     }

@@ -1,5 +1,5 @@
-// Evaluates a Program over a box in one pass: tile by tile, so that intermediates stay in cache, and
-// folds the results straight into reduction states where asked. Read this with program.h and
+// Evaluates a Program over a box in one pass: tile by tile, so that intermediates stay in cache,
+// and folds the results straight into reduction states where asked. Read this with program.h and
 // reduce.h.
 #pragma once
 

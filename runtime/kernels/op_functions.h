@@ -22,7 +22,7 @@ inline constexpr bool kIsBool = std::is_same_v<T, bool>;
 template <class T>
 inline constexpr bool kIsFloat = std::is_floating_point_v<T>;
 
-// Unsigned and at least as wide as int, so that arithmetic wraps and never promotes to a signed type.
+// Unsigned and at least as wide as int: arithmetic wraps and never promotes to a signed type.
 template <class T>
 using Wrapping = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
 template <class T>

@@ -160,7 +160,7 @@ void Program::check_loaded(const Value& value) const {
       static_cast<int>(value.op) >= kOpCount || values_.size() == kMaxValues) {
     throw damaged();
   }
-  const int used_bits = value.dtype == DType::kBool ? 1 : 8 * static_cast<int>(size_of(value.dtype));
+  const std::size_t used_bits = value.dtype == DType::kBool ? 1 : 8 * size_of(value.dtype);
   if (value.kind == Kind::kConstant && used_bits < 64 && value.bits >> used_bits != 0) {
     throw damaged();
   }

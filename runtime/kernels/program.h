@@ -49,7 +49,7 @@ class Program {
     Op op = Op::kAdd;                             // kOp
     DType compute = DType::kFloat64;              // kOp: the type it is computed in
     std::array<std::uint16_t, 3> arguments{};     // kOp, kCast: values before this one
-    std::uint64_t bits = 0;                       // kConstant: the element's bytes; kLeaf: its number
+    std::uint64_t bits = 0;  // kConstant: the element's bytes; kLeaf: its number
     bool operator==(const Value&) const = default;
   };
   const Value& value(int number) const { return values_[static_cast<std::size_t>(number)]; }

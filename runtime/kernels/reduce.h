@@ -1,11 +1,11 @@
-// Reductions as states that can be merged: a task folds its box into a state (evaluate.h), a tree of
-// tasks combines states, the last one finalizes. A state is planes (structure of arrays), one entry
-// per kept element, 8-byte planes first; the buffer must be aligned to 8 bytes.
+// Reductions as states that can be merged: a task folds its box into a state (evaluate.h), a tree
+// of tasks combines states, the last one finalizes. A state is planes (structure of arrays), one
+// entry per kept element, 8-byte planes first; the buffer must be aligned to 8 bytes.
 //
-// Accuracy: float32 accumulates in float64; float64 sums carry a compensation plane (Neumaier 1974),
-// so their error stays below 2 eps x sum|x| for any count; variance is (count, shift, mean - shift,
-// M2) merged pairwise (Chan, Golub and LeVeque 1983), with the first element as the shift, so a
-// large mean costs no digits.
+// Accuracy: float32 accumulates in float64; float64 sums carry a compensation plane (Neumaier
+// 1974), so their error stays below 2 eps x sum|x| for any count; variance is (count, shift,
+// mean - shift, M2) merged pairwise (Chan, Golub and LeVeque 1983), with the first value as the
+// shift, so a large mean costs no digits.
 // Integers are exact and wrap. Bits are a function of the sequence of folds and merges alone.
 #pragma once
 
@@ -50,8 +50,9 @@ void init_state(const ReduceSpec& spec, std::int64_t elements, std::byte* state)
 void combine_states(const ReduceSpec& spec, std::int64_t elements, std::byte* into,
                     const std::byte* from);
 
-// Writes `elements` values of result_dtype(spec), contiguous. No values: sum 0, prod 1, count 0, any
-// false, all true, else NaN; for min and max of integers unspecified: ask saw_all first.
+// Writes `elements` values of result_dtype(spec), contiguous; every NaN is the same one. No values:
+// sum 0, prod 1, count 0, any false, all true, else NaN; for min and max of integers unspecified:
+// ask saw_all first.
 void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::byte* state,
                     std::byte* out);
 

@@ -1,5 +1,5 @@
-// The loops for CPUs that simd.h finds to be of this level; the standard headers come first, so that
-// nothing of theirs is compiled with these instructions.
+// The loops for CPUs that simd.h finds to be of this level; the standard headers come first, so
+// that nothing of theirs is compiled with these instructions.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

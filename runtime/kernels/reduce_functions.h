@@ -286,8 +286,8 @@ struct Variance {
   }
 };
 
-// Behind the values lies a plane of flags, one byte each: some value was seen. It is kept out of the
-// loops: a box that is not empty shows a value to every kept element (mark_seen).
+// Behind the values lies a plane of flags, one byte each: some value was seen. It is kept out of
+// the loops: a box that is not empty shows a value to every kept element (mark_seen).
 template <class T, bool kSkip, bool kMax>
 struct Extreme {
   using State = T;

@@ -11,15 +11,6 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-std::int64_t chunks_touched(const AxisChunks& wanted, const AxisChunks& produced) {
-  if (wanted == produced) return produced.count();
-  std::int64_t touched = 0;
-  for (std::int64_t i = 0; i < wanted.count(); ++i) {
-    touched += produced.chunks_over(wanted.chunk(i)).length();
-  }
-  return touched;
-}
-
 // The axis along which a task may take several chunks in order: the reduced axis with most chunks,
 // if its cut is regular (all chunks but the last are equal).
 std::optional<std::size_t> fold_axis(const ChunkGrid& grid, const Extents& reduced) {
@@ -56,7 +47,7 @@ double reread_factor(const ChunkGrid& wanted, const ChunkGrid& produced) {
   for (std::size_t k = 0; k < wanted.rank(); ++k) {
     const std::int64_t chunks = produced.axis(k).count();
     if (chunks == 0) return 1;
-    factor *= static_cast<double>(chunks_touched(wanted.axis(k), produced.axis(k))) /
+    factor *= static_cast<double>(overlapping_pairs(wanted.axis(k), produced.axis(k))) /
               static_cast<double>(chunks);
   }
   return factor;

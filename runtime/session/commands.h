@@ -19,6 +19,12 @@ struct RunGraph {
     archive(number, log_folder);
   }
 };
+// A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast of
+// its bytes and a barrier follow.
+struct Rehearse {
+  template <class Archive>
+  void serialize(Archive&) {}
+};
 // The logs become one file (io/settle.h). Gather of records, broadcast of copies, gather of errors.
 struct Settle {
   std::string log_folder;
@@ -38,6 +44,6 @@ struct Quit {
   void serialize(Archive&) {}
 };
 
-using Command = std::variant<RunGraph, Settle, Discard, Quit>;
+using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Quit>;
 
 }  // namespace rankine::session

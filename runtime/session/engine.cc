@@ -98,6 +98,14 @@ GraphOutcome Engine::run_graph(Bytes graph_bytes, Bytes index_bytes,
   return std::move(job.outcome);
 }
 
+double Engine::rehearse(Bytes graph_bytes) {
+  Job job;
+  job.command = Rehearse{};
+  job.graph_bytes = std::move(graph_bytes);
+  submit(job);
+  return job.outcome.communicate_s;
+}
+
 io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,
                               const std::string& part) {
   Job job;
@@ -131,6 +139,7 @@ void Engine::lead() {
     }
     try {
       if (const auto* graph = std::get_if<RunGraph>(&*command)) run(*graph);
+      if (std::holds_alternative<Rehearse>(*command)) run_rehearsal();
       if (const auto* settle = std::get_if<Settle>(&*command)) run_settle(*settle);
       if (std::holds_alternative<Discard>(*command)) run_discard();
       quitting = std::holds_alternative<Quit>(*command);
@@ -311,6 +320,19 @@ void Engine::send_control(const scheduler::Reactor::Outbox& outbox) {
   for (const auto& [to, message] : outbox) {
     communicator_.send_packet(to, std::as_bytes(std::span(&message, 1)));
   }
+}
+
+void Engine::run_rehearsal() {
+  const std::lock_guard right(right_);
+  Bytes bytes;
+  if (communicator_.rank() == 0) bytes = std::move(job_->graph_bytes);
+  collectives::barrier(communicator_);
+  const Stopwatch communicate;
+  collectives::broadcast(communicator_, 0, bytes);
+  const auto package = from_bytes<GraphPackage>(bytes);
+  const graph::Topology topology(package.graph);
+  collectives::barrier(communicator_);
+  if (communicator_.rank() == 0) job_->outcome.communicate_s = communicate.seconds();
 }
 
 void Engine::run_settle(const Settle& command) {

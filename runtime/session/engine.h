@@ -2,7 +2,7 @@
 // commands and carries them out with the other ranks. On rank 0 the client's thread hands commands
 // in and sleeps until they are done; on the other ranks they come by message.
 //
-// Threads: run_graph, settle, discard and quit are called by the client's thread of rank 0, one at a
+// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank 0, one at a
 // time. Everything else happens on the engine thread and its team.
 #pragma once
 
@@ -63,6 +63,8 @@ class Engine {
 
   // Rank 0. graph_bytes: sealed graph and placement; index_bytes: sealed chunk indexes.
   GraphOutcome run_graph(Bytes graph_bytes, Bytes index_bytes, const std::string& log_folder);
+  // Rank 0. Seconds until every rank has the graph and could start it.
+  double rehearse(Bytes graph_bytes);
   // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
   io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
                         const std::string& part);
@@ -82,6 +84,7 @@ class Engine {
   Command receive_command();
   void announce(const Command& command);
   void run(const RunGraph& command);
+  void run_rehearsal();
   void run_settle(const Settle& command);
   void run_discard();
   void work(int thread);

@@ -57,6 +57,11 @@ class Session {
   // What computing these arrays would take.
   PlanReport plan(const std::vector<Array>& arrays) const;
 
+  // The graph stages alone: the broadcast and installation of a prepared graph, in seconds.
+  double rehearse(const session::Prepared& prepared) {
+    return engine_.rehearse(prepared.graph_bytes);
+  }
+
   const session::StageTable& stages() const { return stages_; }
   const RunSettings& settings() const { return settings_; }
 

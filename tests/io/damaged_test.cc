@@ -77,9 +77,9 @@ TEST(DamagedInput, AFlippedBitOfAChunkBehindAChecksumIsAnErrorThatNamesTheChunk)
       }
       EXPECT_EQ(error.exit_code, ExitCode::kInput);
       EXPECT_EQ(error.message, message);
-      EXPECT_EQ(error.where, bad + ":" + name + ", chunk " +
-                                 to_string(coordinate_of(static_cast<std::int64_t>(chunk),
-                                                         {3, 3, 2})));
+      EXPECT_EQ(error.where,
+                bad + ":" + name + ", chunk " +
+                    to_string(coordinate_of(static_cast<std::int64_t>(chunk), {3, 3, 2})));
     }
     EXPECT_LT(harmless, 15) << name;
   }

@@ -41,8 +41,10 @@ std::vector<double> decoded(const std::vector<P>& packed, std::vector<Attribute>
 void expect_same(const std::vector<double>& got, const std::vector<double>& want) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(want[i])) EXPECT_TRUE(std::isnan(got[i])) << i << ": " << got[i];
-    else EXPECT_EQ(got[i], want[i]) << i;
+    if (std::isnan(want[i]))
+      EXPECT_TRUE(std::isnan(got[i])) << i << ": " << got[i];
+    else
+      EXPECT_EQ(got[i], want[i]) << i;
   }
 }
 
@@ -65,38 +67,39 @@ TEST(Decode, MakesDeclaredMissingValuesNaN) {
               {1, kNaN, 3});
   expect_same(decoded<I4>({1, -9, 3}, {{"missing_value", numbers<I4>({-9, 3})}}, DType::kFloat64),
               {1, kNaN, kNaN});
-  expect_same(decoded<float>({1, -9, 3},
-                             {{"_FillValue", numbers<float>({-9})},
-                              {"missing_value", numbers<float>({3})}},
-                             DType::kFloat32),
-              {1, kNaN, kNaN});
-  expect_same(decoded<double>({kNaN, 2}, {{"_FillValue", numbers<double>({kNaN})}}, DType::kFloat64),
-              {kNaN, 2});
+  expect_same(
+      decoded<float>({1, -9, 3},
+                     {{"_FillValue", numbers<float>({-9})}, {"missing_value", numbers<float>({3})}},
+                     DType::kFloat32),
+      {1, kNaN, kNaN});
+  expect_same(
+      decoded<double>({kNaN, 2}, {{"_FillValue", numbers<double>({kNaN})}}, DType::kFloat64),
+      {kNaN, 2});
 }
 
 TEST(Decode, ComparesInThePackedType) {
   // The nearest float to 1e20 and to -0.1 is what the file holds, whatever the attribute's type.
-  expect_same(decoded<float>({1e20f, -0.1f, 1},
-                             {{"missing_value", numbers<double>({1e20, -0.1})}}, DType::kFloat32),
-              {kNaN, kNaN, 1});
-  expect_same(decoded<float>({0.1f, 0.2f}, {{"valid_max", numbers<double>({0.1})}},
+  expect_same(decoded<float>({1e20f, -0.1f, 1}, {{"missing_value", numbers<double>({1e20, -0.1})}},
                              DType::kFloat32),
-              {double{0.1f}, kNaN});
+              {kNaN, kNaN, 1});
+  expect_same(
+      decoded<float>({0.1f, 0.2f}, {{"valid_max", numbers<double>({0.1})}}, DType::kFloat32),
+      {double{0.1f}, kNaN});
   // Values that no int8 equals match nothing, but declare.
   expect_same(decoded<I1>({1, -1, 127}, {{"missing_value", numbers<double>({-999, 1.5, 1e300})}},
                           DType::kFloat32),
               {1, -1, 127});
   // 2^53 + 1 and 2^53 differ only as integers.
   const I8 large = (I8{1} << 53) + 1;
-  expect_same(decoded<I8>({large, large - 1}, {{"_FillValue", numbers<I8>({large})}},
-                          DType::kFloat64),
-              {kNaN, static_cast<double>(large - 1)});
+  expect_same(
+      decoded<I8>({large, large - 1}, {{"_FillValue", numbers<I8>({large})}}, DType::kFloat64),
+      {kNaN, static_cast<double>(large - 1)});
 }
 
 TEST(Decode, TakesValuesOutsideTheValidRangeForMissing) {
-  expect_same(decoded<I2>({-1, 0, 5, 10, 11}, {{"valid_range", numbers<I2>({0, 10})}},
-                          DType::kFloat32),
-              {kNaN, 0, 5, 10, kNaN});
+  expect_same(
+      decoded<I2>({-1, 0, 5, 10, 11}, {{"valid_range", numbers<I2>({0, 10})}}, DType::kFloat32),
+      {kNaN, 0, 5, 10, kNaN});
   expect_same(decoded<I2>({-1, 0, 9}, {{"valid_min", numbers<I2>({0})}}, DType::kFloat32),
               {kNaN, 0, 9});
   expect_same(decoded<I2>({-1, 0, 9}, {{"valid_max", numbers<float>({8.5f})}}, DType::kFloat32),
@@ -109,9 +112,9 @@ TEST(Decode, TakesValuesOutsideTheValidRangeForMissing) {
               {kNaN, kNaN, kNaN});
   expect_same(decoded<U1>({0, 1, 200}, {{"valid_max", numbers<I4>({-1})}}, DType::kFloat32),
               {kNaN, kNaN, kNaN});
-  expect_same(decoded<double>({-1, 0, HUGE_VAL}, {{"valid_min", numbers<float>({0})}},
-                              DType::kFloat64),
-              {kNaN, 0, HUGE_VAL});
+  expect_same(
+      decoded<double>({-1, 0, HUGE_VAL}, {{"valid_min", numbers<float>({0})}}, DType::kFloat64),
+      {kNaN, 0, HUGE_VAL});
 }
 
 TEST(Decode, UnpacksToTheTypeOfTheAttributes) {
@@ -135,9 +138,9 @@ TEST(Decode, UnpacksToTheTypeOfTheAttributes) {
 TEST(Decode, ReadsBytesWithTheSignThatWasMeant) {
   const Attribute is_unsigned{"_Unsigned", std::string("True")};
   expect_same(decoded<I1>({-1, 5}, {is_unsigned}, DType::kUInt8), {255, 5});
-  expect_same(decoded<I1>({-1, -2, 5},
-                          {is_unsigned, {"_FillValue", numbers<I1>({-1})}}, DType::kFloat32),
-              {kNaN, 254, 5});
+  expect_same(
+      decoded<I1>({-1, -2, 5}, {is_unsigned, {"_FillValue", numbers<I1>({-1})}}, DType::kFloat32),
+      {kNaN, 254, 5});
   expect_same(decoded<I1>({-1, -2, 5},
                           {is_unsigned,
                            {"valid_range", numbers<I1>({0, -2})},
@@ -162,10 +165,10 @@ TEST(Decode, MakesBoolsOfBytes) {
 
 TEST(Decode, WorksInPlaceAndForAnyLength) {
   std::mt19937_64 random(3);
-  const Decode decode = make_decode(variable_of(
-      DType::kFloat32, {{"_FillValue", numbers<float>({7})},
-                        {"valid_max", numbers<float>({40})},
-                        {"scale_factor", numbers<float>({2})}}));
+  const Decode decode =
+      make_decode(variable_of(DType::kFloat32, {{"_FillValue", numbers<float>({7})},
+                                                {"valid_max", numbers<float>({40})},
+                                                {"scale_factor", numbers<float>({2})}}));
   ASSERT_TRUE(decode.in_place());
   for (const std::size_t count : {0u, 1u, 7u, 4095u, 4096u, 4097u, 10000u}) {
     std::vector<float> in(count);
@@ -175,8 +178,10 @@ TEST(Decode, WorksInPlaceAndForAnyLength) {
     for (std::size_t i = 0; i < count; ++i) {
       float got;
       std::memcpy(&got, bytes.data() + i * 4, 4);
-      if (in[i] == 7 || in[i] > 40) EXPECT_TRUE(std::isnan(got)) << i;
-      else EXPECT_EQ(got, in[i] * 2) << i;
+      if (in[i] == 7 || in[i] > 40)
+        EXPECT_TRUE(std::isnan(got)) << i;
+      else
+        EXPECT_EQ(got, in[i] * 2) << i;
     }
   }
 }
@@ -216,8 +221,8 @@ for name in d: raw('raw.' + name, d[name].values.astype('f8')))");
     for (std::size_t i = 0; i < 200; ++i) {
       const double a = got.as_double(i);
       const double b = want.as_double(i);
-      ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b))) << variable.path << i << " " << a
-                                                              << " " << b;
+      ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b)))
+          << variable.path << i << " " << a << " " << b;
     }
     ++compared;
   }

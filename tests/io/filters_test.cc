@@ -91,7 +91,8 @@ open(os.path.dirname(path) + '/chunks', 'wb').write(out))");
 TEST(UndoFilters, UndoesAnyOrderAndAnyMask) {
   std::mt19937_64 random(2);
   FilterScratch scratch;
-  const std::uint32_t orders[][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+  const std::uint32_t orders[][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
+                                     {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
   for (const auto& order : orders) {
     for (std::uint32_t mask = 0; mask < 8; ++mask) {
       const Contents in = random_bytes(4 * 250, random);

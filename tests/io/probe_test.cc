@@ -116,8 +116,9 @@ TEST(Probe, MakesAHangOfTheLibraryAnErrorOfOneFile) {
 TEST(Probe, StartsTheChildWithoutTheVariablesOfLaunchers) {
   const TempFolder folder;
   const std::string script = folder / "child";
-  std::ofstream(script) << "#!/bin/sh\nenv > " << folder / "env" << "\necho $1 >> "
-                        << folder / "env" << "\nexit 3\n";
+  std::ofstream(script) << "#!/bin/sh\nenv > " << folder / "env"
+                        << "\necho $1 >> " << folder / "env"
+                        << "\nexit 3\n";
   ::chmod(script.c_str(), 0755);
   const char* const launcher[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_JOB_ID",
                                   "MPI_LOCALRANKID"};

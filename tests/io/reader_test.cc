@@ -40,8 +40,10 @@ Contents read_box(const DatasetReader& reader, const Box& box, ReadScratch& scra
 Box random_box(const Extents& shape, std::mt19937_64& random) {
   Box box{Extents(shape.size()), Extents(shape.size())};
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    const auto a = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(shape[axis] + 1));
-    const auto b = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(shape[axis] + 1));
+    const auto a =
+        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(shape[axis] + 1));
+    const auto b =
+        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(shape[axis] + 1));
     box.lo[axis] = std::min(a, b);
     box.hi[axis] = std::max(a, b);
   }
@@ -161,7 +163,8 @@ TEST(Reader, ReadsWhatH5pyWroteInEveryWayOfStoring) {
 
 TEST(Reader, DecodesOnlyThoseFiltersItselfThatItKnows) {
   const TempFolder folder;
-  const auto path = python_file(folder, "a.h5", "f = h5py.File(path, 'w')" + std::string(kManyWays));
+  const auto path =
+      python_file(folder, "a.h5", "f = h5py.File(path, 'w')" + std::string(kManyWays));
   const FileInfo info = inspect(path);
   for (const char* name : {"zip_f4", "all", "order0", "order5", "twice_sum", "plain_>i2", "bool"}) {
     EXPECT_TRUE(make_dataset(info, name).direct) << name;
@@ -287,17 +290,17 @@ f['p'] = np.zeros((1000, 1000), 'f4'))");
   ReadScratch scratch;
   ReadStats stats;
   std::vector<float> out(1000);
-  open_reader(info, "/c").read({{150}, {160}}, reinterpret_cast<std::byte*>(out.data()), scratch,
-                               stats);
+  open_reader(info, "/c")
+      .read({{150}, {160}}, reinterpret_cast<std::byte*>(out.data()), scratch, stats);
   EXPECT_EQ(stats.bytes_read, 400);
   EXPECT_EQ(out[9], 159.0f);
   stats = {};
-  open_reader(info, "/c").read({{150}, {260}}, reinterpret_cast<std::byte*>(out.data()), scratch,
-                               stats);
+  open_reader(info, "/c")
+      .read({{150}, {260}}, reinterpret_cast<std::byte*>(out.data()), scratch, stats);
   EXPECT_EQ(stats.bytes_read, 800);
   stats = {};
-  open_reader(info, "/p").read({{5, 0}, {6, 1000}}, reinterpret_cast<std::byte*>(out.data()),
-                               scratch, stats);
+  open_reader(info, "/p")
+      .read({{5, 0}, {6, 1000}}, reinterpret_cast<std::byte*>(out.data()), scratch, stats);
   EXPECT_EQ(stats.bytes_read, 4000);
   EXPECT_GT(stats.read_s, 0);
 }

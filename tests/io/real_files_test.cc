@@ -35,8 +35,8 @@ Box readable_part(const Extents& shape) {
   for (std::size_t axis = 0; axis < box.rank(); ++axis) {
     if (box.size() <= kMostElements) break;
     const std::int64_t rest = box.size() / box.hi[axis];
-    box.hi[axis] = std::clamp<std::int64_t>(kMostElements / std::max<std::int64_t>(rest, 1), 1,
-                                            box.hi[axis]);
+    box.hi[axis] =
+        std::clamp<std::int64_t>(kMostElements / std::max<std::int64_t>(rest, 1), 1, box.hi[axis]);
   }
   return box;
 }
@@ -139,7 +139,8 @@ TEST(RealFiles, AreInspectedAndReadAsTheLibraryReadsThem) {
     compare_all(*probed.info, counts);
   }
   set_access(before);
-  std::printf("%zu files, %d not opened, %.1f MB\n", files.size(), unreadable, static_cast<double>(counts.bytes) / 1e6);
+  std::printf("%zu files, %d not opened, %.1f MB\n", files.size(), unreadable,
+              static_cast<double>(counts.bytes) / 1e6);
   for (const auto& [what, count] : counts.data_sets) std::printf("  %5d %s\n", count, what.c_str());
   EXPECT_GT(counts.data_sets["decoded here"], 1000);
 }

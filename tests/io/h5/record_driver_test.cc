@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <random>
 
-#include "io/h5/inspect.h"
 #include "io/h5/input_file.h"
+#include "io/h5/inspect.h"
 #include "runtime/base/chunk_grid.h"
 #include "runtime/base/error.h"
 #include "tests/io/h5/python_file.h"
@@ -32,8 +32,7 @@ Stored read_stored(hid_t dataset, const Extents& offset) {
   hsize_t size = 0;
   if (H5Dget_chunk_storage_size(dataset, at, &size) < 0 || size == 0) return stored;
   stored.bytes.resize(size);
-  stored.found =
-      H5Dread_chunk(dataset, H5P_DEFAULT, at, &stored.mask, stored.bytes.data()) >= 0;
+  stored.found = H5Dread_chunk(dataset, H5P_DEFAULT, at, &stored.mask, stored.bytes.data()) >= 0;
   return stored;
 }
 
@@ -69,9 +68,10 @@ TEST(RecordIndex, IsRightForEveryKindOfIndexLibraryVersionAndUserBlock) {
   const TempFolder folder;
   for (const char* version : {"'earliest'", "('v108', 'v108')", "('v110', 'v110')", "'latest'"}) {
     for (const int userblock : {0, 512, 4096}) {
-      const auto path = python_file(folder, "a.h5", R"(
-f = h5py.File(path, 'w', libver=)" + std::string(version) + ", userblock_size=" +
-                                                          std::to_string(userblock) + R"()
+      const auto path = python_file(folder, "a.h5",
+                                    R"(
+f = h5py.File(path, 'w', libver=)" + std::string(version) +
+                                        ", userblock_size=" + std::to_string(userblock) + R"()
 x = rng.integers(0, 9, (14, 9)).astype('i4')
 k = dict(data=x, chunks=(4, 3))
 f.create_dataset('fixed', **k)
@@ -100,9 +100,9 @@ d = f.create_dataset('masked', (8, 3), 'i4', chunks=(4, 3), compression=4, shuff
 d.id.write_direct_chunk((4, 0), x[:4, :3].tobytes(), 3)
 f.create_dataset('none', (0, 9), 'i4', chunks=(4, 3), maxshape=(None, 9))
 f.close())");
-      for (const char* name : {"fixed", "extensible", "extensible_last", "btree", "roomy", "deflate",
-                               "deflate_extensible", "deflate_btree", "implicit",
-                               "implicit_roomy"}) {
+      for (const char* name :
+           {"fixed", "extensible", "extensible_last", "btree", "roomy", "deflate",
+            "deflate_extensible", "deflate_btree", "implicit", "implicit_roomy"}) {
         EXPECT_EQ(expect_index_is_right(path, name), 12) << version << userblock;
       }
       EXPECT_EQ(expect_index_is_right(path, "single"), 1);
@@ -122,8 +122,10 @@ TEST(RecordIndex, HoldsForRandomShapes) {
   const TempFolder folder;
   const unsigned seed = std::random_device{}();
   std::printf("seed %u\n", seed);
-  const auto path = python_file(folder, "a.h5", R"(
-rng = np.random.default_rng()" + std::to_string(seed) + R"()
+  const auto path = python_file(folder, "a.h5",
+                                R"(
+rng = np.random.default_rng()" + std::to_string(seed) +
+                                    R"()
 for v in ('earliest', 'latest'):
   with h5py.File(path, 'a', libver=v) as f:
     for i in range(40):
@@ -187,9 +189,9 @@ h5py.h5d.create(f.id, b'huge', h5py.h5t.NATIVE_INT8, s, c))");
 
 TEST(RecordIndex, IgnoresFilesThatAreOpenElsewhere) {
   const TempFolder folder;
-  const auto path =
-      python_file(folder, "a.h5", "h5py.File(path, 'w').create_dataset('d', data=np.arange(9), "
-                                  "chunks=(2,))");
+  const auto path = python_file(folder, "a.h5",
+                                "h5py.File(path, 'w').create_dataset('d', data=np.arange(9), "
+                                "chunks=(2,))");
   const H5Lock lock;
   const H5File open = open_input(path);  // shares the library's file object with the recorder
   EXPECT_EQ(record_index(path, "/d").size(), 5u);

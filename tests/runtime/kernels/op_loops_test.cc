@@ -23,7 +23,8 @@ constexpr int kLength = 37;  // a few vectors and a tail at every width
 
 // All results of a loop over kLength copies of the arguments, those in `splat` given once.
 std::vector<double> run(Op op, DType dtype, const double* arguments, unsigned splat) {
-  const OpTypes types = infer_types(op, std::vector<DType>(static_cast<std::size_t>(arity(op)), dtype));
+  const std::vector<DType> operands(static_cast<std::size_t>(arity(op)), dtype);
+  const OpTypes types = infer_types(op, operands);
   std::vector<std::vector<std::byte>> data;
   std::vector<const std::byte*> pointers;
   for (int k = 0; k < arity(op); ++k) {

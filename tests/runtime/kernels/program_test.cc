@@ -68,7 +68,9 @@ TEST(Program, ReusesABufferOnlyAfterTheLastUseOfItsValue) {
   Program program;
   int value = program.add_leaf(DType::kFloat64);
   const int kept = program.add(Op::kSqrt, {value});
-  for (int i = 0; i < 20; ++i) value = program.add(Op::kAdd, {program.add(Op::kExp, {value}), kept});
+  for (int i = 0; i < 20; ++i) {
+    value = program.add(Op::kAdd, {program.add(Op::kExp, {value}), kept});
+  }
   program.add_output(value);
   EXPECT_EQ(program.slot_count(), 3);
   for (int n = 0; n < program.value_count(); ++n) {

@@ -154,7 +154,13 @@ inline std::pair<long double, long double> Reference::of(const ReduceSpec& spec)
     size += std::abs(value);
     product *= value;
   }
-  for (long double value : x) square += (value - sum / n) * (value - sum / n);
+  // Of the values as float64, as NumPy takes them, and about the first one: exact for equal values.
+  long double offset = 0;
+  const auto off = [&](long double v) {
+    return static_cast<long double>(static_cast<double>(v)) - static_cast<double>(x[0]);
+  };
+  for (long double value : x) offset += off(value);
+  for (long double value : x) square += (off(value) - offset / n) * (off(value) - offset / n);
   const long double divisor = n - static_cast<long double>(spec.ddof);
   const long double variance = n > 0 && divisor > 0 ? square / divisor : nan;
   const long double relative = type == DType::kFloat32 ? 1e-6L : 1e-12L;

@@ -1,4 +1,4 @@
-// Random arrays with odd strides, and the plainest possible interpreter, for the tests of this room.
+// Random arrays with odd strides, and the plainest possible interpreter, for this room's tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,7 +39,8 @@ class Random {
     const auto rank = below(6);
     std::int64_t room = largest;
     for (std::uint64_t i = 0; i < rank; ++i) {
-      const auto bound = static_cast<std::uint64_t>(below(2) ? room : std::min<std::int64_t>(room, 5));
+      const std::int64_t bound_on_axis = below(2) ? room : std::min<std::int64_t>(room, 5);
+      const auto bound = static_cast<std::uint64_t>(bound_on_axis);
       const auto extent = static_cast<std::int64_t>(1 + below(bound));
       shape.push_back(extent);
       room /= extent;

@@ -1,0 +1,181 @@
+// bench: measures this machine. `bench graph`: what a graph costs before its first task runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "apps/bench_graph.h"
+#include "apps/program.h"
+#include "apps/verbs.h"
+
+namespace rankine::apps {
+namespace {
+
+struct BenchOptions {
+  std::string what;
+  std::vector<double> tasks{1e3, 1e6, 1e9};
+  int repeat = 31;
+  bool check = false;
+  std::string json;
+};
+
+struct Row {
+  double tasks = 0;
+  std::int64_t layers_before = 0, layers = 0, actual_tasks = 0;
+  std::vector<double> construct_ms, optimize_ms, serialize_ms, communicate_ms, total_ms;
+  std::size_t bytes = 0;
+};
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+std::int64_t chunks_per_axis(double tasks) {
+  return std::max<std::int64_t>(3, std::llround(std::cbrt(tasks)));
+}
+
+void measure_once(Session& session, Row& row) {
+  const Stopwatch construct;
+  const std::vector<Array> program = bench_program(chunks_per_axis(row.tasks));
+  const double construct_ms = 1e3 * construct.seconds();
+  session::PrepareOptions options;
+  options.ranks = session.ranks();
+  const session::Prepared prepared =
+      session::prepare(session::targets_of(program), options);
+  const double communicate_ms = 1e3 * session.rehearse(prepared);
+  row.layers_before = prepared.layers_before;
+  row.layers = static_cast<std::int64_t>(prepared.topology->layer_count());
+  row.actual_tasks = prepared.topology->task_count();
+  row.bytes = prepared.graph_bytes.size();
+  row.construct_ms.push_back(construct_ms);
+  row.optimize_ms.push_back(1e3 * prepared.optimize_s);
+  row.serialize_ms.push_back(1e3 * prepared.serialize_s);
+  row.communicate_ms.push_back(communicate_ms);
+  row.total_ms.push_back(construct_ms + 1e3 * (prepared.optimize_s + prepared.serialize_s) +
+                         communicate_ms);
+}
+
+// Every edge seen from both ends: inputs and consumers must be each other's inverse.
+std::int64_t check_edges(const graph::Topology& topology) {
+  std::unordered_map<graph::ChunkId, std::int64_t, graph::ChunkIdHash> needed;
+  std::int64_t edges = 0;
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    for (std::int64_t position = 0; position < topology.task_count(layer); ++position) {
+      std::int64_t inputs = 0;
+      topology.for_each_input({layer, position}, [&](const graph::ChunkId& chunk) {
+        ++needed[chunk];
+        ++inputs;
+      });
+      if (inputs != topology.count_inputs({layer, position})) {
+        throw Error(ExitCode::kDiffers, "the inputs of a task are counted wrongly");
+      }
+      edges += inputs;
+    }
+  }
+  for (const auto& [chunk, uses] : needed) {
+    std::int64_t consumers = 0;
+    topology.for_each_consumer(chunk, [&](graph::TaskId) { ++consumers; });
+    if (consumers != uses) {
+      throw Error(ExitCode::kDiffers, "inputs and consumers of a chunk disagree");
+    }
+  }
+  return edges;
+}
+
+std::string check(Session& session) {
+  const std::vector<Array> program = bench_program(10);
+  session::PrepareOptions options;
+  options.ranks = session.ranks();
+  const auto targets = session::targets_of(program);
+  const session::Prepared fused = session::prepare(targets, options);
+  options.fuse = false;
+  const std::int64_t edges = check_edges(*fused.topology) +
+                             check_edges(*session::prepare(targets, options).topology);
+  const std::vector<NdArray> first = session.compute_all(program);
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    if (session.compute(program[i]).bytes() != first[i].bytes()) {
+      throw Error(ExitCode::kDiffers, "a result computed alone differs from the one of one pass");
+    }
+  }
+  return fmt::format("check at 1e3: {} edges agree from both ends, {} tasks ran twice with the "
+                     "same bytes\n",
+                     edges, fused.topology->task_count());
+}
+
+std::string text_of(const std::vector<Row>& rows) {
+  std::string text = fmt::format("{:>8} {:>16} {:>7} {:>13} {:>12} {:>13} {:>15} {:>10} {:>8}\n",
+                                 "tasks", "of the graph", "layers", "construct ms", "optimize ms",
+                                 "serialize ms", "communicate ms", "total ms", "bytes");
+  for (const Row& row : rows) {
+    text += fmt::format("{:>8.0e} {:>16} {:>7} {:>13.3f} {:>12.3f} {:>13.3f} {:>15.3f} {:>10.3f} "
+                        "{:>8}\n",
+                        row.tasks, row.actual_tasks,
+                        fmt::format("{}>{}", row.layers_before, row.layers),
+                        median(row.construct_ms), median(row.optimize_ms),
+                        median(row.serialize_ms), median(row.communicate_ms),
+                        median(row.total_ms), row.bytes);
+  }
+  return text;
+}
+
+void write_json(const std::string& path, const std::vector<Row>& rows) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    json.push_back({{"tasks", row.tasks},
+                    {"construct_ms", median(row.construct_ms)},
+                    {"optimize_ms", median(row.optimize_ms)},
+                    {"serialize_ms", median(row.serialize_ms)},
+                    {"communicate_ms", median(row.communicate_ms)},
+                    {"total_ms", median(row.total_ms)},
+                    {"bytes", row.bytes}});
+  }
+  std::ofstream file(path);
+  file << json.dump(2) << "\n";
+  file.close();
+  if (!file) throw Error(ExitCode::kTaskFailed, "cannot write the figures", path);
+}
+
+int bench(Cli& cli, const BenchOptions& options) {
+  if (options.what != "graph") {
+    throw usage_error("there is no benchmark '" + options.what + "'", "try: rankine bench graph");
+  }
+  RunSettings settings = run_settings(cli);
+  settings.quiet = true;
+  return run_with(settings, [&](Session& session) {
+    std::vector<Row> rows;
+    for (double tasks : options.tasks) rows.emplace_back().tasks = tasks;
+    // Sizes in turn, so that a change in the machine's speed meets all of them.
+    for (int i = 0; i < options.repeat; ++i) {
+      for (Row& row : rows) measure_once(session, row);
+    }
+    std::string text = text_of(rows);
+    if (options.check) text += check(session);
+    print_result(text);
+    if (!options.json.empty()) write_json(options.json, rows);
+  });
+}
+
+}  // namespace
+
+void add_bench(Cli& cli) {
+  const auto options = std::make_shared<BenchOptions>();
+  CLI::App& verb = cli.add_verb(
+      {"bench", "graph [--tasks N,N,...] [--check] [--json FILE]",
+       "Measures the cost of a graph before its first task, for any number of tasks.",
+       "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
+      Ranks::kAll, [&cli, options] { return bench(cli, *options); });
+  verb.add_option("WHAT", options->what, "graph")->required();
+  verb.add_option("--tasks", options->tasks, "sizes of the grid, in tasks")->delimiter(',');
+  verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")
+      ->check(CLI::Range(1, 10000));
+  verb.add_flag("--check", options->check, "enumerate all edges and execute, at 1e3 tasks");
+  verb.add_option("--json", options->json, "write the figures as JSON");
+  add_run_options(verb);
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,71 @@
+"""Starting rankine in tests, and what every test may say about what it did."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+RANKINE = os.environ["RANKINE"]
+DATA = os.environ.get("RANKINE_DATA", "")
+
+BLOCK = re.compile(r"rankine: error: \S.*\n(  at: \S.*\n)?(  try: \S.*\n)?")
+LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "SLURM_", "OMP_NUM_THREADS")
+
+
+def environment(**extra):
+    """This process's, without what a launcher or a user may have set."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}
+    return kept | extra
+
+
+def rankine(*arguments, env=None, **options):
+    options = {"capture_output": True, "timeout": 300} | options
+    command = [RANKINE, *(str(argument) for argument in arguments)]
+    return subprocess.run(command, env=env or environment(), **options)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="rankine-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def entries(self):
+        return sorted(os.listdir(self.folder))
+
+    def assert_done(self, result, stderr=b""):
+        self.assertEqual((result.returncode, result.stderr), (0, stderr))
+
+    def assert_block(self, result, code, *words):
+        """Exit code, one block on stderr with these words, nothing on stdout."""
+        text = result.stderr.decode()
+        self.assertEqual(result.returncode, code, text)
+        self.assertEqual(result.stdout, b"")
+        self.assertRegex(text, re.compile(r"\A" + BLOCK.pattern + r"\Z"))
+        for word in words:
+            self.assertIn(word, text)
+
+    def json(self, *arguments):
+        result = rankine(*arguments)
+        self.assert_done(result)
+        return json.loads(result.stdout)
+
+
+def files_of(folder):
+    found = []
+    for parent, _, names in os.walk(folder):
+        found += [os.path.join(parent, name) for name in names if name != "README.md"]
+    return sorted(found)
+
+
+def main():
+    if not os.path.isdir(DATA):
+        # In the form in which tests/run.sh looks for skipped tests.
+        print(f"{os.path.basename(sys.argv[0])}: Skipped\nwhat reads real files: no folder {DATA}")
+    unittest.main(verbosity=2)

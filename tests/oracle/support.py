@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 
 import h5py
 import numpy as np
@@ -27,6 +28,7 @@ FLOATS = ["float32", "float64"]
 MOST_TEXT = 60_000  # of one expression, in bytes; the language refuses 64 KiB
 
 np.seterr(all="ignore")
+warnings.filterwarnings("ignore", category=RuntimeWarning)  # NumPy's, of empty slices
 
 
 def rng(salt=0):
@@ -113,9 +115,9 @@ def decoded(item):
     values = np.asarray(item[()])
     kind = item.attrs.get("dtype")
     if kind in ("bool", b"bool"):
-        assert values.dtype == np.int8, values.dtype
-        assert np.isin(values, (0, 1)).all()
-        return values.astype(bool)
+        # Anything else stays as it is, and has the wrong type for who compares it.
+        proper = values.dtype == np.int8 and np.isin(values, (0, 1)).all()
+        return values.astype(bool) if proper else values
     if values.dtype.kind == "f" and "_FillValue" in item.attrs:
         fill = np.asarray(item.attrs["_FillValue"]).reshape(-1)[0]
         assert np.isfinite(fill), f"{item.name}: _FillValue is {fill}"
@@ -302,7 +304,8 @@ def main():
     if rest and os.path.isabs(rest[0]):
         main.launcher = rest.pop(0)
     print(f"seed {SEED}; again with RANKINE_SEED={SEED}", flush=True)
-    program = unittest.main(module="__main__", argv=[sys.argv[0], *rest], exit=False, verbosity=1)
+    program = unittest.main(module="__main__", argv=[sys.argv[0], *rest], exit=False, verbosity=1,
+                            warnings=False)
     for case, reason in program.result.skipped:
         print(f"{case.id()}: Skipped\n{reason}")
     sys.exit(0 if program.result.wasSuccessful() else 1)

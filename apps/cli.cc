@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <sstream>
 
 #include "collectives/environment.h"
 #include "runtime/base/error.h"
@@ -14,18 +15,37 @@
 namespace rankine::apps {
 namespace {
 
+constexpr std::size_t kTextColumn = 27;
+constexpr std::size_t kColumns = 100;
+
+// A name and what it means, in as many lines as that takes.
+std::string entry(const std::string& name, const std::string& meaning) {
+  std::string lines = fmt::format("{:<{}}", "  " + name, kTextColumn - 1);
+  std::size_t column = lines.size();
+  std::istringstream words(meaning);
+  for (std::string word; words >> word;) {
+    if (column + 1 + word.size() > kColumns) {
+      lines += "\n" + std::string(kTextColumn - 1, ' ');
+      column = kTextColumn - 1;
+    }
+    lines += " " + word;
+    column += 1 + word.size();
+  }
+  return lines + "\n";
+}
+
 std::string option_line(const CLI::Option& option) {
-  std::string name = "  " + option.get_name(false, true);
+  std::string name = option.get_name(false, true);
   if (const auto comma = name.find(','); comma != std::string::npos) name.insert(comma + 1, " ");
   // CLI11 puts what it checks behind the name: "N:INT in [0 - 9]".
   const std::string type = option.get_type_name();
   const std::string label = type.substr(0, type.find(':'));
   if (!option.get_positional() && !label.empty()) name += " " + label;
-  std::string text = fmt::format("{:<26} {}", name, option.get_description());
+  std::string meaning = option.get_description();
   if (const std::string value = option.get_default_str(); !value.empty()) {
-    text += " [" + value + "]";
+    meaning += " [" + value + "]";
   }
-  return text + "\n";
+  return entry(name, meaning);
 }
 
 std::string option_lines(const CLI::App& app) {
@@ -54,7 +74,7 @@ class ProgramHelp : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
     std::string text = "usage: rankine VERB ...\n\n" + app->get_description() + "\n\nverbs:\n";
     for (const CLI::App* verb : app->get_subcommands({})) {
-      text += fmt::format("  {:<24} {}\n", verb->get_name(), verb->get_description());
+      text += entry(verb->get_name(), verb->get_description());
     }
     return text + "\noptions:\n" + option_lines(*app) +
            "\nexample:\n  rankine VERB --help\n";

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "apps/sample_file.h"
-#include "apps/stop_signals.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
 #include "collectives/environment.h"
 #include "io/publish.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine::apps {
 namespace {
@@ -47,6 +48,7 @@ Extents parse_counts(const std::string& text, const std::string& option, std::in
 
 Sample wanted_sample(const SampleOptions& options) {
   Sample sample = options.sample;
+  if (std::isnan(sample.missing)) throw usage_error("--missing wants a number from 0 to 1");
   sample.shape = parse_counts(options.shape, "--shape", 0);
   sample.chunk = parse_counts(options.chunks, "--chunks", 1);
   for (std::size_t axis = 0; axis < 3; ++axis) {

@@ -10,13 +10,13 @@
 #include "apps/cli.h"
 #include "apps/sample_field.h"
 #include "apps/sample_file.h"
-#include "apps/stop_signals.h"
 #include "io/encode.h"
 #include "io/h5/netcdf_writer.h"
 #include "io/log.h"
 #include "io/publish.h"
 #include "io/settle.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine::apps {
 namespace {

@@ -73,7 +73,7 @@ const Function& function_of(const Ast& ast, const Node& node, const Call& call) 
   const std::size_t given = positional_count(call);
   const bool open_ended =
       function->most_values == Function::kAny || function->most_words == Function::kAny;
-  if (given < function->least_values ||
+  if (given < function->least_values + function->least_words ||
       (!open_ended && given > function->most_values + function->most_words)) {
     throw error_at(ast.source, node.offset,
                    "wrong number of arguments for " + function->name + ": " +

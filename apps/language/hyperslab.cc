@@ -98,12 +98,11 @@ Hyperslab parse_hyperslab(const std::string& text) {
   return slab;
 }
 
-Array apply_hyperslab(const Array& array, std::size_t axis, const Hyperslab& slab,
-                      LabelReader& reader) {
+Index index_of(const Array& array, std::size_t axis, const Hyperslab& slab, LabelReader& reader) {
   const ClosedRange range = range_of(array, axis, slab, reader);
+  // A step longer than the axis selects as much as one of its length, and cannot overflow.
   const std::int64_t step = std::min(slab.step, std::max<std::int64_t>(array.shape()[axis], 1));
-  return array.isel(static_cast<std::int64_t>(axis),
-                    Index(rankine::Range{range.first, range.last + 1, step}));
+  return rankine::Range{range.first, range.last + 1, step};
 }
 
 }  // namespace rankine::language

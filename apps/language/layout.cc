@@ -148,8 +148,9 @@ std::vector<Function> layout_functions() {
     return &all.back();
   };
   add("transpose", "x, axis, ...", build_transpose)->most_words = Function::kAny;
-  add("astype", "x, type", build_astype)->most_words = 1;
-  Function* function = add("concatenate", "x, y, ..., axis=", build_concatenate);
+  Function* function = add("astype", "x, type", build_astype);
+  function->least_words = function->most_words = 1;
+  function = add("concatenate", "x, y, ..., axis=", build_concatenate);
   function->most_values = Function::kAny;
   function->keywords = {"axis"};
   function = add("rechunk", "x, dimension=length, ...", build_rechunk);

@@ -106,18 +106,19 @@ std::optional<Array> Sources::find(const std::string& name, LabelReader& reader)
 }
 
 Array Sources::open(const Given& given, LabelReader& reader) const {
-  Array array = api::open_variable(given.file, given.path, Location::current());
+  const Array array = api::open_variable(given.file, given.path, Location::current());
+  std::vector<Index> all(array.rank(), rankine::Range{});
   for (const Hyperslab& slab : hyperslabs_) {
-    const auto& dims = array.dims();
-    const auto axis = std::find(dims.begin(), dims.end(), slab.dimension);
-    if (axis == dims.end()) continue;
+    const auto axis = std::find(array.dims().begin(), array.dims().end(), slab.dimension);
+    if (axis == array.dims().end()) continue;
+    const auto number = static_cast<std::size_t>(axis - array.dims().begin());
     try {
-      array = apply_hyperslab(array, axis - dims.begin(), slab, reader);
+      all[number] = index_of(array, number, slab, reader);
     } catch (Error& error) {
       throw std::move(error).at(given.file->path + ":" + given.path + ", -d " + slab.text);
     }
   }
-  return array;
+  return array.slice(all);
 }
 
 std::vector<std::string> Sources::names() const {

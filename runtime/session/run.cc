@@ -12,6 +12,7 @@
 #include "io/probe.h"
 #include "runtime/api/history.h"
 #include "runtime/base/error.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine {
 namespace {
@@ -138,6 +139,8 @@ RunSettings take_run_options(int& argc, char** argv) {
 }
 
 int run_with(const RunSettings& settings, const Client& client) {
+  // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
+  const StopSignals signals;
   std::unique_ptr<collectives::MpiWorld> world;
   std::unique_ptr<collectives::LoopbackNetwork> alone;
   if (collectives::launched()) {

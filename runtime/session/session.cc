@@ -1,11 +1,13 @@
 #include "runtime/session/session.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "io/h5/netcdf_writer.h"
 #include "io/publish.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine {
 namespace {
@@ -78,6 +80,11 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   described.history = options.history && settings_.history;
   if (described.command.empty()) described.command = settings_.command;
   session::StorePlan plan = session::plan_store(arrays, described);
+  const io::OutputClaim claim(paths);
+  if (claim.discarded() && !settings_.quiet) {
+    std::fprintf(stderr, "rankine: discarded what an earlier run left of %s\n",
+                 paths.final.c_str());
+  }
   try {
     session::GraphOutcome outcome = execute(plan.targets, plan.logged() ? paths.log_folder : "");
     const Stopwatch write;
@@ -91,6 +98,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
       io::create_part(paths.part);
     }
     io::write_netcdf(paths.part, plan.file, settlement.placements);
+    if (StopSignals::received() != 0) throw stopped_by_signal();
     io::publish(paths.part, paths.final, options.overwrite);
     stages_.add_write(write.seconds(), process_cpu_seconds() - cpu,
                       static_cast<std::int64_t>(settlement.data_end - io::kDataStart));

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "runtime/base/archive.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine::worker {
 namespace {
@@ -102,6 +103,10 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
 }
 
 bool GraphRun::progress() {
+  if (communicator_.rank() == 0 && !interrupted_ && StopSignals::received() != 0) {
+    interrupted_ = true;
+    fail(stopped_by_signal());
+  }
   const int packets = communicator_.receive_packets(
       [this](int from, std::span<const std::byte> packet) { on_packet(from, packet); });
   const bool moved = advance_transfers();

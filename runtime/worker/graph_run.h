@@ -115,6 +115,7 @@ class GraphRun {
   // Only with the progress right.
   std::vector<protocol::PacketWriter> writers_;  // by destination
   std::vector<Transfer> transfers_;
+  bool interrupted_ = false;  // rank 0: a signal became a failure
 };
 
 }  // namespace rankine::worker

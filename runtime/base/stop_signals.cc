@@ -1,12 +1,12 @@
-#include "apps/stop_signals.h"
+#include "runtime/base/stop_signals.h"
 
 #include <atomic>
 #include <cerrno>
+#include <system_error>
 
-#include "io/posix_file.h"
 #include "runtime/base/error.h"
 
-namespace rankine::apps {
+namespace rankine {
 namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM};
@@ -26,7 +26,7 @@ StopSignals::StopSignals() {
     action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
     sigemptyset(&action.sa_mask);
     if (::sigaction(kSignals[i], &action, &before_[i]) != 0) {
-      throw Error(ExitCode::kTaskFailed, "cannot watch for signals: " + io::error_text(errno));
+      throw Error(ExitCode::kTaskFailed, "cannot watch for signals: " + std::generic_category().message(errno));
     }
   }
 }
@@ -35,6 +35,12 @@ StopSignals::~StopSignals() {
   for (int i = 0; i < 2; ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
 }
 
+Error stopped_by_signal() {
+  const int signal = StopSignals::received();
+  return Error(static_cast<ExitCode>(128 + signal),
+               "stopped by signal " + std::to_string(signal), {}, "run it again");
+}
+
 int StopSignals::received() { return g_received.load(std::memory_order_relaxed); }
 
-}  // namespace rankine::apps
+}  // namespace rankine

@@ -3,7 +3,9 @@
 
 #include <csignal>
 
-namespace rankine::apps {
+#include "runtime/base/error.h"
+
+namespace rankine {
 
 // While the object lives, the first signal is remembered; the second one of the same kind ends the
 // process at once. One object at a time.
@@ -20,4 +22,7 @@ class StopSignals {
   struct sigaction before_[2] = {};
 };
 
-}  // namespace rankine::apps
+// What a program that was told to stop ends with: exit code 128 + signal.
+Error stopped_by_signal();
+
+}  // namespace rankine

@@ -16,8 +16,9 @@ namespace {
 constexpr std::array<std::string_view, 9> kDroppedWithValue = {
     "-o",       "--output", "--threads", "--memory", "--reuse",
     "--stages", "--report", "--trace",   "--scratch"};
-constexpr std::array<std::string_view, 6> kDroppedFlags = {
-    "--overwrite", "--quiet", "--no-history", "--resume", "--dedicated-scheduler", "--dashboard"};
+constexpr std::array<std::string_view, 7> kDroppedFlags = {
+    "--overwrite", "--quiet",   "--no-history", "--resume", "--dedicated-scheduler",
+    "--dashboard", "--no-fuse"};
 
 std::tm moment() {
   std::tm parts{};

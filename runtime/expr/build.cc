@@ -215,10 +215,11 @@ NodePtr rechunk(const NodePtr& array, const ChunkGrid& grid, Location location) 
 }
 
 NodePtr shift(const NodePtr& array, const Extents& offset, Location location) {
-  if (std::all_of(offset.begin(), offset.end(), [](std::int64_t x) { return x == 0; })) {
-    return array;
-  }
+  // The type does not depend on how far.
   const NodePtr operand = cast(array, with_missing(array->dtype), location);
+  if (std::all_of(offset.begin(), offset.end(), [](std::int64_t x) { return x == 0; })) {
+    return operand;
+  }
   Node node = like(operand, Shift{offset}, operand->dtype, location);
   for (std::size_t k = 0; k < offset.size(); ++k) {
     if (offset[k] != 0) node.broadcast[k] = 0;

@@ -43,7 +43,9 @@ Value from_bytes(std::span<const std::byte> bytes) {
   try {
     cereal::PortableBinaryInputArchive archive(stream);
     archive(value);
-  } catch (const cereal::Exception& failure) {
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {  // Cereal's own, or a length that no memory can hold
     throw input_error(std::string("cannot read an archive: ") + failure.what(), "");
   }
   return value;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/base/chunk_grid.h"
+#include "runtime/base/error.h"
 #include "runtime/base/varint.h"
 
 namespace rankine {
@@ -19,6 +20,7 @@ template <class Archive>
 void AxisChunks::load(Archive& archive) {
   Varint runs;
   archive(runs);
+  if (runs.value < 0) throw input_error("impossible chunk lengths along an axis", "");
   *this = AxisChunks();
   for (std::int64_t i = 0; i < runs.value; ++i) {
     Varint length, count;

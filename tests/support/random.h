@@ -1,6 +1,7 @@
 // Random numbers of a test, from a printed seed: RANKINE_TEST_SEED=N repeats a run.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -111,7 +111,7 @@ TEST(AxisChunks, ChunksOverIsWhatTheIntervalTouches) {
       const bool touched = std::max(chunk.lo, part.lo) < std::min(chunk.hi, part.hi);
       ASSERT_EQ(touched, found.lo <= i && i < found.hi) << "round " << round << " chunk " << i;
     }
-    if (found.empty()) ASSERT_EQ(found.length(), 0);
+    ASSERT_GE(found.length(), 0);
   }
 }
 
@@ -177,7 +177,7 @@ TEST(ChunkGrid, BoxesOfAllChunksTileTheArray) {
       } while (next_coordinate(offset, box.shape()));
     }
     for (int times : covered) ASSERT_EQ(times, 1);
-    if (grid.chunk_count() > 0) ASSERT_EQ(grid.largest_chunk(), largest);
+    ASSERT_EQ(grid.largest_chunk(), largest);
     ASSERT_EQ(from_bytes<ChunkGrid>(to_bytes(grid)), grid);
   }
 }

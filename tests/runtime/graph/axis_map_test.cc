@@ -51,7 +51,9 @@ void expect_exact(const Case& c) {
     const Interval expected = brute_inputs(c, i);
     const Interval inputs = map.inputs(i);
     ASSERT_EQ(inputs.empty(), expected.empty()) << to_text(c) << " chunk " << i;
-    if (!expected.empty()) ASSERT_EQ(inputs, expected) << to_text(c) << " chunk " << i;
+    if (!expected.empty()) {
+      ASSERT_EQ(inputs, expected) << to_text(c) << " chunk " << i;
+    }
     ASSERT_EQ(holds(map.domain_chunks(), i), !expected.empty()) << to_text(c) << " chunk " << i;
   }
   for (std::int64_t p = 0; p < c.producer.count(); ++p) {

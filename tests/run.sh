@@ -119,7 +119,7 @@ fi
 
 ensure_packages "${build_packages[@]}" "${test_packages[@]}"
 case "$preset" in
-  "") release_suite; sanitized_suite asan address; sanitized_suite ubsan undefined ;;
+  "") release_suite; sanitized_suite asan-ubsan address,undefined ;;
   release) release_suite ;;
   asan) sanitized_suite asan address ;;
   ubsan) sanitized_suite ubsan undefined ;;
@@ -130,7 +130,7 @@ esac
 step "summary"
 for name in "${suites[@]}"; do skipped "$name"; done
 for name in "${suites[@]}"; do
-  printf '%-8s %s\n' "$name" "$(closing_lines "$name" | head -n 1)"
+  printf '%-11s %s\n' "$name" "$(closing_lines "$name" | head -n 1)"
 done
 echo
 closing_lines "${failed[0]:-${suites[0]}}"

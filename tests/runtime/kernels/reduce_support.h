@@ -46,6 +46,14 @@ class Reduction {
     return bytes;
   }
   const std::byte* state() const { return state_.data(); }
+  std::int64_t kept() const { return kept_; }
+  // Bytes of one element in each plane of the state.
+  std::vector<std::size_t> planes() const {
+    const std::size_t bytes = state_bytes(spec_, 1);
+    if (bytes % 8 == 0) return std::vector<std::size_t>(bytes / 8, 8);
+    if (bytes == 1) return {1};
+    return {bytes - 1, 1};  // an extreme and its flag
+  }
   const ReduceSpec& spec() const { return spec_; }
   const Extents& shape() const { return shape_; }
   std::uint32_t reduced() const { return reduced_; }
@@ -91,14 +99,15 @@ inline Array packed(const Array& array) {
   return dense;
 }
 
-// Calls visit(box) for boxes that cut the kept axes once, at random places.
+// Calls visit(box) for boxes that cut the kept axes once, at random places, often near the start.
 template <class Visitor>
 void for_each_cut(Random& random, const Extents& shape, std::uint32_t reduced,
                   const Visitor& visit) {
   Extents cuts(shape.size(), 0), parts(shape.size(), 1), at(shape.size(), 0);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if ((reduced >> i & 1) != 0 || shape[i] < 2) continue;
-    cuts[i] = 1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(shape[i]) - 1));
+    const auto places = static_cast<std::uint64_t>(shape[i]) - 1;
+    cuts[i] = 1 + static_cast<std::int64_t>(random.below(random.below(2) ? places : 1));
     parts[i] = 2;
   }
   do {
@@ -110,9 +119,9 @@ void for_each_cut(Random& random, const Extents& shape, std::uint32_t reduced,
   } while (next_coordinate(at, parts));
 }
 
-// Puts the results of a box where they belong among those of the whole.
-inline void paste(const std::vector<std::byte>& part, std::size_t size, const Extents& shape,
-                  std::uint32_t reduced, const Box& box, std::vector<std::byte>& whole) {
+// Puts the elements of a box, `size` bytes each, where they belong among those of the whole.
+inline void paste(const std::byte* part, std::size_t size, const Extents& shape,
+                  std::uint32_t reduced, const Box& box, std::byte* whole) {
   const Extents inner = box.shape();
   Extents kept = inner, at(shape.size(), 0);
   for (std::size_t i = 0; i < shape.size(); ++i) kept[i] = reduced >> i & 1 ? 1 : inner[i];
@@ -121,8 +130,36 @@ inline void paste(const std::vector<std::byte>& part, std::size_t size, const Ex
     for (std::size_t i = 0; i < shape.size(); ++i) outer[i] += box.lo[i];
     const auto from = static_cast<std::size_t>(kept_position(at, inner, reduced)) * size;
     const auto to = static_cast<std::size_t>(kept_position(outer, shape, reduced)) * size;
-    std::memcpy(&whole[to], &part[from], size);
+    std::memcpy(whole + to, part + from, size);
   } while (next_coordinate(at, kept));
+}
+
+inline void paste_state(const Reduction& part, const Extents& shape, const Box& box,
+                        std::vector<std::byte>& whole) {
+  std::size_t from = 0, to = 0;
+  for (std::size_t size : part.planes()) {
+    paste(part.state() + from, size, shape, part.reduced(), box, whole.data() + to);
+    from += size * static_cast<std::size_t>(part.kept());
+    to += size * static_cast<std::size_t>(kept_count(shape, part.reduced()));
+  }
+}
+
+// Finite numbers near 1, every 16th missing if asked: no result overflows or drowns in infinities,
+// so that the order of additions and products shows in the last bits.
+inline Array calm_array(Random& random, DType dtype, const Extents& shape, bool missing) {
+  Array array = Array::random(random, dtype, shape);
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>) {
+      for (std::size_t i = 0; i < array.bytes.size() / sizeof(T); ++i) {
+        const bool gone = missing && random.below(16) == 0;
+        const T value = gone ? std::numeric_limits<T>::quiet_NaN()
+                             : static_cast<T>(1 + 0.1 * random.normal());
+        std::memcpy(&array.bytes[i * sizeof(T)], &value, sizeof value);
+      }
+    }
+  });
+  return array;
 }
 
 // What one kept element should become, from all its values.

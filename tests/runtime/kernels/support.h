@@ -48,6 +48,17 @@ class Random {
     if (!shape.empty() && below(40) == 0) shape[below(shape.size())] = 0;
     return shape;
   }
+  // 2 to 4 axes, long and short ones mixed, a few tiles in all.
+  Extents large_shape() {
+    constexpr std::int64_t kExtents[] = {1, 2, 3, 5, 7, 8, 9, 17, 40, 63, 64, 100, 300, 1030};
+    for (;;) {
+      Extents shape;
+      for (std::uint64_t i = 2 + below(3); i > 0; --i) {
+        shape.push_back(kExtents[below(std::size(kExtents))]);
+      }
+      if (volume(shape) >= 3000 && volume(shape) <= 60000) return shape;
+    }
+  }
 
  private:
   std::mt19937_64 engine_;

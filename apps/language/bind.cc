@@ -49,7 +49,10 @@ CheckedCalls check_calls(const Ast& ast) {
 class Binder {
  public:
   Binder(const Ast& ast, CheckedCalls calls, const Inputs& inputs)
-      : ast_(ast), calls_(std::move(calls)), terms_(ast.nodes.size()), sources_(inputs) {}
+      : ast_(ast),
+        calls_(std::move(calls)),
+        terms_(ast.nodes.size()),
+        sources_(inputs) {}
 
   std::vector<Binding> run() {
     std::vector<Binding> bindings;
@@ -110,8 +113,9 @@ class Binder {
     if (const auto whole = literal_integer(ast_, id)) return Literal::of(*whole);
     if (const auto* literal = std::get_if<Literal>(&operand)) return fold(unary.op, *literal);
     if (unary.op == UnaryOp::kPlus) return operand;
-    return rankine::apply(unary.op == UnaryOp::kMinus ? kernels::Op::kNegative : kernels::Op::kInvert,
-                 {to_value(operand)});
+    return rankine::apply(
+        unary.op == UnaryOp::kMinus ? kernels::Op::kNegative : kernels::Op::kInvert,
+        {to_value(operand)});
   }
 
   Term term(NodeId, const Node&, const Binary& binary) {
@@ -155,10 +159,10 @@ class Binder {
       remedy = "it is given a value further on; put that statement first";
     }
     const std::string place = sources_.place();
-    Error error = error_at(ast_.source, node.offset,
-                           "there is no variable `" + name + "`" +
-                               (place.empty() ? "" : " in " + place),
-                           std::move(remedy));
+    Error error =
+        error_at(ast_.source, node.offset,
+                 "there is no variable `" + name + "`" + (place.empty() ? "" : " in " + place),
+                 std::move(remedy));
     if (!place.empty()) error.exit_code = ExitCode::kInput;
     return error;
   }

@@ -11,8 +11,7 @@ namespace {
 
 Literal literal_value(const CallSite& site, std::size_t i) {
   if (const auto* literal = std::get_if<Literal>(&site.values[i])) return *literal;
-  throw error_at(site.ast.source, site.call.arguments[i].offset,
-                 "expected a number, not an array");
+  throw error_at(site.ast.source, site.call.arguments[i].offset, "expected a number, not an array");
 }
 
 // The values from number `first` on, as the lengths of a shape.

@@ -11,8 +11,8 @@ namespace {
 
 std::vector<Function> make_table() {
   std::vector<Function> all;
-  for (auto&& part : {elementwise_functions(), reduction_functions(), layout_functions(),
-                      creation_functions()}) {
+  for (auto&& part :
+       {elementwise_functions(), reduction_functions(), layout_functions(), creation_functions()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -76,8 +76,7 @@ const Function& function_of(const Ast& ast, const Node& node, const Call& call) 
   if (given < function->least_values + function->least_words ||
       (!open_ended && given > function->most_values + function->most_words)) {
     throw error_at(ast.source, node.offset,
-                   "wrong number of arguments for " + function->name + ": " +
-                       std::to_string(given),
+                   "wrong number of arguments for " + function->name + ": " + std::to_string(given),
                    "write " + function->usage);
   }
   check_keywords(ast, *function, call);
@@ -112,8 +111,8 @@ std::vector<Function> elementwise_functions() {
     }
     const auto operands = static_cast<std::size_t>(kernels::arity(op));
     constexpr const char* kOperands[] = {"(x)", "(a, b)", "(condition, a, b)"};
-    function.usage = function.name + (op == kernels::Op::kClip ? "(x, low, high)"
-                                                               : kOperands[operands - 1]);
+    function.usage =
+        function.name + (op == kernels::Op::kClip ? "(x, low, high)" : kOperands[operands - 1]);
     function.least_values = function.most_values = operands;
     function.build = [op](CallSite& site) -> Term {
       std::vector<Literal> literals;

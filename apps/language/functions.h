@@ -24,7 +24,7 @@ struct Function {
   std::string name;
   std::string usage;  // "mean(x, axis, ..., keepdims=, skipna=)"
   std::size_t least_values = 1;
-  std::size_t most_values = 1;      // kAny: all positional arguments are values
+  std::size_t most_values = 1;  // kAny: all positional arguments are values
   std::size_t least_words = 0;
   std::size_t most_words = 0;       // positional arguments after the values; kAny: no limit
   bool dimension_keywords = false;  // any keyword may stand, as the name of a dimension

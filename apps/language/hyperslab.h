@@ -21,8 +21,8 @@ struct Hyperslab {
 // Throws Error (usage).
 Hyperslab parse_hyperslab(const std::string& text);
 
-// What the slab takes of an axis of `array`. Throws Error (usage) without a place for indices out of
-// bounds and for selections without elements.
+// What the slab takes of an axis of `array`. Throws Error (usage) without a place for indices out
+// of bounds and for selections without elements.
 Index index_of(const Array& array, std::size_t axis, const Hyperslab& slab, LabelReader& reader);
 
 }  // namespace rankine::language

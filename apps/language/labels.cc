@@ -20,9 +20,9 @@ double epsilon_of(DType dtype) {
 std::string number_text(double value, double epsilon) {
   char digits[32];
   const bool single = epsilon == std::numeric_limits<float>::epsilon();
-  const auto end = single ? std::to_chars(digits, digits + sizeof(digits),
-                                          static_cast<float>(value)).ptr
-                          : std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  const auto end =
+      single ? std::to_chars(digits, digits + sizeof(digits), static_cast<float>(value)).ptr
+             : std::to_chars(digits, digits + sizeof(digits), value).ptr;
   std::string text(digits, end);
   if (text.find_first_of(".en") == text.npos) text += ".0";  // as the language writes them
   return text;
@@ -111,9 +111,9 @@ std::int64_t label_index(const Labels& labels, double value) {
     if (found < 0 || distance < std::abs(labels.values[found] - value)) {
       found = static_cast<std::int64_t>(i);
     } else if (labels.values[i] == labels.values[found]) {
-      throw usage_error("the coordinate value " + number_text(value, 0) +
-                            " belongs to more than one element",
-                        "select by index");
+      throw usage_error(
+          "the coordinate value " + number_text(value, 0) + " belongs to more than one element",
+          "select by index");
     }
   }
   if (found >= 0) return found;
@@ -128,9 +128,9 @@ ClosedRange label_range(const Labels& labels, std::optional<double> begin,
   const bool descending = descends(labels);
   if (begin && end && *begin > *end) {
     if (!descending) {
-      throw usage_error("the range begins above its end, and the coordinate values ascend",
-                        "join two ranges by concatenate(x, y, axis=) to go around; " +
-                            extent_text(labels));
+      throw usage_error(
+          "the range begins above its end, and the coordinate values ascend",
+          "join two ranges by concatenate(x, y, axis=) to go around; " + extent_text(labels));
     }
     std::swap(begin, end);
   }

@@ -43,8 +43,8 @@ struct ClosedRange {
   std::int64_t last = 0;
 };
 
-// The elements with begin <= label <= end (up to rounding), whether the labels ascend or descend; an
-// end that is left out does not limit. If they descend, the larger end may stand first. Throws
+// The elements with begin <= label <= end (up to rounding), whether the labels ascend or descend;
+// an end that is left out does not limit. If they descend, the larger end may stand first. Throws
 // Error (usage) if there are none, or if the labels are in no order.
 ClosedRange label_range(const Labels& labels, std::optional<double> begin,
                         std::optional<double> end);

@@ -16,18 +16,15 @@ namespace {
 using kernels::Op;
 using Kind = Literal::Kind;
 
-constexpr std::array kOperators = {Op::kBitwiseOr, Op::kBitwiseAnd, Op::kEqual,
-                                   Op::kNotEqual,  Op::kLess,       Op::kLessEqual,
-                                   Op::kGreater,   Op::kGreaterEqual, Op::kAdd,
-                                   Op::kSubtract,  Op::kMultiply,   Op::kDivide,
-                                   Op::kRemainder, Op::kPower};
+constexpr std::array kOperators = {
+    Op::kBitwiseOr, Op::kBitwiseAnd, Op::kEqual,        Op::kNotEqual, Op::kLess,
+    Op::kLessEqual, Op::kGreater,    Op::kGreaterEqual, Op::kAdd,      Op::kSubtract,
+    Op::kMultiply,  Op::kDivide,     Op::kRemainder,    Op::kPower};
 
 Error too_large() {
   return usage_error("a whole number goes beyond 64 bits", "write it with a point, as a float64");
 }
-Error division_by_zero() {
-  return usage_error("a number is divided by zero", "write inf or nan");
-}
+Error division_by_zero() { return usage_error("a number is divided by zero", "write inf or nan"); }
 
 // One step of integer arithmetic that must not wrap.
 std::int64_t add(std::int64_t a, std::int64_t b) {
@@ -100,8 +97,7 @@ Literal bitwise(BinaryOp op, const Literal& a, const Literal& b) {
   if (a.kind == Kind::kFloat || b.kind == Kind::kFloat) {
     throw usage_error(std::string(spelling(op)) + " needs bool or whole numbers");
   }
-  const std::int64_t bits =
-      op == BinaryOp::kAnd ? a.integer & b.integer : a.integer | b.integer;
+  const std::int64_t bits = op == BinaryOp::kAnd ? a.integer & b.integer : a.integer | b.integer;
   if (a.kind == Kind::kBool && b.kind == Kind::kBool) return Literal::of(bits != 0);
   return Literal::of(bits);
 }

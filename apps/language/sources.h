@@ -15,8 +15,8 @@ namespace rankine::language {
 
 class Sources {
  public:
-  // Looks into every file that is named. Throws Error: usage, or input for a missing file, data set,
-  // group or dimension.
+  // Looks into every file that is named. Throws Error: usage, or input for a missing file, data
+  // set, group or dimension.
   explicit Sources(const Inputs& inputs);
 
   // The variable of this name, cut by -d; nothing if no input has it. Throws Error (input) if it

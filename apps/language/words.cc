@@ -46,8 +46,8 @@ std::size_t named_axis(const Ast& ast, std::size_t offset, const std::string& di
   std::string remedy = "its shape is " + to_string(array.shape()) + "; name axes by number";
   if (!named.empty()) remedy = "its dimensions are " + listed(named, named.size());
   if (array.rank() == 0) remedy = "it is a single number";
-  Error error = error_at(ast.source, offset,
-                         "the operand has no dimension `" + dimension + "`", std::move(remedy));
+  Error error = error_at(ast.source, offset, "the operand has no dimension `" + dimension + "`",
+                         std::move(remedy));
   error.exit_code = ExitCode::kInput;
   throw error;
 }

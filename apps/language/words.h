@@ -1,5 +1,5 @@
-// Arguments that are no values: axes, types, lengths and flags. All throw Error with the position of
-// the argument.
+// Arguments that are no values: axes, types, lengths and flags. All throw Error with the position
+// of the argument.
 #pragma once
 
 #include <cstdint>

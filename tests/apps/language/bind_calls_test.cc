@@ -136,14 +136,28 @@ TEST(Layout, MultipliesMatrices) {
 }
 
 TEST(Layout, RefusesWhatDoesNotFit) {
-  for (const char* program :
-       {"transpose(t2m, time)", "transpose(t2m, time, time, lat)", "astype(t2m, float16)",
-        "astype(t2m, 4)", "astype(t2m)", "concatenate(t2m, t2m)", "concatenate(axis=time)",
-        "concatenate(t2m, plain, axis=0)", "concatenate(mask, rename(mask, a, b), axis=0)",
-        "rechunk(t2m, time=0)", "rechunk(t2m, time=-2)", "rechunk(t2m, time=1.5)",
-        "rechunk(t2m, 1, time=1)", "rechunk(t2m, 1, 1, 1, 1)", "shift(t2m, time=lat)",
-        "rename(mask, a)", "rename(mask, a, a)", "rename(mask, lat=lon)", "rename(mask, 1, 2)",
-        "rename(mask, a, lon=b)", "unnamed(mask, 1)", "matmul(t2m)"}) {
+  for (const char* program : {"transpose(t2m, time)",
+                              "transpose(t2m, time, time, lat)",
+                              "astype(t2m, float16)",
+                              "astype(t2m, 4)",
+                              "astype(t2m)",
+                              "concatenate(t2m, t2m)",
+                              "concatenate(axis=time)",
+                              "concatenate(t2m, plain, axis=0)",
+                              "concatenate(mask, rename(mask, a, b), axis=0)",
+                              "rechunk(t2m, time=0)",
+                              "rechunk(t2m, time=-2)",
+                              "rechunk(t2m, time=1.5)",
+                              "rechunk(t2m, 1, time=1)",
+                              "rechunk(t2m, 1, 1, 1, 1)",
+                              "shift(t2m, time=lat)",
+                              "rename(mask, a)",
+                              "rename(mask, a, a)",
+                              "rename(mask, lat=lon)",
+                              "rename(mask, 1, 2)",
+                              "rename(mask, a, lon=b)",
+                              "unnamed(mask, 1)",
+                              "matmul(t2m)"}) {
     const Error error = refusal(program);
     EXPECT_EQ(error.exit_code, ExitCode::kUsage) << program;
     EXPECT_GT(column(error), 0u) << program;

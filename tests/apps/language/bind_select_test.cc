@@ -4,9 +4,7 @@
 namespace rankine::language::test {
 namespace {
 
-Inputs cut(const std::vector<std::string>& hyperslabs) {
-  return {Weather::file(), {}, hyperslabs};
-}
+Inputs cut(const std::vector<std::string>& hyperslabs) { return {Weather::file(), {}, hyperslabs}; }
 
 // What the one slice takes of each axis of the file's variable: start+count*step; "all" if there is
 // no slice.
@@ -101,8 +99,8 @@ TEST(Subscripts, RefuseWhatSelectsNothing) {
   EXPECT_EQ(refusal("t2m[lat=99.0]").remedy, "the nearest are 50.0");
   EXPECT_EQ(refusal("t2m[lat=15.0]").remedy, "the nearest are 10.1 and 20.0");
   EXPECT_EQ(refusal("t2m[lat=:1.0]").remedy, "they go from 50.0 to 10.1");
-  for (const char* program : {"t2m[lon=46.0:89.0]", "t2m[lon=316.0:]", "t2m[lon=270.0:45.0]",
-                              "t2m[time=0.5:1.5]"}) {
+  for (const char* program :
+       {"t2m[lon=46.0:89.0]", "t2m[lon=316.0:]", "t2m[lon=270.0:45.0]", "t2m[time=0.5:1.5]"}) {
     EXPECT_EQ(refusal(program).exit_code, ExitCode::kUsage) << program;
     EXPECT_EQ(column(refusal(program)), 5u) << program;
   }
@@ -151,9 +149,9 @@ TEST(Hyperslabs, ApplyToEveryVariableThatHasTheDimension) {
 }
 
 TEST(Hyperslabs, AreRefusedIfMalformed) {
-  for (const char* text : {"", "time", ",1", "time,", "time,1,2,3,4", "time,a", "time,1.5x",
-                           "time,nan", "time,inf.", "time,1,2.0", "time,0,1,0", "time,0,1,-1",
-                           "time,0,1,", "time,99999999999999999999"}) {
+  for (const char* text :
+       {"", "time", ",1", "time,", "time,1,2,3,4", "time,a", "time,1.5x", "time,nan", "time,inf.",
+        "time,1,2.0", "time,0,1,0", "time,0,1,-1", "time,0,1,", "time,99999999999999999999"}) {
     EXPECT_EQ(refusal("1", cut({text})).exit_code, ExitCode::kUsage) << text;
   }
   EXPECT_EQ(refusal("1", cut({"time,1", "time,2"})).exit_code, ExitCode::kUsage);
@@ -162,8 +160,8 @@ TEST(Hyperslabs, AreRefusedIfMalformed) {
 }
 
 TEST(Hyperslabs, AreRefusedIfTheyLieOutside) {
-  for (const char* text : {"time,0,6", "time,6", "time,-7", "time,3,2", "lat,35.0", "lat,60.,70.",
-                           "lon,270.,45."}) {
+  for (const char* text :
+       {"time,0,6", "time,6", "time,-7", "time,3,2", "lat,35.0", "lat,60.,70.", "lon,270.,45."}) {
     const Error error = refusal("mean(t2m)", cut({text}));
     EXPECT_EQ(error.exit_code, ExitCode::kUsage) << text;
     EXPECT_NE(error.where.find("/t2m"), std::string::npos) << error.where;

@@ -24,8 +24,7 @@ TEST(Literals, FollowPythonsArithmetic) {
   EXPECT_EQ(literal("-7.5 % 2"), Literal::of(0.5));
   EXPECT_EQ(literal("-5 % inf"), Literal::of(std::numeric_limits<double>::infinity()));
   EXPECT_EQ(literal("true + true"), Literal::of(std::int64_t{2}));
-  EXPECT_EQ(literal("-9223372036854775808"),
-            Literal::of(std::numeric_limits<std::int64_t>::min()));
+  EXPECT_EQ(literal("-9223372036854775808"), Literal::of(std::numeric_limits<std::int64_t>::min()));
 }
 
 TEST(Literals, CompareExactlyAndGiveBool) {
@@ -52,10 +51,10 @@ TEST(Literals, StayWeakThroughFunctions) {
 }
 
 TEST(Literals, NeverWrapOrDivideByZeroSilently) {
-  for (const char* program : {"9223372036854775807 + 1", "3 * 9223372036854775807", "2^64",
-                              "10^30", "pow(10, 30)", "-(-9223372036854775808)", "1/0", "1 % 0",
-                              "1.5 % 0.0", "0.0^-1", "1e308 * 10", "(-8)^(1/3)", "1.5 & 1",
-                              "!1.5", "9223372036854775808", "9223372036854775808 + 5"}) {
+  for (const char* program :
+       {"9223372036854775807 + 1", "3 * 9223372036854775807", "2^64", "10^30", "pow(10, 30)",
+        "-(-9223372036854775808)", "1/0", "1 % 0", "1.5 % 0.0", "0.0^-1", "1e308 * 10",
+        "(-8)^(1/3)", "1.5 & 1", "!1.5", "9223372036854775808", "9223372036854775808 + 5"}) {
     const Error error = refusal(program, Inputs{});
     EXPECT_EQ(error.exit_code, ExitCode::kUsage) << program;
     EXPECT_GT(column(error), 0u) << program;
@@ -71,8 +70,8 @@ TEST(Operators, BuildTheOperationOfTheirName) {
   EXPECT_EQ(nodes("mask & mask"), "read /mask, and");
   EXPECT_EQ(nodes("mask | mask"), "read /mask, or");
   const std::vector<std::pair<std::string, std::string>> spellings = {
-      {"+", "add"},   {"*", "multiply"},    {"/", "divide"}, {"%", "mod"},
-      {"^", "pow"},   {"==", "equal"},      {"<", "less"},   {"<=", "less_equal"},
+      {"+", "add"},     {"*", "multiply"},       {"/", "divide"},    {"%", "mod"},
+      {"^", "pow"},     {"==", "equal"},         {"<", "less"},      {"<=", "less_equal"},
       {">", "greater"}, {">=", "greater_equal"}, {"!=", "not_equal"}};
   for (const auto& [symbol, name] : spellings) {
     EXPECT_EQ(nodes("t2m " + symbol + " 2"), "read /t2m, full, " + name);

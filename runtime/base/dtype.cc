@@ -104,7 +104,7 @@ DType promote(DType array, const Literal& literal) {
   switch (literal.kind) {
     case Literal::Kind::kBool: return array;
     case Literal::Kind::kInteger:
-      if (is_float(array)) return array;
+      if (is_float(array)) return promote(array, smallest_integer(literal.integer, 'u'));
       if (array == DType::kBool) return DType::kInt64;
       return promote(array, smallest_integer(literal.integer, describe(array).kind));
     case Literal::Kind::kFloat: break;

@@ -56,7 +56,7 @@ struct FileData {
     archive(dataset);
   }
 };
-// A 1-d ramp: start + i * step.
+// A 1-d ramp: start + i * step. With step 0 a constant with any number of axes.
 struct Ramp {
   Literal start;
   Literal step;

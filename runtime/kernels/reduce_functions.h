@@ -8,6 +8,7 @@
 // an axis is filled up with `pad`, which changes nothing; `rows` is the true length.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -280,8 +281,10 @@ struct Variance {
             a.m2 + b.m2 + delta * delta * a.count * share};
   }
   static Result finish(const State& a, std::int64_t ddof) {
-    const double divisor = a.count - static_cast<double>(ddof);
-    const double variance = a.count > 0 && divisor > 0 ? a.m2 / divisor : kNan<double>;
+    // Without enough values NumPy's plain functions divide by zero, the skipping ones give NaN.
+    const double divisor = std::max(a.count - static_cast<double>(ddof), 0.0);
+    const bool defined = a.count > 0 && (!kSkip || divisor > 0);
+    const double variance = defined ? a.m2 / divisor : kNan<double>;
     return static_cast<Result>(kRoot ? std::sqrt(variance) : variance);
   }
 };

@@ -7,6 +7,7 @@
 
 #include "io/probe.h"
 #include "runtime/base/clock.h"
+#include "runtime/optimize/pushdown.h"
 
 namespace rankine::session {
 namespace {
@@ -43,6 +44,15 @@ std::string names_of(const std::vector<expr::NodePtr>& nodes) {
     names += (names.empty() ? "" : ", ") + expr::name_of(*node);
   }
   return names;
+}
+
+std::vector<optimize::Target> pushed_down(const std::vector<optimize::Target>& targets) {
+  std::vector<expr::NodePtr> roots;
+  for (const optimize::Target& target : targets) roots.push_back(target.node);
+  roots = optimize::push_slices_down(roots);
+  std::vector<optimize::Target> result = targets;
+  for (std::size_t i = 0; i < roots.size(); ++i) result[i].node = roots[i];
+  return result;
 }
 
 void refuse(const Candidate& candidate, const PrepareOptions& options) {
@@ -102,7 +112,7 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
   const graph::Topology before(optimize::lower(targets, apart));
   prepared.layers_before = static_cast<std::int64_t>(before.layer_count());
   prepared.tasks_before = before.task_count();
-  Candidate chosen = choose(targets, options, prepared.reuse);
+  Candidate chosen = choose(pushed_down(targets), options, prepared.reuse);
   prepared.graph = std::move(chosen.graph);
   prepared.topology = std::move(chosen.topology);
   prepared.placement = std::move(chosen.placement);

@@ -99,11 +99,16 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   return {buffer->data(), wanted, buffer};
 }
 
-// start + i * step for the source indices of the box, computed in the type of the ramp.
+bool is_constant(const graph::Ramp& ramp) {
+  return ramp.step.kind == Literal::Kind::kFloat ? ramp.step.real == 0 : ramp.step.integer == 0;
+}
+
+// start + i * step for the source indices of the box, computed in the type of the ramp. A constant
+// may have any number of axes and is one element.
 SourceBlock make_ramp(const graph::Ramp& ramp, const Leaf& leaf, const Box& wanted,
                       const LoadSources& sources) {
-  const std::int64_t count = wanted.rank() > 0 ? wanted.shape()[0] : 1;
-  const std::int64_t first = wanted.rank() > 0 ? wanted.lo[0] : 0;
+  const std::int64_t count = is_constant(ramp) ? 1 : wanted.shape()[0];
+  const std::int64_t first = is_constant(ramp) ? 0 : wanted.lo[0];
   SharedBuffer buffer =
       sources.pool.allocate_shared(static_cast<std::size_t>(count) * size_of(leaf.dtype));
   visit_dtype(leaf.dtype, [&](auto tag) {
@@ -190,7 +195,11 @@ LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& source
   } else {
     block = make_ramp(std::get<graph::Ramp>(leaf.source), leaf, wanted, sources);
   }
-  LoadedLeaf loaded{view_of(leaf, inside, block), {block.keeps}};
+  const auto* ramp = std::get_if<graph::Ramp>(&leaf.source);
+  const bool constant = ramp != nullptr && is_constant(*ramp);
+  LoadedLeaf loaded{constant ? kernels::View{block.data, Extents(box.rank(), 0)}
+                             : view_of(leaf, inside, block),
+                    {block.keeps}};
   if (inside == box) return loaded;
   return widen(loaded, leaf, box, inside, sources.pool);
 }

@@ -10,19 +10,19 @@ from support import Test, assert_same, assert_within, decoded, evaluate, rng
 import h5py
 
 
-def by_the_contract(packed, attributes):
-    """Tested on the packed value, then unpacked: 8 and 16 bits to float32, else float64, and to
-    what scale_factor and add_offset are where there are such."""
-    attributes = dict(attributes)
-    if str(attributes.get("_Unsigned", "")).lower() == "true":
+def missing_mask(packed, attributes):
+    """The packed values with the sign that is meant, and which of them are missing."""
+    if str(attributes.get("_Unsigned", "")).lower() == "true" and packed.dtype.kind == "i":
         packed = packed.view(packed.dtype.str.replace("i", "u"))
     kind = packed.dtype
 
     def in_packed_type(value):
+        """Values that the type does not have equal nothing."""
         value = np.atleast_1d(value)
         if kind.kind == "u" and value.dtype.kind == "i" and value.dtype.itemsize == kind.itemsize:
             return value.view(kind)
-        return value.astype(kind)
+        cast = value.astype(kind)
+        return cast if kind.kind == "f" else cast[cast == value]
     mask = np.isnan(packed) if kind.kind == "f" else np.zeros(packed.shape, bool)
     for name in ("_FillValue", "missing_value"):
         if name in attributes:
@@ -30,9 +30,17 @@ def by_the_contract(packed, attributes):
     low, high = attributes.get("valid_range", (None, None))
     low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)
     if low is not None:
-        mask |= packed < in_packed_type(low)
+        mask |= packed < (in_packed_type(low) if in_packed_type(low).size else low)
     if high is not None:
-        mask |= packed > in_packed_type(high)
+        mask |= packed > (in_packed_type(high) if in_packed_type(high).size else high)
+    return packed, mask
+
+
+def by_the_contract(packed, attributes):
+    """Tested on the packed value, then unpacked: 8 and 16 bits to float32, else float64, and to
+    what scale_factor and add_offset are where there are such."""
+    packed, mask = missing_mask(packed, attributes)
+    kind = packed.dtype
     scaling = [attributes[n] for n in ("scale_factor", "add_offset") if n in attributes]
     declares = set(attributes) & {"_FillValue", "missing_value", "valid_range", "valid_min",
                                   "valid_max"}

@@ -58,7 +58,7 @@ def launch(ranks):
             str(ranks)]
 
 
-def run(*arguments, ranks=0, timeout=60, env=None, prefix=(), cwd=None):
+def run(*arguments, ranks=0, timeout=120, env=None, prefix=(), cwd=None):
     """Runs rankine; ranks=0: alone, without a launcher. A run that exceeds `timeout` seconds raises
     subprocess.TimeoutExpired, which fails the test."""
     command = list(prefix) + (launch(ranks) if ranks else [])

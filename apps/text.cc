@@ -13,6 +13,20 @@ constexpr std::size_t kLongestText = 160;  // bytes shown of one text
 constexpr std::size_t kMostNumbers = 8;    // shown of one list
 constexpr std::size_t kMostTexts = 4;
 
+// Bytes of the UTF-8 character at the start of a text that is not empty; 0 if there is none. What
+// UTF-8 forbids and terminals do not mind (surrogates, overlong forms of three bytes) passes.
+std::size_t character_bytes(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
 // No cut inside a character: continuation bytes of UTF-8 are 10xxxxxx.
 std::string_view shortened(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return text;
@@ -42,21 +56,22 @@ std::string list_text(std::size_t count, std::size_t most, Item item) {
 
 std::string printable(std::string_view text) {
   std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
+    const std::size_t length = character_bytes(text.substr(i));
+    const bool control = byte < 0x20 || byte == 0x7f || length == 0;
+    // U+0080 to U+009F steer terminals as well.
+    const bool high_control = byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (byte == '\n') {
       result += "\\n";
     } else if (byte == '\t') {
       result += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      result += fmt::format("\\x{:02x}", byte);
-    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F
-      result += fmt::format("\\x{:02x}", next);
-      ++i;
+    } else if (control || high_control) {
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i + high_control]));
     } else {
-      result += text[i];
+      result += text.substr(i, length);
     }
+    i += std::max<std::size_t>(length, 1);
   }
   return result;
 }

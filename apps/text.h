@@ -9,7 +9,7 @@
 
 namespace rankine::apps {
 
-// Text of a file, safe for a terminal: control characters as escapes.
+// Text of a file, safe for a terminal: control characters, and bytes that are no UTF-8, as escapes.
 std::string printable(std::string_view text);
 
 // "713 B", "1.5 MiB".

@@ -70,7 +70,7 @@ AxisTrace::AxisTrace(const std::vector<expr::NodePtr>& roots) {
 }
 
 const AxisTrace::Shared& AxisTrace::at(const expr::NodePtr& node, std::size_t axis) const {
-  return axes_.at(node.get())[axis];
+  return axes_.at(node.get()).at(axis);
 }
 
 const AxisSegments& AxisTrace::of(const expr::NodePtr& node, std::size_t axis) const {

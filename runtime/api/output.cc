@@ -160,15 +160,14 @@ class OutputBuilder {
     if (!kept.empty()) file_.attributes.push_back({"coordinates", kept});
   }
 
-  // Before anything is computed. Scalars get their data later.
-  void check_all() const {
-    io::OutputFile complete = file_;
-    for (io::OutputVariable& variable : complete.variables) {
-      if (variable.shape.empty() && !variable.inline_data) {
-        variable.inline_data.emplace(size_of(variable.dtype));
-      }
+  // Before anything is computed. Scalars have no data yet, so zeros stand for them.
+  void check_all() {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+      io::OutputVariable& variable = file_.variables[i];
+      if (variable.shape.empty()) variable.inline_data.emplace(size_of(variable.dtype));
     }
-    io::check(complete);
+    io::check(file_);
+    for (std::size_t i = 0; i < arrays_.size(); ++i) file_.variables[i].inline_data.reset();
   }
 
   const std::vector<NamedArray>& arrays_;
@@ -178,7 +177,7 @@ class OutputBuilder {
   OutputDimensions dimensions_;
   io::OutputFile file_;
   RelatedVariables related_;
-  std::vector<OutputSource> sources_;              // by array
+  std::vector<OutputSource> sources_;          // by array
   std::vector<std::vector<PlacedAxis>> axes_;  // by array
 };
 

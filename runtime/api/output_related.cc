@@ -79,6 +79,15 @@ std::vector<std::string> dims_of(const std::vector<PlacedAxis>& axes) {
   return dims;
 }
 
+// Whether the axis is made of elements of a dimension of this file, and of the dimensions with the
+// same path in other files.
+bool lies_along(const PlacedAxis& axis, const io::FileInfo& file, const std::string& path) {
+  const auto is_along = [&](const AxisSegment& s) { return dimension_path(s) == path; };
+  const auto is_here = [&](const AxisSegment& s) { return s.file->path == file.path; };
+  return !path.empty() && std::ranges::all_of(axis.segments, is_along) &&
+         std::ranges::any_of(axis.segments, is_here);
+}
+
 bool is_same(const io::OutputVariable& a, const io::OutputVariable& b) {
   return a.dtype == b.dtype && a.dims == b.dims && a.inline_data == b.inline_data;
 }
@@ -204,10 +213,8 @@ std::optional<std::vector<PlacedAxis>> RelatedVariables::axes_of(const Referrer&
   const std::vector<std::string>& own = from.variable.dim_paths;
   for (std::size_t k = 0; k < variable.shape.size(); ++k) {
     const std::string& path = variable.dim_paths[k];
-    const auto found = std::ranges::find_if(from.axes, [&](const PlacedAxis& axis) {
-      return !path.empty() && !axis.segments.empty() &&
-             dimension_path(axis.segments.front()) == path;
-    });
+    const auto found = std::ranges::find_if(
+        from.axes, [&](const PlacedAxis& axis) { return lies_along(axis, *from.file, path); });
     const bool corner =
         with_corners && (path.empty() || std::ranges::find(own, path) == own.end());
     if (found != from.axes.end()) {

@@ -4,12 +4,18 @@
 #include <numeric>
 
 namespace rankine::scheduler {
+namespace {
+
+constexpr std::int64_t kNoReport = -1;
+
+}  // namespace
 
 using protocol::Kind;
 using protocol::Message;
 
 Reactor::Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks)
-    : graph_(graph), total_(total_tasks), done_(ranks, 0), counts_(ranks), last_counts_(ranks) {}
+    : graph_(graph), total_(total_tasks), done_(ranks, kNoReport), counts_(ranks),
+      last_counts_(ranks) {}
 
 void Reactor::to_all(Kind kind, Outbox& outbox) {
   for (std::size_t rank = 0; rank < done_.size(); ++rank) {
@@ -22,11 +28,13 @@ void Reactor::to_all(Kind kind, Outbox& outbox) {
 }
 
 std::int64_t Reactor::tasks_done() const {
-  return std::accumulate(done_.begin(), done_.end(), std::int64_t{0});
+  return std::accumulate(
+      done_.begin(), done_.end(), std::int64_t{0},
+      [](std::int64_t sum, std::int64_t done) { return sum + std::max<std::int64_t>(0, done); });
 }
 
-void Reactor::on_start(Outbox& outbox) {
-  if (total_ == 0) finish(outbox);
+bool Reactor::all_reported() const {
+  return std::find(done_.begin(), done_.end(), kNoReport) == done_.end();
 }
 
 void Reactor::finish(Outbox& outbox) {
@@ -37,7 +45,7 @@ void Reactor::finish(Outbox& outbox) {
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   if (message.kind == Kind::kProgress) {
     done_[from] = message.first;
-    if (phase_ == Phase::kRunning && tasks_done() == total_) finish(outbox);
+    if (phase_ == Phase::kRunning && all_reported() && tasks_done() == total_) finish(outbox);
     return;
   }
   if (phase_ != Phase::kAborting || message.round != round_) return;

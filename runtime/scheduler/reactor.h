@@ -2,10 +2,11 @@
 // machine like worker/reactor.h.
 //
 // End. The number of tasks of a graph is known in closed form. A rank reports its count of finished
-// tasks whenever it has nothing left to do and owes nothing (worker reactor quiet). When the counts
-// add up to the total, every task has run and been reported; its rank reported it while it owed
-// nothing, and ran nothing later, so it sent nothing later: no message of the graph is under way,
-// and Finish may be sent.
+// tasks whenever it has nothing left to do and owes nothing (worker reactor quiet), and once even if
+// it has no task at all. When every rank has reported and the counts add up to the total, every task
+// has run and been reported; its rank reported it while it owed nothing, and ran nothing later, so it
+// sent nothing later: no message of the graph is under way, and Finish may be sent. A rank that could
+// not install the graph says so before its first report, so no failure comes after the end.
 // Abort. After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for the counts
 // of sent and received messages in rounds. Two equal rounds in which the sums agree and every rank
 // is idle mean that nothing was under way between them (Mattern 1987, four-counter method).
@@ -30,8 +31,6 @@ class Reactor {
 
   Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks);
 
-  // An empty graph is over at once.
-  void on_start(Outbox& outbox);
   // kProgress or kCountReply.
   void on_message(int from, const protocol::Message& message, Outbox& outbox);
   // The first failure wins: it is what the user sees.
@@ -51,13 +50,14 @@ class Reactor {
     bool operator==(const Counts&) const = default;
   };
   void to_all(protocol::Kind kind, Outbox& outbox);
+  bool all_reported() const;
   void finish(Outbox& outbox);
   void next_round(Outbox& outbox);
 
   std::uint32_t graph_;
   std::int64_t total_;
   Phase phase_ = Phase::kRunning;
-  std::vector<std::int64_t> done_;
+  std::vector<std::int64_t> done_;  // by rank; -1 until its first report
   std::optional<Error> failure_;
   std::uint32_t round_ = 0;
   std::size_t replies_ = 0;

@@ -249,10 +249,6 @@ void Engine::run(const RunGraph& command) {
   if (log_failure) run_->fail(std::move(*log_failure));
   if (job != nullptr) {
     scheduler_ = std::make_unique<scheduler::Reactor>(communicator_.size(), command.number, total);
-    scheduler::Reactor::Outbox outbox;
-    scheduler_->on_start(outbox);
-    const std::lock_guard right(right_);
-    send_control(outbox);
   }
   const double schedule_s = schedule.seconds();
 

@@ -44,8 +44,10 @@ class Board {
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
   bool idle() const { return running_ == 0 && (stopped_ || (ready_.empty() && sources_done())); }
-  // Nothing of the graph is left: no waiting task, no chunk.
-  bool empty() const { return running_ == 0 && ready_.empty() && waiting_.empty() && held_.empty(); }
+  // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
+  bool empty() const {
+    return running_ == 0 && ready_.empty() && waiting_.empty() && held_.empty() && sources_done();
+  }
   std::int64_t tasks_run() const { return tasks_run_; }
   std::string describe() const;  // who waits for what, for stalls and failed checks
   void sanity_check() const;     // throws std::logic_error

@@ -109,7 +109,7 @@ class GraphRun {
   Outbox outbox_;
   std::deque<Error> failures_;
   std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
-  std::int64_t reported_ = 0;  // tasks in the last kProgress
+  std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
   RunTotals totals_;
 
   // Only with the progress right.

@@ -30,6 +30,7 @@ TEST(HistoryLine, HasTheDateOfTheSourceInUtc) {
   }
   ::unsetenv("SOURCE_DATE_EPOCH");
   ::unsetenv("TZ");
+  ::tzset();
 }
 
 TEST(HistoryLine, HasTheDateOfTodayOtherwise) {

@@ -48,7 +48,7 @@ TEST_F(Climate, GivesOtherLengthsOfOneNameADimensionOfTheirOwn) {
   EXPECT_EQ(values(file, "time_bnds_1"), (std::vector<double>{15, 25, 25, 35}));
   EXPECT_EQ(find(file, "time_bnds_1")->dims, (Dims{"time_1", "bnds"}));
   write_described(folder / "out.nc", file);
-  EXPECT_PYTHON("d = xr.open_dataset('out.nc'); assert d.some.dims[0] == 'time_1'");
+  EXPECT_PYTHON("import xarray as xr; d = xr.open_dataset('out.nc'); assert d.some.dims[0] == 'time_1'");
 }
 
 TEST_F(Climate, LetsAStoredArrayBeTheCoordinate) {
@@ -70,7 +70,7 @@ TEST_F(Climate, MovesADimensionOutOfTheWayOfAnArrayThatIsNotItsCoordinate) {
   EXPECT_EQ(find(file, "lat_bnds")->dims, (Dims{"lat_1", "bnds_1"}));
   EXPECT_EQ(text(file, "lat", "coordinates"), "height_1");
   write_described(folder / "out.nc", file);
-  EXPECT_PYTHON("d = xr.open_dataset('out.nc'); assert d.lat.dims == ('time', 'lat_1'), d");
+  EXPECT_PYTHON("import xarray as xr; d = xr.open_dataset('out.nc'); assert d.lat.dims == ('time', 'lat_1'), d");
 }
 
 TEST_F(Climate, FollowsRenamedAxesAndForgetsUnnamedOnes) {
@@ -100,6 +100,7 @@ TEST_F(Climate, JoinsTheLabelsOfSeveralFiles) {
   const Array both = concatenate({get("tas"), get("tas", "next.nc")}, "time");
   write_described(folder / "out.nc", describe({{"tas", both}}));
   EXPECT_PYTHON(R"(
+import xarray as xr
 a = xr.concat([xr.open_dataset('climate.nc'), xr.open_dataset('next.nc')], 'time', data_vars='minimal', coords='minimal')
 b = xr.open_dataset('out.nc')
 for name in ['time', 'time_bnds', 'lat', 'lat_bnds', 'lon', 'tlat', 'areacella', 'tas_flag']:

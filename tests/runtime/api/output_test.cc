@@ -14,6 +14,7 @@ TEST_F(Climate, WritesACopyThatXarrayFindsIdenticalButForTheData) {
   options.history = false;
   write_described(folder / "out.nc", describe({{"tas", tas + 0}}, options));
   EXPECT_PYTHON(R"(
+import xarray as xr
 a, b = xr.open_dataset('climate.nc'), xr.open_dataset('out.nc')
 assert b.attrs == a.attrs, b.attrs
 assert b.encoding['unlimited_dims'] == {'time'}, b.encoding
@@ -41,6 +42,7 @@ TEST_F(Climate, CutsCoordinatesAndWhatBelongsToThemWithTheArray) {
   const Array cut = tas[{Range{4, 0, -2}, Range{1, 3}, Range{{}, {}, 2}}];
   write_described(folder / "out.nc", describe({{"tas", cut}}));
   EXPECT_PYTHON(R"(
+import xarray as xr
 a = xr.open_dataset('climate.nc').isel(time=slice(4, 0, -2), lat=slice(1, 3), lon=slice(None, None, 2))
 b = xr.open_dataset('out.nc')
 assert b.tas.shape == (2, 2, 3)

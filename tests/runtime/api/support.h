@@ -20,11 +20,10 @@ using io::test::CommandResult;
 using io::test::run_command;
 using io::test::TempFolder;
 
-// Runs a script with netCDF4 as nc, h5py, numpy as np and xarray as xr imported. `folder` is the
-// current folder.
+// Runs a script with netCDF4 as nc and numpy as np imported. `folder` is the current folder.
 inline CommandResult run_python(const std::string& folder, const std::string& script) {
   std::ofstream(folder + "/script.py")
-      << "import netCDF4 as nc, numpy as np, xarray as xr, h5py\n" << script;
+      << "import netCDF4 as nc, numpy as np\n" << script;
   return run_command("cd " + folder + " && /usr/bin/python3 script.py");
 }
 
@@ -74,7 +73,7 @@ def climate(path, first=0, times=6, units='days since 2000-01-01', missing=1e20)
     pr = d.createVariable('pr', 'i2', ('time', 'lat', 'lon'), fill_value=-32768)
     pr.units, pr.scale_factor, pr.coordinates = 'kg m-2 s-1', 0.25, 'time lat tlat nothing'
     pr[:] = 0
-    mask = d.createVariable('mask', 'i1', ('lat', 'lon')); mask.dtype = 'bool'; mask[:] = 1
+    mask = d.createVariable('mask', 'i1', ('lat', 'lon')); mask.setncattr('dtype', 'bool'); mask[:] = 1
     d.close()
 )";
 

@@ -1,0 +1,78 @@
+// Graphs of a few tasks for tests that look at every order of events. Stored targets stay on all
+// ranks; fetched ones are handed over on rank 0.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/expr/build.h"
+#include "runtime/optimize/lower.h"
+
+namespace rankine::testing {
+
+inline expr::NodePtr ramp(std::int64_t chunks, std::int64_t chunk = 2) {
+  return expr::arange(Literal::of(0.0), Literal::of(1.0), AxisChunks::regular(chunks * chunk, chunk),
+                      DType::kFloat64, expr::Location::current());
+}
+inline expr::NodePtr reversed(const expr::NodePtr& x) {
+  return expr::slice(x, {x->size() - 1}, {-1}, {x->size()}, expr::Location::current());
+}
+inline expr::NodePtr mean_of(const expr::NodePtr& x) {
+  return expr::reduce(x, kernels::ReduceOp::kMean, {1}, false, false, 0, expr::Location::current());
+}
+inline expr::NodePtr minus(const expr::NodePtr& a, const expr::NodePtr& b) {
+  return expr::elementwise(kernels::Op::kSubtract, {{a, {}}, {b, {}}}, expr::Location::current());
+}
+inline expr::NodePtr recut(const expr::NodePtr& x, std::int64_t chunk) {
+  return expr::rechunk(x, ChunkGrid({AxisChunks::regular(x->size(), chunk)}),
+                       expr::Location::current());
+}
+
+inline optimize::Target stored(const expr::NodePtr& node) {
+  io::OutputVariable variable;
+  variable.name = "v";
+  variable.dtype = node->dtype;
+  variable.shape = node->shape();
+  return {node, variable};  // without chunks of its own: those of the node
+}
+
+inline std::shared_ptr<graph::Graph> graph_of(const std::vector<optimize::Target>& targets,
+                                              const std::vector<expr::NodePtr>& held = {}) {
+  optimize::LowerOptions options;
+  for (const auto& node : held) options.held.insert(node.get());
+  return optimize::lower(targets, options);
+}
+
+// chunks x layers tasks; each layer reads the one before back to front, so chunks change ranks.
+inline std::shared_ptr<graph::Graph> chain_graph(std::int64_t chunks, int layers) {
+  std::vector<expr::NodePtr> held{ramp(chunks)};
+  for (int i = 2; i < layers; ++i) held.push_back(reversed(held.back()));
+  return graph_of({stored(reversed(held.back()))}, held);
+}
+// `leaves` partial sums, one tree, one task that hands the mean over on rank 0.
+inline std::shared_ptr<graph::Graph> tree_graph(std::int64_t leaves) {
+  return graph_of({{mean_of(ramp(leaves)), std::nullopt}});
+}
+// x - mean(x): the mean meets the chunks again. With `held` x itself is kept from the first pass.
+inline std::shared_ptr<graph::Graph> diamond_graph(std::int64_t chunks, bool held) {
+  const auto x = ramp(chunks);
+  return graph_of({stored(minus(x, mean_of(x)))},
+                  held ? std::vector<expr::NodePtr>{x} : std::vector<expr::NodePtr>{});
+}
+// One chunk that every rank needs.
+inline std::shared_ptr<graph::Graph> broadcast_graph(std::int64_t consumers) {
+  const auto x = ramp(1, 2 * consumers);
+  return graph_of({stored(recut(x, 2))}, {x});
+}
+// One task that needs chunks of every rank.
+inline std::shared_ptr<graph::Graph> gather_graph(std::int64_t producers) {
+  const auto x = ramp(producers);
+  return graph_of({stored(recut(x, x->size()))}, {x});
+}
+// Two chunks that are read twice by each of two tasks: from the front and from the back.
+inline std::shared_ptr<graph::Graph> crossing_graph(std::int64_t chunks) {
+  const auto x = ramp(chunks);
+  return graph_of({stored(minus(x, reversed(x)))}, {x});
+}
+
+}  // namespace rankine::testing

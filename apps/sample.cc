@@ -94,7 +94,9 @@ void add_sample(Cli& cli) {
   verb.add_option("-o,--output", options->output, "the file to write")
       ->required()
       ->type_name("FILE");
-  verb.add_option("--seed", options->sample.seed, "of the noise")->capture_default_str()->type_name("N");
+  verb.add_option("--seed", options->sample.seed, "of the noise")
+      ->capture_default_str()
+      ->type_name("N");
   verb.add_option("--shape", options->shape, "days, latitudes, longitudes")
       ->capture_default_str()
       ->type_name("T,Y,X");
@@ -109,7 +111,7 @@ void add_sample(Cli& cli) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()
       ->type_name("FRACTION");
-  verb.add_option("--threads", options->threads, "instead of those of OMP_NUM_THREADS, or all cores")
+  verb.add_option("--threads", options->threads, "instead of OMP_NUM_THREADS, or of all cores")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
   verb.add_flag("--overwrite", options->overwrite, "replace a file that is there");

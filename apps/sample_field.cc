@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kTurn = 2 * std::numbers::pi;
 constexpr double kYear = 365.25;           // days
-constexpr float kNoise = 0.5f / 37837.0f;  // 0.5 K over the deviation of the sum of four 16-bit words
+constexpr float kNoise = 0.5f / 37837.0f;  // 0.5 K / deviation of the sum of four 16-bit words
 constexpr float kStepsPerKelvin = 64;
 constexpr std::uint64_t kWeyl = 0x9e3779b97f4a7c15;
 

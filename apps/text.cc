@@ -13,14 +13,19 @@ constexpr std::size_t kLongestText = 160;  // bytes shown of one text
 constexpr std::size_t kMostNumbers = 8;    // shown of one list
 constexpr std::size_t kMostTexts = 4;
 
-// Bytes of the UTF-8 character at the start of a text that is not empty; 0 if there is none. What
-// UTF-8 forbids and terminals do not mind (surrogates, overlong forms of three bytes) passes.
+// Bytes of the UTF-8 character at the start of a text that is not empty; 0 if there is none
+// (Unicode 15, table 3-7: neither overlong forms nor surrogates).
 std::size_t character_bytes(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return 1;
   if (first < 0xc2 || first > 0xf4) return 0;
   const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
   if (text.size() < length) return 0;
+  const auto second = static_cast<unsigned char>(text[1]);
+  if (first == 0xe0 && second < 0xa0) return 0;
+  if (first == 0xed && second >= 0xa0) return 0;
+  if (first == 0xf0 && second < 0x90) return 0;
+  if (first == 0xf4 && second >= 0x90) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
   }
@@ -61,7 +66,8 @@ std::string printable(std::string_view text) {
     const std::size_t length = character_bytes(text.substr(i));
     const bool control = byte < 0x20 || byte == 0x7f || length == 0;
     // U+0080 to U+009F steer terminals as well.
-    const bool high_control = byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    const bool high_control =
+        length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (byte == '\n') {
       result += "\\n";
     } else if (byte == '\t') {

@@ -108,8 +108,8 @@ class Made(Case):
         for part in ("made.h5: HDF5", "/g/x  float32 (10, 20)", "3 x 20 (240 B), 4 x 1 = 4 chunks",
                      "shuffle (4), deflate (7), fletcher32", "800 B raw", "fill     -1",
                      'units    = "K"', "scale    = 0.1", "-inf, nan, inf", '"good", "bad"',
-                     "(no values)", "null data space", "scalar", "big-endian", "nothing was written",
-                     "not computed with: string", 'title = "a title"'):
+                     "(no values)", "null data space", "scalar", "big-endian",
+                     "nothing was written", "not computed with: string", 'title = "a title"'):
             self.assertIn(part, text)
 
     def test_long_values_are_cut_and_say_so(self):

@@ -166,7 +166,7 @@ void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
   CLI::App& verb = cli.add_verb(
       {"bench", "graph [--tasks N,N,...] [--check] [--json FILE]",
-       "Measures the cost of a graph before its first task, for any number of tasks.",
+       "Measures what a graph costs before its first task.",
        "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
       Ranks::kAll, [&cli, options] { return bench(cli, *options); });
   verb.add_option("WHAT", options->what, "graph")->required();

@@ -53,7 +53,7 @@ void add_plan(Cli& cli) {
   const auto options = std::make_shared<ProgramOptions>();
   CLI::App& verb = cli.add_verb(
       {"plan", "EXPRESSION [FILE] [-o OUT] [--ranks N] [--json]",
-       "Shows layers, tasks, bytes and memory of a program without running it.",
+       "Shows what a program would cost, without running it.",
        "rankine plan 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc --ranks 8"},
       Ranks::kFirstOnly, [&cli, options] { return plan(cli, *options); });
   add_program_options(verb, options);

@@ -88,7 +88,7 @@ void add_sample(Cli& cli) {
   const auto options = std::make_shared<SampleOptions>();
   CLI::App& verb = cli.add_verb(
       {"sample", "-o FILE [options]",
-       "Writes a synthetic temperature field, unless the same one is already there.",
+       "Writes a temperature field to try things on.",
        "rankine sample -o sample.nc --seed 1 --shape 365,361,720"},
       Ranks::kFirstOnly, [options] { return write_sample(*options); });
   verb.add_option("-o,--output", options->output, "the file to write")

@@ -236,14 +236,6 @@ std::string RelatedVariables::add(const Referrer& from, const Key& key, const Co
                                           dims_of(axes));
   }
   io::OutputVariable result = output_variable(copy, dims_of(axes), true);
-  // The same thing from another file, such as the map projection of two model runs.
-  for (const auto& [other, added] : added_) {
-    const auto there = std::ranges::find(file_.variables, added.name, &io::OutputVariable::name);
-    if (last_name(added.source->path) == last_name(copy.variable->path) &&
-        is_same(*there, result) && same_attributes(*added.source, *copy.variable)) {
-      return added_.emplace(key, Added{added.name, copy.variable}).first->second.name;
-    }
-  }
   return append(from, key, *copy.variable, std::move(result), axes, copy.decoded);
 }
 
@@ -259,6 +251,14 @@ std::string RelatedVariables::add_grid_mapping(const Referrer& from, const Key& 
 std::string RelatedVariables::append(const Referrer& from, const Key& key,
                                      const io::Variable& source, io::OutputVariable variable,
                                      const std::vector<PlacedAxis>& axes, bool drop_packing) {
+  // The same thing from another file, such as the map projection of two model runs.
+  for (const auto& [other, added] : added_) {
+    const auto there = std::ranges::find(file_.variables, added.name, &io::OutputVariable::name);
+    if (last_name(added.source->path) == last_name(source.path) &&
+        is_same(*there, variable) && same_attributes(*added.source, source)) {
+      return added_.emplace(key, Added{added.name, &source}).first->second.name;
+    }
+  }
   const std::string name = dimensions_.claim_name(netcdf_name(last_name(source.path)));
   variable.name = name;
   variable.deflate = options_.deflate;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "io/dataset.h"
@@ -35,15 +36,31 @@ pid_t some_child() {
   return 0;
 }
 
-// Probes one file many times while the child is hit by a signal.
+// Whether a process has the file open.
+bool has_open(pid_t process, const std::string& path) {
+  std::error_code gone;
+  const std::string folder = "/proc/" + std::to_string(process) + "/fd";
+  for (std::filesystem::directory_iterator entry(folder, gone), end; !gone && entry != end;
+       entry.increment(gone)) {
+    std::error_code closed;
+    if (std::filesystem::read_symlink(entry->path(), closed) == path) return true;
+  }
+  return false;
+}
+
+// Probes one file many times; the child is hit by a signal while it has the file open.
 std::vector<Probed> probe_with_signal(const std::string& path, int signal) {
   const std::vector<std::string> paths(4000, path);
   std::vector<Probed> results;
-  std::thread prober([&] { results = try_probe_files(paths, {.timeout_ms = 1500}); });
+  std::atomic<bool> done = false;
+  std::thread prober([&] {
+    results = try_probe_files(paths, {.timeout_ms = 5000});
+    done = true;
+  });
   pid_t child = 0;
-  while (child == 0) child = some_child();
-  ::usleep(100'000);  // past its start, far from its end
-  ::kill(child, signal);
+  while (!done && (child == 0 || !has_open(child, path))) child = some_child();
+  EXPECT_FALSE(done) << "the child was never seen at work";
+  if (child != 0) ::kill(child, signal);
   prober.join();
   EXPECT_EQ(results.size(), paths.size());
   return results;
@@ -108,7 +125,7 @@ TEST(Probe, MakesAHangOfTheLibraryAnErrorOfOneFile) {
   const auto path = python_file(folder, "a.h5", kSmallFile);
   const auto errors = errors_of(probe_with_signal(path, SIGSTOP));
   ASSERT_EQ(errors.size(), 1u);
-  EXPECT_EQ(errors[0].message, "the HDF5 library did not come to an end on it (1500 ms)");
+  EXPECT_EQ(errors[0].message, "the HDF5 library did not come to an end on it (5000 ms)");
   EXPECT_EQ(errors[0].exit_code, ExitCode::kInput);
   EXPECT_EQ(some_child(), 0) << "no child may be left";
 }

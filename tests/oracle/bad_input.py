@@ -1,5 +1,5 @@
-"""Bad input: the exit code, one error block that says what and where, nothing left behind, no hang;
-alone and on three ranks."""
+"""Bad input: the exit code, one error block that says what and where or what to do, nothing
+left behind, no hang; alone and on three ranks."""
 import os
 import pathlib
 import shutil
@@ -60,8 +60,8 @@ class BadInput(Test):
                 contents = [pathlib.Path(p).read_bytes() for p in untouched]
                 target = ["-o", self.outputs / output] if output else []
                 try:
-                    result = support.run("eval", *words, *target, ranks=count, timeout=PATIENCE,
-                                         **options)
+                    result = support.run("eval", *words, *target, "--quiet", ranks=count,
+                                         timeout=PATIENCE, **options)
                 except subprocess.TimeoutExpired:
                     self.fail("it hangs")
                 self.check_result(result, code, told, alone=count == 0)
@@ -72,6 +72,7 @@ class BadInput(Test):
         self.assertEqual(result.code, code, str(result))
         self.assertEqual(result.out, "", str(result))
         block = self.block_of(result)
+        self.assertRegex(block, r"\n  (at|try): ")
         if alone:
             lines = block.splitlines()
             self.assertTrue(lines[0].startswith("rankine: error: "), str(result))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/h5/netcdf_writer.h"
+#include "io/settle.h"
 #include "runtime/api/array.h"
 #include "runtime/api/open.h"
 #include "runtime/api/output.h"
@@ -85,6 +86,8 @@ inline void write_described(const std::string& path, io::OutputFile file) {
     variable.inline_data.emplace(static_cast<std::size_t>(volume(variable.shape)) *
                                  size_of(variable.dtype));
   }
+  io::create_part(path);
+  std::ofstream(path).close();  // the writer finds the chunks there, of which there are none
   io::write_netcdf(path, file, {});
 }
 

@@ -198,8 +198,11 @@ inline std::pair<long double, long double> Reference::of(const ReduceSpec& spec)
   };
   for (long double value : x) offset += off(value);
   for (long double value : x) square += (off(value) - offset / n) * (off(value) - offset / n);
-  const long double divisor = n - static_cast<long double>(spec.ddof);
-  const long double variance = n > 0 && divisor > 0 ? square / divisor : nan;
+  const long double divisor = std::max(n - static_cast<long double>(spec.ddof), 0.0L);
+  // NumPy's plain functions divide by zero, the skipping ones give NaN.
+  const bool defined = n > 0 && (divisor > 0 || (!spec.skipna && square > 0));
+  const long double infinity = std::numeric_limits<long double>::infinity();
+  const long double variance = !defined ? nan : divisor > 0 ? square / divisor : infinity;
   const long double relative = type == DType::kFloat32 ? 1e-6L : 1e-12L;
   // What rounding the values themselves to the shift's neighbourhood can cost where all are equal.
   const long double floor = 0x1p-100L * size;

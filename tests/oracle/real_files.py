@@ -11,6 +11,7 @@ from support import DATA, Test, assert_within, read_output
 
 DIRECT = {1, 2, 3}  # deflate, shuffle, fletcher32: decoded outside the HDF5 library
 MOST_ELEMENTS = 20_000_000
+DEFAULT_FILL = 9.969209968386869e36  # netCDF's, which stands for missing in every output
 AT_ONCE = 400  # data sets of one command line
 
 
@@ -31,11 +32,13 @@ def numeric_datasets(path):
             plist = item.id.get_create_plist()
             filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
             unusual = (plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count() > 0)
-        except (TypeError, RuntimeError, OSError):
+        except (TypeError, ValueError, RuntimeError, OSError):
             return
         if kind.kind not in "biuf" or h5py.check_enum_dtype(kind) or item.size > MOST_ELEMENTS:
             return
-        usual = kind.itemsize in (1, 2, 4, 8) and not (kind.kind == "f" and kind.itemsize == 2)
+        # NumPy has no bit fields, bfloat16 or odd precisions; h5py makes something else of them.
+        usual = kind.itemsize <= 8 and kind != np.float16 and item.id.get_type().equal(
+            h5py.h5t.py_create(kind))
         found["/" + name] = filters <= DIRECT and not unusual and usual
     with h5py.File(path, "r") as file:
         try:
@@ -97,6 +100,19 @@ def expected_mean(path, name):
     return mean, 8 * np.finfo(result).eps * size, result
 
 
+def is_sound(path, name):
+    """Whether h5py can read it and its chunk index agrees with its shape: in some files of the
+    HDF Group's own tests it does not, and HDF5 1.10 reads zeros where there are data."""
+    if expected_mean(path, name) is None:
+        return False
+    with h5py.File(path, "r") as file:
+        item = file[name]
+        if item.chunks is None:
+            return True
+        offsets = [item.id.get_chunk_info(i).chunk_offset for i in range(item.id.get_num_chunks())]
+        return all(o < n for offset in offsets for o, n in zip(offset, item.shape))
+
+
 class RealFiles(Test):
     def setUp(self):
         super().setUp()
@@ -145,7 +161,7 @@ class RealFiles(Test):
             return
         if result.code != 0:
             with self.each(f"{label}:{names[0]}"):
-                self.assertFalse(direct and self.is_readable(path, names[0]), str(result))
+                self.assertFalse(direct and is_sound(path, names[0]), str(result))
                 self.assertEqual(result.code, 3, str(result))
                 self.block_of(result)
             return
@@ -156,12 +172,10 @@ class RealFiles(Test):
                 if expected is None:
                     continue
                 mean, tolerance, dtype = expected
+                if mean == dtype.type(DEFAULT_FILL):  # never written, and not declared
+                    continue
                 self.assertEqual(got[f"m{i}"].dtype, dtype)
                 assert_within(got[f"m{i}"], np.asarray(mean), tolerance, f"mean of {name}")
-
-    @staticmethod
-    def is_readable(path, name):
-        return expected_mean(path, name) is not None
 
 
 if __name__ == "__main__":

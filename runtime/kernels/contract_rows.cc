@@ -18,7 +18,7 @@ MultiplyRow<std::uint64_t> multiply_row_integer();
 }  // namespace avx512
 
 MultiplyRow<double> multiply_row_float() {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (simd_level() == Simd::kAvx512) return avx512::multiply_row_float();
   if (simd_level() == Simd::kAvx2) return avx2::multiply_row_float();
 #endif
@@ -26,7 +26,7 @@ MultiplyRow<double> multiply_row_float() {
 }
 
 MultiplyRow<std::uint64_t> multiply_row_integer() {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (simd_level() == Simd::kAvx512) return avx512::multiply_row_integer();
   if (simd_level() == Simd::kAvx2) return avx2::multiply_row_integer();
 #endif

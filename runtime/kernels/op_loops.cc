@@ -20,7 +20,7 @@ Loop find_cast_loop(DType from, DType to);
 }  // namespace avx512
 
 Loop find_loop(Op op, DType compute, unsigned splat) {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (simd_level() == Simd::kAvx512) return avx512::find_loop(op, compute, splat);
   if (simd_level() == Simd::kAvx2) return avx2::find_loop(op, compute, splat);
 #endif
@@ -28,7 +28,7 @@ Loop find_loop(Op op, DType compute, unsigned splat) {
 }
 
 Loop find_cast_loop(DType from, DType to) {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (simd_level() == Simd::kAvx512) return avx512::find_cast_loop(from, to);
   if (simd_level() == Simd::kAvx2) return avx2::find_cast_loop(from, to);
 #endif

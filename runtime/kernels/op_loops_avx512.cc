@@ -7,8 +7,9 @@
 #include <type_traits>
 
 #include "runtime/kernels/op_loops.h"
+#include "runtime/kernels/simd.h"
 
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl")
 #define RANKINE_SIMD_LEVEL avx512
 #include "runtime/kernels/op_loops_simd.h"

@@ -46,6 +46,12 @@ void unseen_to_nan(const ReduceSpec& spec, std::int64_t elements, const std::byt
 
 }  // namespace
 
+DType folded_dtype(const ReduceSpec& spec) {
+  const bool in_float64 = spec.op == ReduceOp::kMean || spec.op == ReduceOp::kVar ||
+                          spec.op == ReduceOp::kStd;
+  return in_float64 && !is_float(spec.input) ? DType::kFloat64 : spec.input;
+}
+
 DType result_dtype(const ReduceSpec& spec) {
   switch (spec.op) {
     case ReduceOp::kSum:
@@ -105,7 +111,7 @@ void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::by
     using R = typename decltype(reducer)::type;
     auto* results = reinterpret_cast<typename R::Result*>(out);
     for (std::int64_t i = 0; i < elements; ++i) {
-      results[i] = with_one_nan(R::finish(R::load(readable(state), elements, i), spec.ddof));
+      results[i] = with_one_nan(R::finish(R::load(readable(state), elements, i), spec));
     }
   });
   if (has_flags(spec) && is_float(spec.input)) unseen_to_nan(spec, elements, state, out);

@@ -15,7 +15,7 @@ FoldLoop find_fold(const ReduceSpec& spec);
 }
 
 FoldLoop find_fold(const ReduceSpec& spec) {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (simd_level() == Simd::kAvx512) return avx512::find_fold(spec);
   if (simd_level() == Simd::kAvx2) return avx2::find_fold(spec);
 #endif

@@ -9,7 +9,11 @@
 
 namespace rankine::kernels {
 
-// A box of values. `group` is the axis whose neighbours are folded eight at a time; the tile begins
+// The type values are folded in: float64 for the mean, variance and standard deviation of integers
+// and bool, else the input's.
+DType folded_dtype(const ReduceSpec& spec);
+
+// A box of values of folded_dtype(*spec). `group` is the axis whose neighbours are folded eight at a time; the tile begins
 // at a multiple of eight along it. Along the last axis values are contiguous, and so are the kept
 // elements (or it is reduced: state stride 0).
 struct FoldTile {

@@ -7,8 +7,9 @@
 #include <type_traits>
 
 #include "runtime/kernels/reduce_fold.h"
+#include "runtime/kernels/simd.h"
 
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
 #pragma GCC target("avx2")
 #define RANKINE_SIMD_LEVEL avx2
 #include "runtime/kernels/reduce_fold_simd.h"

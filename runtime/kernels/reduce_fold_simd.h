@@ -2,6 +2,13 @@
 #include "runtime/kernels/reduce_fold.h"
 #include "runtime/kernels/reduce_functions.h"
 
+// Sanitizers see calls better than one huge function.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RANKINE_KERNEL_FLATTEN
+#else
+#define RANKINE_KERNEL_FLATTEN [[gnu::flatten]]
+#endif
+
 namespace rankine::kernels::RANKINE_SIMD_LEVEL {
 namespace {
 
@@ -45,19 +52,12 @@ struct Rows {
   }
 };
 
-// A call left in a loop keeps it from being vectorized. With sanitizers, where nothing vectorizes,
-// it would only cost minutes to compile.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RANKINE_KERNEL_LOOP
-#else
-#define RANKINE_KERNEL_LOOP [[gnu::flatten]]
-#endif
-
-// One kept element per column.
+// One kept element per column. This and the next function are flattened: a call left in their
+// loops keeps them from being vectorized.
 template <class R, class T>
-RANKINE_KERNEL_LOOP void fold_columns(const Rows<T> x, int rows, std::int64_t width,
-                                      std::byte* state, std::int64_t elements,
-                                      std::int64_t first) {
+RANKINE_KERNEL_FLATTEN void fold_columns(const Rows<T> x, int rows, std::int64_t width,
+                                         std::byte* state, std::int64_t elements,
+                                         std::int64_t first) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < width; ++i) {
     const auto before = R::load(state, elements, first + i);
@@ -68,8 +68,8 @@ RANKINE_KERNEL_LOOP void fold_columns(const Rows<T> x, int rows, std::int64_t wi
 // All columns into one kept element, in order: the parts of a batch first, which vectorizes, then
 // the chain of merges.
 template <class R, class T>
-RANKINE_KERNEL_LOOP void fold_columns_into(typename R::State& sum, const Rows<T> x, int rows,
-                                           std::int64_t width) {
+RANKINE_KERNEL_FLATTEN void fold_columns_into(typename R::State& sum, const Rows<T> x, int rows,
+                                              std::int64_t width) {
   alignas(64) std::byte parts[R::kBytes * kBatch];
   for (std::int64_t begin = 0; begin < width; begin += kBatch) {
     const std::int64_t n = width - begin < kBatch ? width - begin : kBatch;

@@ -8,7 +8,6 @@
 // an axis is filled up with `pad`, which changes nothing; `rows` is the true length.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include <type_traits>
 
 #include "runtime/kernels/reduce.h"
+#include "runtime/kernels/reduce_fold.h"
 
 namespace rankine::kernels {
 namespace {
@@ -68,7 +68,7 @@ template <class A, bool kSkip, class T>
 inline A sum_present(const Group<T>& x) {
   return tree<A>([](A a, A b) { return a + b; },
                  [&](int k) {
-                   if constexpr (kSkip && kFloating<T>) return choose(present(x(k)), A(x(k)), A(0));
+                   if constexpr (kSkip) return choose(present(x(k)), A(x(k)), A(0));
                    else return static_cast<A>(x(k));
                  });
 }
@@ -137,7 +137,7 @@ struct FloatSum {
     merge(a, b);
     return a;
   }
-  static Result finish(const State& a, std::int64_t) { return static_cast<T>(a.total()); }
+  static Result finish(const State& a, const ReduceSpec&) { return static_cast<T>(a.total()); }
 };
 
 // Sums modulo 2^64 and, by kMultiply, products.
@@ -159,7 +159,7 @@ struct IntegerTotal {
     return tree<State>(step, [&](int k) { return static_cast<State>(x(k)); });
   }
   static State combine(State a, State b) { return step(a, b); }
-  static Result finish(State a, std::int64_t) { return static_cast<Result>(a); }
+  static Result finish(State a, const ReduceSpec&) { return static_cast<Result>(a); }
 };
 
 template <class T, bool kSkip>
@@ -182,7 +182,7 @@ struct FloatProduct {
                         });
   }
   static State combine(State a, State b) { return a * b; }
-  static Result finish(State a, std::int64_t) { return static_cast<T>(a); }
+  static Result finish(State a, const ReduceSpec&) { return static_cast<T>(a); }
 };
 
 template <class T, bool kSkip>
@@ -191,7 +191,7 @@ struct Mean {
     std::int64_t count;
     SumOf<T> sum;
   };
-  using Result = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  using Result = T;
   static constexpr std::size_t kBytes = 8 + sizeof(SumOf<T>);
   static constexpr T pad = 0;
   static State init() { return State{}; }
@@ -204,7 +204,7 @@ struct Mean {
   }
   static State part(const Group<T>& x, int rows) {
     std::int64_t count = rows;
-    if constexpr (kSkip && kFloating<T>) count += count_present(x) - 8;
+    if constexpr (kSkip) count += count_present(x) - 8;
     return {count, {sum_present<double, kSkip>(x)}};
   }
   static State combine(State a, const State& b) {
@@ -212,7 +212,7 @@ struct Mean {
     merge(a.sum, b.sum);
     return a;
   }
-  static Result finish(const State& a, std::int64_t) {
+  static Result finish(const State& a, const ReduceSpec&) {
     return static_cast<Result>(a.count > 0 ? a.sum.total() / static_cast<double>(a.count)
                                            : kNan<double>);
   }
@@ -221,12 +221,12 @@ struct Mean {
 // (count, shift, mean - shift, M2). The shift is the first value there is: subtracting it first
 // leaves numbers of the size of the spread, and because it is one of the values, even an outlier
 // costs no digits.
-template <class T, bool kSkip, bool kRoot>
+template <class T, bool kSkip>
 struct Variance {
   struct State {
     double count, shift, mean, m2;
   };
-  using Result = std::conditional_t<std::is_same_v<T, float>, float, double>;
+  using Result = T;
   static constexpr std::size_t kBytes = 32;
   static constexpr T pad = 0;
   static State init() { return State{}; }
@@ -254,7 +254,7 @@ struct Variance {
   static State part(const Group<T>& x, int rows) {
     const auto add = [](double p, double q) { return p + q; };
     const double padding = static_cast<double>(8 - rows);
-    const double n = (kFloating<T> ? static_cast<double>(count_present(x)) : 8.0) - padding;
+    const double n = static_cast<double>(count_present(x)) - padding;
     const double shift = choose(n > 0, first_present(x), 0.0);
     const auto counts = [&](int k) { return (k < rows) & present(x(k)); };
     const auto off = [&](int k) {
@@ -280,12 +280,13 @@ struct Variance {
             choose(first, b.mean, a.mean) + delta * share,
             a.m2 + b.m2 + delta * delta * a.count * share};
   }
-  static Result finish(const State& a, std::int64_t ddof) {
+  static Result finish(const State& a, const ReduceSpec& spec) {
     // Without enough values NumPy's plain functions divide by zero, the skipping ones give NaN.
-    const double divisor = std::max(a.count - static_cast<double>(ddof), 0.0);
-    const bool defined = a.count > 0 && (!kSkip || divisor > 0);
+    const double rest = a.count - static_cast<double>(spec.ddof);
+    const double divisor = choose(rest > 0, rest, 0.0);
+    const bool defined = a.count > 0 && (!spec.skipna || divisor > 0);
     const double variance = defined ? a.m2 / divisor : kNan<double>;
-    return static_cast<Result>(kRoot ? std::sqrt(variance) : variance);
+    return static_cast<Result>(spec.op == ReduceOp::kStd ? std::sqrt(variance) : variance);
   }
 };
 
@@ -317,7 +318,7 @@ struct Extreme {
   }
   static State part(const Group<T>& x, int) { return tree<T>(pick, x); }
   static State combine(State a, State b) { return pick(a, b); }
-  static Result finish(State a, std::int64_t) { return a; }
+  static Result finish(State a, const ReduceSpec&) { return a; }
 };
 
 template <class T, bool kAll>
@@ -338,7 +339,7 @@ struct Logical {
     return tree<State>(step, [&](int k) { return static_cast<State>(x(k) != T(0)); });
   }
   static State combine(State a, State b) { return step(a, b); }
-  static Result finish(State a, std::int64_t) { return a != 0; }
+  static Result finish(State a, const ReduceSpec&) { return a != 0; }
 };
 
 template <class T>
@@ -359,7 +360,7 @@ struct Count {
     else return rows;
   }
   static State combine(State a, State b) { return a + b; }
-  static Result finish(State a, std::int64_t) { return a; }
+  static Result finish(State a, const ReduceSpec&) { return a; }
 };
 
 template <class R>
@@ -367,15 +368,16 @@ struct ReducerTag {
   using type = R;
 };
 
-// Calls visit(ReducerTag<Reducer>{}, TypeTag<T>{}) with T the element type; bool counts as uint8,
-// which it is in memory, except that its sum is signed.
 template <class T, bool kSkip, class Visitor>
 decltype(auto) visit_typed_reducer(ReduceOp op, Visitor&& visit) {
   constexpr TypeTag<T> tag;
+  if constexpr (kFloating<T>) {
+    if (op == ReduceOp::kMean) return visit(ReducerTag<Mean<T, kSkip>>{}, tag);
+    if (op == ReduceOp::kVar || op == ReduceOp::kStd) {
+      return visit(ReducerTag<Variance<T, kSkip>>{}, tag);
+    }
+  }
   switch (op) {
-    case ReduceOp::kMean: return visit(ReducerTag<Mean<T, kSkip>>{}, tag);
-    case ReduceOp::kVar: return visit(ReducerTag<Variance<T, kSkip, false>>{}, tag);
-    case ReduceOp::kStd: return visit(ReducerTag<Variance<T, kSkip, true>>{}, tag);
     case ReduceOp::kMin: return visit(ReducerTag<Extreme<T, kSkip, false>>{}, tag);
     case ReduceOp::kMax: return visit(ReducerTag<Extreme<T, kSkip, true>>{}, tag);
     case ReduceOp::kAny: return visit(ReducerTag<Logical<T, false>>{}, tag);
@@ -384,15 +386,17 @@ decltype(auto) visit_typed_reducer(ReduceOp op, Visitor&& visit) {
     case ReduceOp::kProd:
       if constexpr (kFloating<T>) return visit(ReducerTag<FloatProduct<T, kSkip>>{}, tag);
       else return visit(ReducerTag<IntegerTotal<T, true>>{}, tag);
-    case ReduceOp::kSum: break;
+    default: break;
   }
   if constexpr (kFloating<T>) return visit(ReducerTag<FloatSum<T, kSkip>>{}, tag);
   else return visit(ReducerTag<IntegerTotal<T, false>>{}, tag);
 }
 
+// Calls visit(ReducerTag<Reducer>{}, TypeTag<T>{}) with T the type that values are folded in
+// (folded_dtype); bool is taken as uint8, which it is in memory.
 template <class Visitor>
 decltype(auto) visit_reducer(const ReduceSpec& spec, Visitor&& visit) {
-  return visit_dtype(spec.input, [&](auto tag) -> decltype(auto) {
+  return visit_dtype(folded_dtype(spec), [&](auto tag) -> decltype(auto) {
     using Element = typename decltype(tag)::type;
     using T = std::conditional_t<std::is_same_v<Element, bool>, std::uint8_t, Element>;
     if constexpr (kFloating<T>) {

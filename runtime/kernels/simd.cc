@@ -7,7 +7,7 @@ namespace rankine::kernels {
 namespace {
 
 Simd detect() {
-#if defined(__x86_64__)
+#if RANKINE_KERNEL_LEVELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
     return Simd::kAvx512;

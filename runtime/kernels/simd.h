@@ -5,6 +5,14 @@
 
 #include <cstdint>
 
+// Under sanitizers only the first level is built: nothing vectorizes well there, and the loops would
+// take minutes to compile.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define RANKINE_KERNEL_LEVELS 1
+#else
+#define RANKINE_KERNEL_LEVELS 0
+#endif
+
 namespace rankine::kernels {
 
 enum class Simd : std::uint8_t { kBaseline, kAvx2, kAvx512 };

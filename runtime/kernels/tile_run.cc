@@ -221,14 +221,14 @@ bool TileRun::dense_in_sink() const {
   return true;
 }
 
-Extents TileRun::strides_of(int number, const Operand& operand) const {
-  const std::int64_t size = size_in_bytes(program_.dtype(number));
+Extents TileRun::strides_of(DType dtype, const Operand& values) const {
+  const std::int64_t size = size_in_bytes(dtype);
   Extents strides(extents_.size(), 0);
   for (std::size_t i = 0; i < extents_.size(); ++i) {
-    if (operand.layout == Operand::Layout::kSplat) break;
+    if (values.layout == Operand::Layout::kSplat) break;
     strides[i] = dense_strides_[i] * size;
-    if (operand.layout == Operand::Layout::kRows && dense_strides_[i] >= width_) {
-      strides[i] = dense_strides_[i] / width_ * operand.row_stride;
+    if (values.layout == Operand::Layout::kRows && dense_strides_[i] >= width_) {
+      strides[i] = dense_strides_[i] / width_ * values.row_stride;
     }
   }
   return strides;
@@ -236,26 +236,45 @@ Extents TileRun::strides_of(int number, const Operand& operand) const {
 
 void TileRun::write_dense(const Dense& dense) {
   const Operand& values = spread_rows(dense.value);
-  const std::int64_t size = size_in_bytes(program_.dtype(dense.value));
-  std::byte* target = dense.data + dense_offset_ * size;
+  const DType dtype = program_.dtype(dense.value);
+  std::byte* target = dense.data + dense_offset_ * size_in_bytes(dtype);
   if (values.data == target) return;
   Extents to(extents_.size(), 0);
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = walk_.axes()[i].dense_stride * size;
-  copy_strided(static_cast<std::size_t>(size), extents_, values.data,
-               strides_of(dense.value, values), target, to);
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    to[i] = walk_.axes()[i].dense_stride * size_in_bytes(dtype);
+  }
+  copy_strided(size_of(dtype), extents_, values.data, strides_of(dtype, values), target, to);
+}
+
+Operand TileRun::converted(const Operand& values, DType from, DType to) {
+  const std::ptrdiff_t size = size_in_bytes(from), to_size = size_in_bytes(to);
+  std::byte* out = scratch_.buffer(buffer_count(program_) - 2);
+  if (values.layout == Operand::Layout::kSplat) {
+    convert(from, to, 1, values.data, 0, out, 0);
+    return {Operand::Layout::kSplat, out, 0};
+  }
+  const bool rows = values.layout == Operand::Layout::kRows;
+  const std::int64_t length = rows ? width_ : elements_;
+  for (std::int64_t done = 0; done < elements_; done += length) {
+    convert(from, to, length, values.data + done / length * values.row_stride, size,
+            out + done * to_size, to_size);
+  }
+  return {Operand::Layout::kDense, out, 0};
 }
 
 void TileRun::fold(const Fold& fold, const Extents& origin) {
-  const Operand& values = spread_rows(fold.value);
+  const DType given = program_.dtype(fold.value), dtype = folded_dtype(*fold.sink->spec);
+  Operand values = spread_rows(fold.value);
+  if (given != dtype) values = converted(values, given, dtype);
   const std::size_t last = extents_.size() - 1;
-  const std::int64_t size = size_in_bytes(program_.dtype(fold.value));
   FoldTile tile{.spec = fold.sink->spec, .data = values.data, .extents = extents_,
-                .data_strides = strides_of(fold.value, values), .state_strides = extents_,
+                .data_strides = strides_of(dtype, values), .state_strides = extents_,
                 .group = static_cast<std::size_t>(walk_.group()), .state = fold.sink->state,
                 .elements = walk_.kept_elements()};
   if (values.layout == Operand::Layout::kSplat && extents_[last] > 1) {
     std::byte* row = scratch_.buffer(buffer_count(program_) - 1);
-    copy_strided(static_cast<std::size_t>(size), {extents_[last]}, values.data, {0}, row, {size});
+    const std::int64_t size = size_in_bytes(dtype);
+    copy_strided(size_of(dtype), {extents_[last]}, values.data, {0}, row, {size});
     tile.data = row;
     tile.data_strides[last] = size;
   }

@@ -32,9 +32,10 @@ class TileRun {
           std::span<const Sink> sinks, std::span<const std::size_t> chosen, Scratch& scratch);
   void walk_all();
 
-  // Scratch buffers: one per slot, one per leaf, one to spread a splat.
+  // Scratch buffers: one per slot, one per leaf, one to convert for a reduction, one to spread a
+  // splat.
   static std::size_t buffer_count(const Program& program) {
-    return static_cast<std::size_t>(program.slot_count() + program.leaf_count()) + 1;
+    return static_cast<std::size_t>(program.slot_count() + program.leaf_count()) + 2;
   }
 
  private:
@@ -67,7 +68,8 @@ class TileRun {
   void write_dense(const Dense& dense);
   void fold(const Fold& fold, const Extents& origin);
   bool dense_in_sink() const;
-  Extents strides_of(int value, const Operand& operand) const;  // bytes, per axis of the tile
+  Operand converted(const Operand& values, DType from, DType to);
+  Extents strides_of(DType dtype, const Operand& values) const;  // bytes, per axis of the tile
 
   const Program& program_;
   const Walk& walk_;

@@ -17,23 +17,18 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) {
 }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
 
-// Shrinks `domain` to the iteration indices whose element along the term lies in [0, length).
-void restrict_domain(Box& domain, const Term& term, std::int64_t length) {
-  if (term.axis < 0) {
-    if (term.offset < 0 || term.offset >= length) domain.hi = domain.lo;
-    return;
-  }
+// Shrinks `domain` to the iteration indices whose element along the term lies in [0, length). False
+// if there are none: a box without axes cannot say that itself.
+bool restrict_domain(Box& domain, const Term& term, std::int64_t length) {
+  if (term.axis < 0) return term.offset >= 0 && term.offset < length;
   const std::int64_t x = -term.offset;
   const std::int64_t y = length - 1 - term.offset;
   const std::int64_t first = term.step > 0 ? ceil_div(x, term.step) : ceil_div(y, term.step);
   const std::int64_t last = term.step > 0 ? floor_div(y, term.step) : floor_div(x, term.step);
   domain.lo[term.axis] = std::max(domain.lo[term.axis], first);
-  domain.hi[term.axis] = std::max(domain.lo[term.axis],
-                                  std::min(domain.hi[term.axis], last + 1));
+  domain.hi[term.axis] = std::min(domain.hi[term.axis], last + 1);
+  return domain.lo[term.axis] < domain.hi[term.axis];
 }
-
-// A 0-d iteration space has no axis to make empty, and no shift or concatenation either.
-bool nothing_in(const Box& domain) { return domain.rank() > 0 && domain.empty(); }
 
 }  // namespace
 
@@ -110,8 +105,7 @@ int MapBuilder::lower_concatenate(const Node& node, const Place& place) {
     Place inner = place;
     inner.terms[axis].offset -= start;
     start += length;
-    restrict_domain(inner.domain, inner.terms[axis], length);
-    if (nothing_in(inner.domain)) continue;
+    if (!restrict_domain(inner.domain, inner.terms[axis], length)) continue;
     if (inner.domain == place.domain) return lower(operand, inner);
     parts.push_back({lower(operand, inner), inner.domain});
   }
@@ -128,13 +122,14 @@ int MapBuilder::lower_shift(const Node& node, const Place& place) {
   const Extents& offset = node.as<expr::Shift>()->offset;
   const Extents shape = node.shape();
   Place inner = place;
+  bool somewhere = true;
   for (std::size_t k = 0; k < offset.size(); ++k) {
     inner.terms[k].offset -= offset[k];
-    restrict_domain(inner.domain, inner.terms[k], shape[k]);
+    somewhere = restrict_domain(inner.domain, inner.terms[k], shape[k]) && somewhere;
   }
   const int missing =
       map_.program.add_constant(Literal::of(std::numeric_limits<double>::quiet_NaN()), node.dtype);
-  if (nothing_in(inner.domain)) return missing;
+  if (!somewhere) return missing;
   const int value = lower(node.operands[0], inner);
   if (inner.domain == place.domain) return value;
   const int args[] = {mask(inner.domain), value, missing};

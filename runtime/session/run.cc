@@ -65,12 +65,14 @@ int run_client(session::Engine& engine, const RunSettings& settings, const Clien
   int code = 0;
   try {
     Session session(engine, settings);
+    RunSettings report = settings;
     try {
       client(session);
     } catch (...) {
       code = report_current_exception();
+      report.quiet = true;  // the error block is the last word
     }
-    write_stages(session, settings);
+    write_stages(session, report);
   } catch (...) {
     code = report_current_exception();
   }
@@ -83,10 +85,12 @@ int report_current_exception() {
   try {
     throw;
   } catch (const Error& error) {
-    std::string block = error.block();
-    if (!error.task_story.empty()) block += "  in: " + error.task_story + "\n";
-    std::fputs(block.c_str(), stderr);
-    return static_cast<int>(error.exit_code);
+    Error told = error;
+    if (!told.task_story.empty()) {
+      told.where += (told.where.empty() ? "" : ", ") + ("in task " + told.task_story);
+    }
+    std::fputs(told.block().c_str(), stderr);
+    return static_cast<int>(told.exit_code);
   } catch (const std::bad_alloc&) {
     std::fputs(Error(ExitCode::kTaskFailed, "out of memory").block().c_str(), stderr);
   } catch (const std::exception& failure) {

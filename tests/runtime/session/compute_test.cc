@@ -75,6 +75,20 @@ TEST_P(Compute, SlicesViewsAndShiftsAreFused) {
   });
 }
 
+// One element beyond the end of a shifted array: its task has no inputs, though its layer has.
+TEST_P(Compute, AnElementOutsideAShiftedArrayIsMissing) {
+  run([](Session& session) {
+    const Array x = counting(9, 8);
+    const Array beyond = x.shift({{"row", -4}}).slice({std::int64_t{8}, std::int64_t{7}});
+    const Array inside = x.shift({{"row", -4}}).slice({std::int64_t{1}, std::int64_t{7}});
+    const auto [a, b, c] = session.compute(beyond, inside, x * x.mean("row"));
+    EXPECT_TRUE(std::isnan(a.item<double>()));
+    EXPECT_EQ(b.item<double>(), 47.0);
+    const Array joined = concatenate({x, x + 100}, 0).slice({std::int64_t{12}, std::int64_t{3}});
+    EXPECT_EQ(session.compute(joined).item<int>(), 127);
+  });
+}
+
 TEST_P(Compute, ConcatenateRechunkAndMatmul) {
   run([](Session& session) {
     const Array x = counting(5, 6);

@@ -94,7 +94,7 @@ void add_sample(Cli& cli) {
   verb.add_option("-o,--output", options->output, "the file to write")
       ->required()
       ->type_name("FILE");
-  verb.add_option("--seed", options->sample.seed, "of the noise")
+  verb.add_option("--seed", options->sample.seed, "of the noise")->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("N");
   verb.add_option("--shape", options->shape, "days, latitudes, longitudes")

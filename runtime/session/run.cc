@@ -45,7 +45,7 @@ int parse_threads(const std::string& text) {
 session::Reuse parse_reuse(const std::string& text) {
   if (text == "hold") return session::Reuse::kHold;
   if (text == "reread") return session::Reuse::kReread;
-  throw usage_error("--reuse takes hold or reread, not '" + text + "'");
+  throw usage_error("--reuse does not take '" + text + "'", "give it hold or reread");
 }
 
 void write_stages(const Session& session, const RunSettings& settings) {
@@ -125,7 +125,7 @@ RunSettings take_run_options(int& argc, char** argv) {
       continue;
     }
     if (takes_value && !inline_value) {
-      if (i + 1 >= argc) throw usage_error(name + " needs a value");
+      if (i + 1 >= argc) throw usage_error(name + " needs a value", "see --help");
       value = argv[++i];
     }
     if (name == "--threads") settings.threads = parse_threads(value);

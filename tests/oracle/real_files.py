@@ -37,7 +37,8 @@ def numeric_datasets(path):
         if kind.kind not in "biuf" or h5py.check_enum_dtype(kind) or item.size > MOST_ELEMENTS:
             return
         # NumPy has no bit fields, bfloat16 or odd precisions; h5py makes something else of them.
-        usual = kind.itemsize <= 8 and kind != np.float16 and item.id.get_type().equal(
+        half = kind.newbyteorder("=") == np.float16
+        usual = kind.itemsize <= 8 and not half and item.id.get_type().equal(
             h5py.h5t.py_create(kind))
         found["/" + name] = filters <= DIRECT and not unusual and usual
     with h5py.File(path, "r") as file:

@@ -78,6 +78,7 @@ release_suite() {
 }
 # sanitized_suite NAME SANITIZER
 sanitized_suite() {
+  ulimit -s 65536 2>/dev/null || true  # frames are several times larger under sanitizers
   local which=(-LE 'mpi|oracle')
   [ "$full" = 0 ] || which=()
   build "$1" all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \

@@ -1,10 +1,20 @@
 // eval: the main job. One expression over HDF5 files, alone or on many ranks.
 #include "apps/print_array.h"
 #include "apps/program.h"
+#include "apps/progress_line.h"
 #include "apps/verbs.h"
 
 namespace rankine::apps {
 namespace {
+
+void show_progress(Session& session) {
+  if (session.settings().quiet) return;
+  const auto line = std::make_shared<ProgressLine>("rankine", stderr_is_terminal());
+  session.on_progress([line](const RunProgress& progress) {
+    const bool over = progress.phase == RunProgress::Phase::kOver;
+    draw(over ? line->wipe() : line->update(progress.seconds, describe(progress)));
+  });
+}
 
 void print(Session& session, const NamedArrays& results) {
   std::vector<Array> arrays;
@@ -19,6 +29,7 @@ void print(Session& session, const NamedArrays& results) {
 
 int eval(Cli& cli, const ProgramOptions& options) {
   return run_with(run_settings(cli), [&](Session& session) {
+    show_progress(session);
     const auto results = results_of(options);
     if (options.output.empty()) {
       print(session, results);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/cli.h"
+#include "apps/progress_line.h"
 #include "apps/sample_field.h"
 #include "apps/sample_file.h"
 #include "io/encode.h"
@@ -21,27 +22,21 @@
 namespace rankine::apps {
 namespace {
 
-constexpr double kProgressSeconds = 0.2;
-
-// One line on a terminal, rewritten in place; nothing elsewhere. One thread calls.
-class ProgressLine {
+// Progress on stderr. One thread calls.
+class ChunkProgress {
  public:
-  explicit ProgressLine(std::int64_t whole) : whole_(whole), shown_(stderr_is_terminal()) {}
-  ~ProgressLine() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
-  }
+  explicit ChunkProgress(std::int64_t whole)
+      : whole_(whole), line_("rankine sample", stderr_is_terminal()) {}
+  ~ChunkProgress() { draw(line_.wipe()); }
   void update(std::int64_t done) {
-    if (!shown_ || clock_.seconds() < next_) return;
-    next_ = clock_.seconds() + kProgressSeconds;
-    std::fprintf(stderr, "\rsample: %d %% ", static_cast<int>(100 * done / whole_));
-    std::fflush(stderr);
+    const double seconds = clock_.seconds();
+    draw(line_.update(seconds, describe_share(done, whole_, "chunks", seconds)));
   }
 
  private:
-  std::int64_t whole_;
-  bool shown_;
-  Stopwatch clock_;
-  double next_ = 0;
+  const std::int64_t whole_;
+  ProgressLine line_;
+  const Stopwatch clock_;
 };
 
 // Computes, encodes and logs every chunk of the field with a team of threads. Stops early at the
@@ -53,14 +48,14 @@ class ChunkWriter {
         field_(sample.seed, sample.shape, sample.missing) {}
 
   void run(int threads) {
-    ProgressLine progress(std::max<std::int64_t>(grid_.chunk_count(), 1));
+    ChunkProgress progress(std::max<std::int64_t>(grid_.chunk_count(), 1));
 #pragma omp parallel num_threads(threads)
     work(omp_get_thread_num() == 0 ? &progress : nullptr);
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
-  void work(ProgressLine* progress) {
+  void work(ChunkProgress* progress) {
     try {
       io::EncodeScratch scratch;
       std::vector<float> elements(static_cast<std::size_t>(grid_.largest_chunk()));

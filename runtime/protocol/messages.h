@@ -9,6 +9,7 @@
 //   Credit    eager messages were consumed: so many more may come
 // Control plane, between a rank and rank 0 (scheduler/reactor.h):
 //   Progress    rank -> 0  tasks finished in this graph, sent when the rank has nothing left to do
+//   Advance     rank -> 0  tasks finished so far, now and then while the rank works; only shown
 //   Failed      rank -> 0  a task failed; the error follows as bytes
 //   Abort       0 -> all   stop admitting tasks, decline what is announced
 //   CountQuery  0 -> all   after an abort: how many data messages did you send and receive?
@@ -23,7 +24,7 @@ namespace rankine::protocol {
 
 enum class Kind : std::uint8_t {
   kEager, kAnnounce, kPull, kDecline, kCredit,
-  kProgress, kFailed, kAbort, kCountQuery, kCountReply, kFinish, kCommand,
+  kProgress, kAdvance, kFailed, kAbort, kCountQuery, kCountReply, kFinish, kCommand,
 };
 
 struct ChunkName {
@@ -40,7 +41,7 @@ struct Message {
   std::uint32_t graph = 0;     // graphs are numbered from 1 in the order of their start
   ChunkName chunk;             // kEager kAnnounce kPull kDecline
   std::int64_t bytes = 0;      // kEager kAnnounce: of the chunk; kFailed: of the error
-  std::int64_t first = 0;      // kProgress: tasks; kCountReply: sent; kCredit: how many;
+  std::int64_t first = 0;      // kProgress kAdvance: tasks; kCountReply: sent; kCredit: how many;
                                // kCommand: which; kPull: tag
   std::int64_t second = 0;     // kCountReply: received
   std::uint32_t round = 0;     // kCountQuery kCountReply

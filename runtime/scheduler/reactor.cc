@@ -14,8 +14,8 @@ using protocol::Kind;
 using protocol::Message;
 
 Reactor::Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks)
-    : graph_(graph), total_(total_tasks), done_(ranks, kNoReport), counts_(ranks),
-      last_counts_(ranks) {}
+    : graph_(graph), total_(total_tasks), done_(ranks, kNoReport), seen_(ranks, 0),
+      counts_(ranks), last_counts_(ranks) {}
 
 void Reactor::to_all(Kind kind, Outbox& outbox) {
   for (std::size_t rank = 0; rank < done_.size(); ++rank) {
@@ -33,6 +33,10 @@ std::int64_t Reactor::tasks_done() const {
       [](std::int64_t sum, std::int64_t done) { return sum + std::max<std::int64_t>(0, done); });
 }
 
+std::int64_t Reactor::tasks_seen() const {
+  return std::accumulate(seen_.begin(), seen_.end(), std::int64_t{0});
+}
+
 bool Reactor::all_reported() const {
   return std::find(done_.begin(), done_.end(), kNoReport) == done_.end();
 }
@@ -43,6 +47,10 @@ void Reactor::finish(Outbox& outbox) {
 }
 
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
+  if (message.kind == Kind::kAdvance || message.kind == Kind::kProgress) {
+    seen_[from] = std::max(seen_[from], message.first);
+  }
+  if (message.kind == Kind::kAdvance) return;
   if (message.kind == Kind::kProgress) {
     done_[from] = message.first;
     if (phase_ == Phase::kRunning && all_reported() && tasks_done() == total_) finish(outbox);

@@ -31,14 +31,15 @@ class Reactor {
 
   Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks);
 
-  // kProgress or kCountReply.
+  // kProgress, kAdvance or kCountReply.
   void on_message(int from, const protocol::Message& message, Outbox& outbox);
   // The first failure wins: it is what the user sees.
   void on_failure(int from, Error error, Outbox& outbox);
 
   bool finished() const { return phase_ == Phase::kFinished; }
   const std::optional<Error>& failure() const { return failure_; }
-  std::int64_t tasks_done() const;
+  // As far as the ranks have told; never falls.
+  std::int64_t tasks_seen() const;
   std::int64_t total_tasks() const { return total_; }
 
  private:
@@ -51,13 +52,15 @@ class Reactor {
   };
   void to_all(protocol::Kind kind, Outbox& outbox);
   bool all_reported() const;
+  std::int64_t tasks_done() const;
   void finish(Outbox& outbox);
   void next_round(Outbox& outbox);
 
   std::uint32_t graph_;
   std::int64_t total_;
   Phase phase_ = Phase::kRunning;
-  std::vector<std::int64_t> done_;  // by rank; -1 until its first report
+  std::vector<std::int64_t> done_;  // by rank, while it owed nothing; -1 until its first report
+  std::vector<std::int64_t> seen_;  // by rank; for people, not for the end
   std::optional<Error> failure_;
   std::uint32_t round_ = 0;
   std::size_t replies_ = 0;

@@ -83,9 +83,27 @@ void Engine::submit(Job& job) {
     std::unique_lock lock(mutex_);
     job_ = &job;
     changed_.notify_all();
-    changed_.wait(lock, [&] { return job.done; });
+    wait_for(job, lock);
   }
   if (job.error) std::rethrow_exception(job.error);
+}
+
+void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
+  constexpr std::chrono::milliseconds kBetweenLooks{200};
+  const bool settles = std::holds_alternative<Settle>(job.command);
+  const bool shown = observer_ && (settles || std::holds_alternative<RunGraph>(job.command));
+  const Stopwatch since;
+  bool told = false;
+  while (!changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; })) {
+    if (!shown) continue;
+    lock.unlock();
+    observer_({settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks,
+               tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+    told = true;
+    lock.lock();
+  }
+  if (told) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(),
+                       since.seconds()});
 }
 
 GraphOutcome Engine::run_graph(Bytes graph_bytes, Bytes index_bytes,
@@ -249,6 +267,8 @@ void Engine::run(const RunGraph& command) {
   if (log_failure) run_->fail(std::move(*log_failure));
   if (job != nullptr) {
     scheduler_ = std::make_unique<scheduler::Reactor>(communicator_.size(), command.number, total);
+    tasks_seen_ = 0;
+    tasks_total_ = total;
   }
   const double schedule_s = schedule.seconds();
 
@@ -308,6 +328,7 @@ void Engine::on_report(int from, const Message& message, std::span<const std::by
     scheduler_->on_failure(from, from_bytes<Error>(payload), outbox);
   } else {
     scheduler_->on_message(from, message, outbox);
+    tasks_seen_ = scheduler_->tasks_seen();
   }
   send_control(outbox);
 }

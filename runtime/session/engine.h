@@ -6,6 +6,7 @@
 // time. Everything else happens on the engine thread and its team.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "runtime/plan/placement.h"
 #include "runtime/scheduler/reactor.h"
 #include "runtime/session/commands.h"
+#include "runtime/session/run_progress.h"
 #include "runtime/worker/graph_run.h"
 
 namespace rankine::session {
@@ -70,6 +72,8 @@ class Engine {
                         const std::string& part);
   void discard();
   void quit();
+  // Rank 0. Told by the client's thread while it waits in run_graph and settle.
+  void set_observer(OnRunProgress observer) { observer_ = std::move(observer); }
 
   // Other ranks: returns when rank 0 quits.
   void serve() { thread_.join(); }
@@ -104,6 +108,7 @@ class Engine {
     bool done = false;
   };
   void submit(Job& job);
+  void wait_for(Job& job, std::unique_lock<std::mutex>& lock);  // holds mutex_
 
   collectives::Communicator& communicator_;
   const EngineOptions options_;
@@ -126,6 +131,9 @@ class Engine {
   int working_ = 0;               // followers inside work()
   bool quitting_ = false;
 
+  OnRunProgress observer_;                  // client thread
+  std::atomic<std::int64_t> tasks_seen_{0};  // of the graph that runs, on rank 0
+  std::atomic<std::int64_t> tasks_total_{0};
   std::uint32_t graphs_ = 0;  // client thread: numbers given out
   std::thread thread_;        // last: starts when everything else is there
 };

@@ -62,6 +62,9 @@ class Session {
     return engine_.rehearse(prepared.graph_bytes);
   }
 
+  // Tells how far compute and store are, while they work.
+  void on_progress(OnRunProgress observer) { engine_.set_observer(std::move(observer)); }
+
   const session::StageTable& stages() const { return stages_; }
   const RunSettings& settings() const { return settings_; }
 

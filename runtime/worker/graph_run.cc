@@ -13,6 +13,8 @@ namespace {
 using protocol::Kind;
 
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
+constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
+
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
 
 }  // namespace
@@ -114,6 +116,7 @@ bool GraphRun::progress() {
     const std::lock_guard lock(state_);
     carry_out();
     send_failures();
+    tell_advance();
     report_if_idle();
   }
   flush();
@@ -142,10 +145,24 @@ void GraphRun::report_if_idle() {
       board_.tasks_run() == reported_ || !transfers_.empty()) {
     return;
   }
-  reported_ = board_.tasks_run();
+  told_ = reported_ = board_.tasks_run();
   Message message;
   message.kind = Kind::kProgress;
   message.first = reported_;
+  send(0, message, {});
+}
+
+// Says something only while tasks have run that no report told of: a report or, after an abort, the
+// counts follow on the same channel, so this is never the last message of a graph.
+void GraphRun::tell_advance() {
+  if (reactor_.aborting() || board_.tasks_run() == told_) return;
+  const double now = running_for_.seconds();
+  if (now < next_advance_s_) return;
+  next_advance_s_ = now + kAdvanceSeconds;
+  told_ = board_.tasks_run();
+  Message message;
+  message.kind = Kind::kAdvance;
+  message.first = told_;
   send(0, message, {});
 }
 
@@ -160,6 +177,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
   if (message.graph != number_) throw std::logic_error("a message of another graph arrived");
   switch (message.kind) {
     case Kind::kProgress:
+    case Kind::kAdvance:
     case Kind::kCountReply:
     case Kind::kFailed: on_report_(from, message, payload); return;
     case Kind::kFinish: finished_.store(true, std::memory_order_release); return;

@@ -17,6 +17,7 @@
 #include "collectives/communicator.h"
 #include "collectives/progress.h"
 #include "io/log.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/protocol/codec.h"
 #include "runtime/worker/board.h"
@@ -87,6 +88,7 @@ class GraphRun {
   void carry_out();         // the outbox; holds state_
   void send_failures();     // holds state_
   void report_if_idle();    // holds state_
+  void tell_advance();      // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   void flush();
   SharedBuffer find_chunk(const graph::ChunkId& chunk);
@@ -110,6 +112,9 @@ class GraphRun {
   std::deque<Error> failures_;
   std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
   std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
+  std::int64_t told_ = 0;       // tasks in the last kAdvance
+  double next_advance_s_ = 0;   // when the next may leave, by running_for_
+  const Stopwatch running_for_;
   RunTotals totals_;
 
   // Only with the progress right.

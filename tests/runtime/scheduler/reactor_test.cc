@@ -51,10 +51,22 @@ class Scheduler : public ::testing::Test {
 TEST_F(Scheduler, EndsTheGraphWhenTheCountsAddUp) {
   EXPECT_EQ(take(0, progress(2)), Sent());
   EXPECT_EQ(take(0, progress(3)), Sent()) << "a newer count replaces the older one";
-  EXPECT_EQ(reactor.tasks_done(), 3);
+  EXPECT_EQ(reactor.tasks_seen(), 3);
   EXPECT_EQ(take(1, progress(2)), (Sent{{Kind::kFinish, 2}}));
   EXPECT_TRUE(reactor.finished());
   EXPECT_FALSE(reactor.failure());
+}
+
+TEST_F(Scheduler, AnAdvanceIsShownAndEndsNothing) {
+  Message advance = progress(5);
+  advance.kind = Kind::kAdvance;
+  EXPECT_EQ(take(0, progress(0)), Sent());
+  EXPECT_EQ(take(1, progress(0)), Sent());
+  EXPECT_EQ(take(0, advance), Sent()) << "rank 0 may still owe something";
+  EXPECT_EQ(reactor.tasks_seen(), 5);
+  EXPECT_EQ(take(0, progress(4)), Sent());
+  EXPECT_EQ(reactor.tasks_seen(), 5) << "what is shown never falls";
+  EXPECT_EQ(take(0, progress(5)), (Sent{{Kind::kFinish, 2}}));
 }
 
 TEST_F(Scheduler, WaitsForRanksWithoutTasksForTheyMayHaveFailed) {

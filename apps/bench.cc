@@ -44,13 +44,13 @@ void measure_once(Session& session, Row& row) {
   const std::vector<Array> program = bench_program(chunks_per_axis(row.tasks));
   const double construct_ms = 1e3 * construct.seconds();
   session::PrepareOptions options;
-  options.ranks = session.ranks();
+  options.machine.ranks = session.ranks();
   const session::Prepared prepared =
       session::prepare(session::targets_of(program), options);
   const double communicate_ms = 1e3 * session.rehearse(prepared);
   row.layers_before = prepared.layers_before;
-  row.layers = static_cast<std::int64_t>(prepared.topology->layer_count());
-  row.actual_tasks = prepared.topology->task_count();
+  row.layers = static_cast<std::int64_t>(prepared.physical.topology->layer_count());
+  row.actual_tasks = prepared.physical.topology->task_count();
   row.bytes = prepared.graph_bytes.size();
   row.construct_ms.push_back(construct_ms);
   row.optimize_ms.push_back(1e3 * prepared.optimize_s);
@@ -90,12 +90,12 @@ std::int64_t check_edges(const graph::Topology& topology) {
 std::string check(Session& session) {
   const std::vector<Array> program = bench_program(10);
   session::PrepareOptions options;
-  options.ranks = session.ranks();
+  options.machine.ranks = session.ranks();
   const auto targets = session::targets_of(program);
   const session::Prepared fused = session::prepare(targets, options);
   options.fuse = false;
-  const std::int64_t edges = check_edges(*fused.topology) +
-                             check_edges(*session::prepare(targets, options).topology);
+  const std::int64_t edges = check_edges(*fused.physical.topology) +
+                             check_edges(*session::prepare(targets, options).physical.topology);
   const std::vector<NdArray> first = session.compute_all(program);
   for (std::size_t i = 0; i < program.size(); ++i) {
     if (session.compute(program[i]).bytes() != first[i].bytes()) {
@@ -104,7 +104,7 @@ std::string check(Session& session) {
   }
   return fmt::format("check at 1e3: {} edges agree from both ends, {} tasks ran twice with the "
                      "same bytes\n",
-                     edges, fused.topology->task_count());
+                     edges, fused.physical.topology->task_count());
 }
 
 std::string text_of(const std::vector<Row>& rows) {

@@ -14,10 +14,11 @@ std::string text_of(const PlanReport& report, int ranks) {
                      "tasks    {} before optimization, {} after\n"
                      "graph    {} bytes to broadcast, whatever the number of tasks\n"
                      "memory   at most {} MiB resident on each of {} ranks\n"
-                     "reuse    {}\n{}",
+                     "reuse    {}\n"
+                     "numbers  plan {:016x}: equal plans give equal bytes\n{}",
                      report.layers_before, report.layers_after, report.tasks_before, report.tasks,
                      report.bytes, (report.memory_bound_bytes + 1048575) / 1048576, ranks,
-                     report.reuse, report.text);
+                     report.reuse, report.numeric_hash, report.text);
 }
 
 std::string json_of(const PlanReport& report) {
@@ -31,13 +32,8 @@ std::string json_of(const PlanReport& report) {
 }
 
 int plan(Cli& cli, const ProgramOptions& options) {
-  const RunSettings settings = run_settings(cli);
-  session::PrepareOptions prepare;
-  prepare.ranks = options.ranks;
-  prepare.threads = settings.threads;
-  prepare.memory_bytes = settings.memory_bytes;
-  prepare.reuse = settings.reuse;
-  prepare.fuse = settings.fuse;
+  const session::PrepareOptions prepare =
+      session::prepare_options(run_settings(cli), options.ranks);
   const NamedArrays results = results_of(options);
   const PlanReport report = session::describe_plan(
       options.output.empty() ? session::targets_of(results)

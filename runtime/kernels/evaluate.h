@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/base/config.h"
 #include "runtime/base/shape.h"
 #include "runtime/kernels/program.h"
 #include "runtime/kernels/reduce.h"
@@ -71,8 +72,6 @@ std::size_t scratch_bytes(const Program& program);
 //
 // Throws Error: kTaskFailed for an integer to a negative power; usage if leaves, sinks or types do
 // not fit the program.
-inline constexpr std::int64_t kGroup = 8;
-inline constexpr std::int64_t kGroupAxisLength = 64;
 void evaluate(const Program& program, const Extents& shape, std::span<const View> leaves,
               std::span<const Sink> sinks, Scratch& scratch);
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <unordered_map>
 
-#include "runtime/base/limits.h"
 #include "runtime/optimize/map_builder.h"
 #include "runtime/optimize/points.h"
 
@@ -46,10 +45,10 @@ bool common_source(const Point& a, const Point& b) {
 
 class Lowering {
  public:
-  Lowering(const std::vector<Target>& targets, const LowerOptions& options)
-      : targets_(targets), options_(options), points_(targets, options),
+  Lowering(const NumericPlan& plan, const LowerOptions& options)
+      : plan_(plan), options_(options), points_(plan, options),
         graph_(std::make_shared<graph::Graph>()) {
-    for (const Target& target : targets_) declare(target);
+    for (const Target& target : plan_.targets) declare(target);
   }
 
   std::shared_ptr<graph::Graph> run() {
@@ -158,7 +157,8 @@ class Lowering {
     const graph::Map& map = std::get<graph::Map>(graph_->layers[output.layer].kind);
     const auto* partial = std::get_if<graph::Partial>(&map.heads[output.output]);
     if (partial != nullptr && !partial->complete) {
-      graph::Reduce tree{output, partial->spec, partial->reduced, map.grid, kReductionFanIn};
+      graph::Reduce tree{output, partial->spec, partial->reduced, map.grid,
+                         plan_.folds.at(point.node.get()).fan_in};
       graph_->layers.push_back({label_of(point) + " tree", place_of(*point.node), std::move(tree)});
       output = {static_cast<std::uint32_t>(graph_->layers.size() - 1), 0};
     }
@@ -167,11 +167,11 @@ class Lowering {
 
   std::string label_of(const Point& point) const {
     if (point.target < 0) return expr::name_of(*point.node);
-    const Target& target = targets_[point.target];
+    const Target& target = plan_.targets[point.target];
     return target.output ? "store " + target.output->name : "fetch";
   }
 
-  const std::vector<Target>& targets_;
+  const NumericPlan& plan_;
   const LowerOptions& options_;
   Points points_;
   std::shared_ptr<graph::Graph> graph_;
@@ -181,15 +181,14 @@ class Lowering {
 
 }  // namespace
 
-std::shared_ptr<graph::Graph> lower(const std::vector<Target>& targets,
-                                    const LowerOptions& options) {
-  return Lowering(targets, options).run();
+std::shared_ptr<graph::Graph> lower(const NumericPlan& plan, const LowerOptions& options) {
+  return Lowering(plan, options).run();
 }
 
-std::vector<NodePtr> shared_nodes(const std::vector<Target>& targets) {
-  const Points points(targets, {});
+std::vector<NodePtr> shared_nodes(const NumericPlan& plan) {
+  const Points points(plan, {});
   std::vector<NodePtr> roots;
-  for (const Target& target : targets) roots.push_back(target.node);
+  for (const Target& target : plan.targets) roots.push_back(target.node);
   std::unordered_map<const Node*, std::vector<const Point*>> users;
   for (const Point& point : points.all()) {
     for (const Node* node : points.computed_by(point)) users[node].push_back(&point);

@@ -11,16 +11,10 @@
 #include <unordered_set>
 #include <vector>
 
-#include "runtime/expr/node.h"
 #include "runtime/graph/layer.h"
+#include "runtime/optimize/numeric_plan.h"
 
 namespace rankine::optimize {
-
-// A result that is asked for: written to a file if `output` is set, else fetched to rank 0.
-struct Target {
-  expr::NodePtr node;
-  std::optional<io::OutputVariable> output;
-};
 
 using NodeSet = std::unordered_set<const expr::Node*>;
 
@@ -29,11 +23,11 @@ struct LowerOptions {
   NodeSet held;      // nodes to compute once and keep instead of again in every task
 };
 
-// Throws Error (usage) for what cannot be lowered. The graph does not depend on the machine.
-std::shared_ptr<graph::Graph> lower(const std::vector<Target>& targets,
-                                    const LowerOptions& options);
+// Throws Error (usage) for what cannot be lowered. Whatever the options, the graph gives the bytes
+// of the plan.
+std::shared_ptr<graph::Graph> lower(const NumericPlan& plan, const LowerOptions& options);
 
 // Nodes that two or more points would compute again: what `held` may name. Operands before users.
-std::vector<expr::NodePtr> shared_nodes(const std::vector<Target>& targets);
+std::vector<expr::NodePtr> shared_nodes(const NumericPlan& plan);
 
 }  // namespace rankine::optimize

@@ -3,38 +3,11 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "runtime/base/limits.h"
-
 namespace rankine::optimize {
 namespace {
 
 using expr::Node;
 using expr::NodePtr;
-
-// The axis along which a task may take several chunks in order: the reduced axis with most chunks,
-// if its cut is regular (all chunks but the last are equal).
-std::optional<std::size_t> fold_axis(const ChunkGrid& grid, const Extents& reduced) {
-  std::optional<std::size_t> best;
-  for (std::size_t k = 0; k < grid.rank(); ++k) {
-    const auto& runs = grid.axis(k).runs();
-    const bool regular = runs.size() == 1 || (runs.size() == 2 && runs[1].count == 1 &&
-                                              runs[1].length < runs[0].length);
-    if (reduced[k] == 0 || !regular) continue;
-    if (!best || grid.axis(k).count() > grid.axis(*best).count()) best = k;
-  }
-  return best;
-}
-
-void fold(Point& point, const Extents& reduced) {
-  const std::int64_t length =
-      std::min(kFoldBlock, point.grid.chunk_count() / kFoldMinTasks);
-  const auto axis = fold_axis(point.grid, reduced);
-  if (length <= 1 || !axis) return;
-  point.steps = point.grid;
-  std::vector<AxisChunks> axes = point.grid.axes();
-  axes[*axis] = AxisChunks::regular(axes[*axis].length(), axes[*axis].longest() * length);
-  point.grid = ChunkGrid(std::move(axes));
-}
 
 bool is_scalar_constant(const Node& node) {
   return node.as<expr::Full>() != nullptr;
@@ -53,25 +26,22 @@ double reread_factor(const ChunkGrid& wanted, const ChunkGrid& produced) {
   return factor;
 }
 
-Points::Points(const std::vector<Target>& targets, const LowerOptions& options) {
+Points::Points(const NumericPlan& plan, const LowerOptions& options) {
   std::vector<NodePtr> roots;
-  for (const Target& target : targets) roots.push_back(target.node);
+  for (const Target& target : plan.targets) roots.push_back(target.node);
   const std::vector<NodePtr> order = expr::topological_order(roots);
   choose(order, options);
   for (const NodePtr& node : order) {
     if (!is_point(*node)) continue;
-    const expr::Reduce* reduce = node->as<expr::Reduce>();
-    Point point = make_point(node, false, reduce != nullptr ? node->operands[0]->grid : node->grid);
-    if (reduce != nullptr) fold(point, reduce->reduced);
+    const auto fold = plan.folds.find(node.get());
+    const bool reduces = fold != plan.folds.end();
+    Point point = make_point(node, false, reduces ? fold->second.grid : node->grid);
+    if (reduces) point.steps = fold->second.steps;
     inner_[node.get()] = point.depth;
     points_.push_back(std::move(point));
   }
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    const ChunkGrid grid = targets[i].output && !targets[i].output->chunk.empty()
-                               ? ChunkGrid::regular(targets[i].node->shape(),
-                                                    targets[i].output->chunk)
-                               : targets[i].node->grid;
-    Point point = make_point(targets[i].node, true, grid);
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    Point point = make_point(plan.targets[i].node, true, plan.target_grids[i]);
     point.target = static_cast<std::int32_t>(i);
     points_.push_back(std::move(point));
   }

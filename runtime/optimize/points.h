@@ -20,7 +20,7 @@ struct Point {
 
 class Points {
  public:
-  Points(const std::vector<Target>& targets, const LowerOptions& options);
+  Points(const NumericPlan& plan, const LowerOptions& options);
 
   bool is_point(const expr::Node& node) const { return inner_.contains(&node); }
   // By depth; targets come after the inner points of their depth.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/expr/build.h"
+#include "runtime/optimize/rewrite.h"
 
 namespace rankine::optimize {
 namespace {
@@ -11,122 +12,197 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-// A slice without its operand.
-struct Cut {
-  Extents start, step, count;
+// Some elements of an axis: first, first + step, ... with step >= 1, and step 1 if they are fewer
+// than two, so equal picks are equal values.
+struct Pick {
+  std::int64_t first = 0;
+  std::int64_t step = 1;
+  std::int64_t count = 0;
+  bool operator==(const Pick&) const = default;
+  std::int64_t last() const { return first + step * (count - 1); }
 };
+using Picks = std::vector<Pick>;  // per axis
+
+Pick normal(std::int64_t first, std::int64_t step, std::int64_t count) {
+  if (count == 0) return {0, 1, 0};
+  if (step < 0) return normal(first + step * (count - 1), -step, count);
+  return {first, count == 1 ? 1 : step, count};
+}
+
+Picks whole(const Node& node) {
+  Picks picks;
+  for (const AxisChunks& axis : node.grid.axes()) picks.push_back({0, 1, axis.length()});
+  return picks;
+}
+
+Pick join(const Pick& a, const Pick& b) {
+  if (a == b || b.count == 0) return a;
+  if (a.count == 0) return b;
+  const std::int64_t first = std::min(a.first, b.first);
+  return {first, 1, std::max(a.last(), b.last()) + 1 - first};
+}
+
+// The elements of `pick` inside [lo, hi), counted from lo.
+Pick inside(const Pick& pick, std::int64_t lo, std::int64_t hi) {
+  const auto before = [&](std::int64_t bound) {  // elements of the pick below `bound`
+    if (bound <= pick.first) return std::int64_t{0};
+    return std::min(pick.count, (bound - pick.first + pick.step - 1) / pick.step);
+  };
+  const std::int64_t skipped = before(lo);
+  return normal(pick.first + pick.step * skipped - lo, pick.step, before(hi) - skipped);
+}
+
+// What a node needs of operand i to give `picks` of itself.
+Picks needed(const Node& node, const Picks& picks, std::size_t i) {
+  const Node& operand = *node.operands[i];
+  if (const auto* slice = node.as<expr::Slice>()) {
+    Picks result;
+    for (std::size_t k = 0; k < picks.size(); ++k) {
+      result.push_back(normal(slice->start[k] + slice->step[k] * picks[k].first,
+                              slice->step[k] * picks[k].step, picks[k].count));
+    }
+    return result;
+  }
+  if (const auto* view = node.as<expr::View>()) {
+    Picks result(operand.rank(), Pick{0, 1, 1});
+    for (std::size_t k = 0; k < picks.size(); ++k) {
+      if (view->axes[k] >= 0) result[view->axes[k]] = picks[k];
+    }
+    return result;
+  }
+  if (const auto* reduce = node.as<expr::Reduce>()) {
+    Picks result = whole(operand);
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < result.size(); ++k) {
+      if (reduce->reduced[k] == 0) result[k] = picks[kept++];
+    }
+    return result;
+  }
+  Picks result = picks;
+  if (const auto* join = node.as<expr::Concatenate>()) {
+    std::int64_t start = 0;
+    for (std::size_t part = 0; part < i; ++part) {
+      start += node.operands[part]->grid.axis(join->axis).length();
+    }
+    const std::int64_t end = start + operand.grid.axis(join->axis).length();
+    result[join->axis] = inside(picks[join->axis], start, end);
+  }
+  if (const auto* shift = node.as<expr::Shift>()) {
+    // Elements outside the operand are missing, so its length must stay.
+    for (std::size_t k = 0; k < result.size(); ++k) {
+      if (shift->offset[k] != 0) result[k] = {0, 1, operand.grid.axis(k).length()};
+    }
+  }
+  if (operand.rank() == 0) result.clear();  // a literal
+  return result;
+}
+
+NodePtr cut(const NodePtr& node, const Picks& picks) {
+  Extents start, step, count;
+  for (const Pick& pick : picks) {
+    start.push_back(pick.first);
+    step.push_back(pick.step);
+    count.push_back(pick.count);
+  }
+  return expr::slice(node, start, step, count, node->location);
+}
 
 class Pushdown {
  public:
-  explicit Pushdown(const std::vector<NodePtr>& order, const std::vector<NodePtr>& roots) {
-    for (const NodePtr& node : order) {
-      for (const NodePtr& operand : node->operands) ++users_[operand.get()];
-      reduces_[node.get()] =
-          node->as<expr::Reduce>() != nullptr ||
-          std::any_of(node->operands.begin(), node->operands.end(),
-                      [&](const NodePtr& operand) { return reduces_[operand.get()]; });
+  explicit Pushdown(const std::vector<NodePtr>& roots) {
+    for (const NodePtr& root : roots) picks_[root.get()] = whole(*root);
+    const std::vector<NodePtr> order = expr::topological_order(roots);
+    for (auto node = order.rbegin(); node != order.rend(); ++node) {
+      for (std::size_t i = 0; i < (*node)->operands.size(); ++i) {
+        const Picks need = needed(**node, picks_.at(node->get()), i);
+        const auto [known, fresh] = picks_.emplace((*node)->operands[i].get(), need);
+        if (fresh) continue;
+        for (std::size_t k = 0; k < need.size(); ++k) {
+          known->second[k] = join(known->second[k], need[k]);
+        }
+      }
     }
-    for (const NodePtr& root : roots) ++users_[root.get()];
   }
 
-  // `node` with the given operands, slices pushed down.
-  NodePtr rebuild(const NodePtr& node, std::vector<NodePtr> operands) {
-    if (const auto* slice = node->as<expr::Slice>()) {
-      const Cut cut{slice->start, slice->step, node->shape()};
-      if (NodePtr pushed = push(cut, node->operands[0], operands[0])) return pushed;
+  // `node` with its needed elements only; `operands` have theirs.
+  NodePtr rebuild(const NodePtr& node, const std::vector<NodePtr>& operands) const {
+    const Picks& picks = picks_.at(node.get());
+    if (node->operands.empty()) return cut(node, picks);
+    std::vector<NodePtr> parts;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      parts.push_back(part(*node->operands[i], operands[i], needed(*node, picks, i)));
     }
-    if (operands == node->operands) return node;
-    return with_operands(*node, std::move(operands), node->grid);
+    if (parts == node->operands && picks == whole(*node)) return node;
+    return rebuild(*node, picks, std::move(parts), cut(node, picks)->grid);
   }
 
  private:
-  static NodePtr with_operands(const Node& node, std::vector<NodePtr> operands,
-                               const ChunkGrid& grid) {
-    Node copy = node;
-    copy.operands = std::move(operands);
-    copy.grid = grid;
-    return expr::intern(std::move(copy));
-  }
-
-  // The cut of `now` (what became of `before`), or null if it should stay where it is.
-  NodePtr push(const Cut& cut, const NodePtr& before, const NodePtr& now) {
-    if (users_[before.get()] != 1 || !reduces_[before.get()]) return nullptr;
-    if (const auto* reduce = now->as<expr::Reduce>()) return into_reduction(cut, *now, *reduce);
-    if (const auto* view = now->as<expr::View>()) {
-      return through_view(cut, *before, *now, *view);
+  // The elements `picks` of what was `before`, from `now`, which has those that anyone needs.
+  NodePtr part(const Node& before, const NodePtr& now, Picks picks) const {
+    const Picks& there = picks_.at(&before);
+    for (std::size_t k = 0; k < picks.size(); ++k) {
+      if (picks[k].count == 0) continue;
+      picks[k] = normal((picks[k].first - there[k].first) / there[k].step,
+                        std::max<std::int64_t>(1, picks[k].step / there[k].step), picks[k].count);
     }
-    const bool elementwise = now->as<expr::Elementwise>() || now->as<expr::Cast>();
-    if (!elementwise || now->operands.size() != before->operands.size()) return nullptr;
-    std::vector<NodePtr> operands;
-    for (std::size_t i = 0; i < now->operands.size(); ++i) {
-      operands.push_back(cut_or_push(cut, before->operands[i], now->operands[i]));
+    return cut(now, picks);
+  }
+
+  // The node over parts of its operands that hold exactly what it needs. `grid`: its chunks then.
+  static NodePtr rebuild(const Node& node, const Picks& picks, std::vector<NodePtr> parts,
+                         const ChunkGrid& grid) {
+    const NodePtr& first = parts.front();
+    if (const auto* slice = node.as<expr::Slice>()) {
+      Extents start, step;  // nothing is left to do but to turn round
+      for (std::size_t k = 0; k < picks.size(); ++k) {
+        const bool turned = slice->step[k] < 0 && picks[k].count > 1;
+        start.push_back(turned ? picks[k].count - 1 : 0);
+        step.push_back(turned ? -1 : 1);
+      }
+      return expr::slice(first, start, step, grid.shape(), node.location);
     }
-    const NodePtr shape = apply(cut, now);  // for its grid
-    return with_operands(*now, std::move(operands), shape->grid);
-  }
-
-  NodePtr cut_or_push(const Cut& cut, const NodePtr& before, const NodePtr& now) {
-    if (now->rank() == 0) return now;
-    if (NodePtr pushed = push(cut, before, now)) return pushed;
-    return apply(cut, now);
-  }
-
-  static NodePtr apply(const Cut& cut, const NodePtr& node) {
-    return expr::slice(node, cut.start, cut.step, cut.count, node->location);
-  }
-
-  static NodePtr into_reduction(const Cut& cut, const Node& node, const expr::Reduce& reduce) {
-    const NodePtr& operand = node.operands[0];
-    Cut inner{Extents(operand->rank(), 0), Extents(operand->rank(), 1), operand->shape()};
-    std::size_t kept = 0;
-    for (std::size_t k = 0; k < operand->rank(); ++k) {
-      if (reduce.reduced[k] != 0) continue;
-      inner.start[k] = cut.start[kept];
-      inner.step[k] = cut.step[kept];
-      inner.count[k] = cut.count[kept];
-      ++kept;
+    if (const auto* view = node.as<expr::View>()) {
+      return expr::view(first, view->axes, grid.shape(), node.dims, node.location);
     }
-    const NodePtr part = apply(inner, operand);
-    std::vector<AxisChunks> axes;
-    for (std::size_t k = 0; k < part->rank(); ++k) {
-      if (reduce.reduced[k] == 0) axes.push_back(part->grid.axis(k));
+    if (node.as<expr::Concatenate>() != nullptr) return concatenated(node, std::move(parts));
+    if (node.as<expr::Rechunk>() != nullptr) return expr::rechunk(first, grid, node.location);
+    if (const auto* shift = node.as<expr::Shift>()) return shifted(node, *shift, picks, first);
+    if (const auto* reduce = node.as<expr::Reduce>()) {
+      std::vector<AxisChunks> kept;
+      for (std::size_t k = 0; k < first->rank(); ++k) {
+        if (reduce->reduced[k] == 0) kept.push_back(first->grid.axis(k));
+      }
+      return with_operands(node, std::move(parts), ChunkGrid(std::move(kept)));
     }
-    return with_operands(node, {part}, ChunkGrid(std::move(axes)));
+    return with_operands(node, std::move(parts), grid);
   }
 
-  NodePtr through_view(const Cut& cut, const Node& before, const Node& node,
-                       const expr::View& view) {
-    const NodePtr& operand = node.operands[0];
-    if (before.operands.empty()) return nullptr;
-    Cut inner{Extents(operand->rank(), 0), Extents(operand->rank(), 1), operand->shape()};
-    for (std::size_t k = 0; k < view.axes.size(); ++k) {
-      if (view.axes[k] < 0) continue;
-      inner.start[view.axes[k]] = cut.start[k];
-      inner.step[view.axes[k]] = cut.step[k];
-      inner.count[view.axes[k]] = cut.count[k];
-    }
-    const NodePtr part = cut_or_push(inner, before.operands[0], operand);
-    return expr::view(part, view.axes, cut.count, node.dims, node.location);
+  static NodePtr concatenated(const Node& node, std::vector<NodePtr> parts) {
+    const std::int64_t axis = node.as<expr::Concatenate>()->axis;
+    const NodePtr empty = parts.front();
+    std::erase_if(parts, [&](const NodePtr& part) { return part->grid.axis(axis).length() == 0; });
+    return parts.empty() ? empty : expr::concatenate(parts, axis, node.location);
   }
 
-  std::unordered_map<const Node*, int> users_;
-  std::unordered_map<const Node*, bool> reduces_;  // has a reduction at or below it
+  static NodePtr shifted(const Node& node, const expr::Shift& shift, const Picks& picks,
+                         const NodePtr& operand) {
+    Picks rest = picks;  // along the other axes the operand is cut already
+    for (std::size_t k = 0; k < rest.size(); ++k) {
+      if (shift.offset[k] == 0) rest[k] = {0, 1, rest[k].count};
+    }
+    return cut(with_operands(node, {operand}, operand->grid), rest);
+  }
+
+  std::unordered_map<const Node*, Picks> picks_;  // what anyone needs of a node
 };
 
 }  // namespace
 
 std::vector<NodePtr> push_slices_down(const std::vector<NodePtr>& roots) {
-  const std::vector<NodePtr> order = expr::topological_order(roots);
-  Pushdown pushdown(order, roots);
-  std::unordered_map<const Node*, NodePtr> done;
-  for (const NodePtr& node : order) {
-    std::vector<NodePtr> operands;
-    for (const NodePtr& operand : node->operands) operands.push_back(done.at(operand.get()));
-    done.emplace(node.get(), pushdown.rebuild(node, std::move(operands)));
-  }
-  std::vector<NodePtr> result;
-  for (const NodePtr& root : roots) result.push_back(done.at(root.get()));
-  return result;
+  const Pushdown pushdown(roots);
+  return rebuild_all(roots, [&](const NodePtr& node, const std::vector<NodePtr>& operands) {
+    return pushdown.rebuild(node, operands);
+  });
 }
 
 }  // namespace rankine::optimize

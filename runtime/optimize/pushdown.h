@@ -1,6 +1,7 @@
-// Slices move towards the data: through views, casts and arithmetic into the operand of a reduction,
-// so that `mean(x, time)[0:10]` reads and reduces only what the ten rows need. (Below the last
-// reduction nothing has to be moved: lowering folds slices into the reads.)
+// Slices move into the reads, and what nobody needs is culled: from the results down, every node is
+// told which of its elements are needed, and is rebuilt to have only those. So
+// `mean(x, time)[0:10]` reads and reduces what ten rows need, and two users that take rows 0-9 and
+// 5-19 of one mean get one mean of twenty rows.
 #pragma once
 
 #include <vector>
@@ -9,8 +10,8 @@
 
 namespace rankine::optimize {
 
-// Equivalent expressions, in the same order. A node with several users is left alone: its whole
-// value is needed once anyway.
+// Expressions with the same values, in the same order. Needs of several users are joined: equal
+// ones as they are, others to the interval that holds both.
 std::vector<expr::NodePtr> push_slices_down(const std::vector<expr::NodePtr>& roots);
 
 }  // namespace rankine::optimize

@@ -24,6 +24,17 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
 
 }  // namespace
 
+session::PrepareOptions session::prepare_options(const RunSettings& settings, int ranks) {
+  PrepareOptions options;
+  options.machine.ranks = ranks;
+  options.machine.threads = settings.threads;
+  options.machine.first_worker = settings.dedicated_scheduler ? 1 : 0;
+  options.machine.memory_bytes = settings.memory_bytes;
+  options.reuse = settings.reuse;
+  options.fuse = settings.fuse;
+  return options;
+}
+
 Session::Session(session::Engine& engine, RunSettings settings)
     : engine_(engine), settings_(std::move(settings)), cpu_since_last_(process_cpu_seconds()) {}
 
@@ -42,15 +53,9 @@ session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targ
                                        const std::string& log_folder) {
   const double cpu_now = process_cpu_seconds();
   stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
-  session::PrepareOptions options;
-  options.ranks = ranks();
-  options.threads = settings_.threads;
-  options.first_worker = settings_.dedicated_scheduler ? 1 : 0;
-  options.memory_bytes = settings_.memory_bytes;
-  options.reuse = settings_.reuse;
-  options.fuse = settings_.fuse;
-  session::Prepared prepared = session::prepare(targets, options);
-  Bytes index_bytes = to_bytes(session::read_indexes(*prepared.graph));
+  session::Prepared prepared =
+      session::prepare(targets, session::prepare_options(settings_, ranks()));
+  Bytes index_bytes = to_bytes(session::read_indexes(*prepared.physical.graph));
   const auto index_size = static_cast<std::int64_t>(index_bytes.size());
   session::GraphOutcome outcome =
       engine_.run_graph(prepared.graph_bytes, std::move(index_bytes), log_folder);
@@ -112,12 +117,8 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
 }
 
 PlanReport Session::plan(const std::vector<Array>& arrays) const {
-  session::PrepareOptions options;
-  options.ranks = ranks();
-  options.threads = settings_.threads;
-  options.memory_bytes = settings_.memory_bytes;
-  options.reuse = settings_.reuse;
-  return session::describe_plan(session::targets_of(arrays), options);
+  return session::describe_plan(session::targets_of(arrays),
+                                session::prepare_options(settings_, ranks()));
 }
 
 }  // namespace rankine

@@ -30,6 +30,10 @@ struct RunSettings {
   std::string command;  // cleaned command line, for `history`
 };
 
+namespace session {
+PrepareOptions prepare_options(const RunSettings& settings, int ranks);
+}
+
 // Lives on rank 0 while the client of run() runs. Not thread-safe. Every call blocks until done and
 // throws Error if a task fails; the session can be used again afterwards.
 class Session {

@@ -14,6 +14,7 @@ void accumulate(RankReport& sum, const RankReport& one) {
   sum.totals.tasks_run += one.totals.tasks_run;
   sum.totals.bytes_read += one.totals.bytes_read;
   sum.totals.bytes_sent += one.totals.bytes_sent;
+  sum.totals.bytes_received += one.totals.bytes_received;
   sum.totals.times += one.totals.times;
   sum.peak_rss_bytes = std::max(sum.peak_rss_bytes, one.peak_rss_bytes);
   sum.peak_pool_bytes = std::max(sum.peak_pool_bytes, one.peak_pool_bytes);
@@ -52,8 +53,8 @@ void StageTable::add_construct(double wall_s, double cpu_s) {
 void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
                      const GraphOutcome& outcome) {
   ++graphs_;
-  const auto layers = static_cast<std::int64_t>(prepared.topology->layer_count());
-  const std::int64_t tasks = prepared.topology->task_count();
+  const auto layers = static_cast<std::int64_t>(prepared.physical.topology->layer_count());
+  const std::int64_t tasks = prepared.physical.topology->task_count();
   stages_[kConstruct].layers_out += prepared.layers_before;
   stages_[kConstruct].tasks_out += prepared.tasks_before;
   for (int i = kOptimize; i <= kExecute; ++i) {
@@ -74,7 +75,7 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
   stages_[kExecute].wall_s += outcome.execute_s;
   stages_[kExecute].cpu_s += outcome.execute_cpu_s;
   index_bytes_ += index_bytes;
-  promised_bytes_ = std::max(promised_bytes_, prepared.bound_bytes);
+  promised_bytes_ = std::max(promised_bytes_, prepared.physical.bound_bytes);
   ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));
   for (std::size_t rank = 0; rank < outcome.ranks.size(); ++rank) {
     accumulate(ranks_[rank], outcome.ranks[rank]);
@@ -138,6 +139,7 @@ std::string StageTable::json(int threads) const {
                                     {"tasks_run", report.totals.tasks_run},
                                     {"bytes_read", report.totals.bytes_read},
                                     {"bytes_sent_to_peers", report.totals.bytes_sent},
+                                    {"bytes_received_from_peers", report.totals.bytes_received},
                                     {"promised_bytes", promised_bytes_},
                                     {"peak_rss_bytes", report.peak_rss_bytes}});
   }

@@ -69,19 +69,21 @@ void StorePlan::take_results(std::vector<std::vector<std::byte>> results) {
 PlanReport describe_plan(const std::vector<optimize::Target>& targets,
                          const PrepareOptions& options) {
   const Prepared prepared = prepare(targets, options);
+  const PhysicalPlan& physical = prepared.physical;
   PlanReport report;
+  report.numeric_hash = prepared.numeric_hash;
   report.layers_before = prepared.layers_before;
-  report.layers_after = static_cast<std::int64_t>(prepared.topology->layer_count());
+  report.layers_after = static_cast<std::int64_t>(physical.topology->layer_count());
   report.tasks_before = prepared.tasks_before;
-  report.tasks = prepared.topology->task_count();
+  report.tasks = physical.topology->task_count();
   report.bytes = static_cast<std::int64_t>(prepared.graph_bytes.size());
-  report.memory_bound_bytes = prepared.bound_bytes;
-  report.reuse = prepared.reuse;
-  for (std::uint32_t layer = 0; layer < prepared.topology->layer_count(); ++layer) {
-    const graph::Layer& what = prepared.graph->layers[layer];
+  report.memory_bound_bytes = physical.bound_bytes;
+  report.reuse = physical.reuse;
+  for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
+    const graph::Layer& what = physical.graph->layers[layer];
     report.text += "  " + std::to_string(layer) + "  " + what.name + "  " +
-                   to_string(prepared.topology->counts(layer)) + " = " +
-                   std::to_string(prepared.topology->task_count(layer)) + " tasks" +
+                   to_string(physical.topology->counts(layer)) + " = " +
+                   std::to_string(physical.topology->task_count(layer)) + " tasks" +
                    (what.location.empty() ? "" : "  " + what.location) + "\n";
   }
   return report;

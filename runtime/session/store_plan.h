@@ -33,6 +33,7 @@ struct PlanReport {
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank
   std::string reuse;
+  std::uint64_t numeric_hash = 0;  // equal: equal bytes, whatever ranks, threads and memory
   std::string text;  // one line per layer
 };
 

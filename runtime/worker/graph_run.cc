@@ -204,6 +204,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
   if (message.kind == Kind::kEager) {
     SharedBuffer buffer = pool_.allocate_shared(payload.size());
     std::memcpy(buffer->data(), payload.data(), payload.size());
+    totals_.bytes_received += message.bytes;
     arrived_.emplace(message.chunk, std::move(buffer));
   }
   reactor_.on_message(from, message, outbox_);
@@ -222,6 +223,7 @@ bool GraphRun::advance_transfers() {
     if (transfer.outgoing) {
       reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
     } else {
+      totals_.bytes_received += static_cast<std::int64_t>(transfer.buffer->size());
       arrived_.emplace(transfer.chunk, transfer.buffer);
       reactor_.on_bulk_received(transfer.peer, transfer.chunk, outbox_);
     }

@@ -31,10 +31,11 @@ struct RunTotals {
   std::int64_t tasks_run = 0;
   std::int64_t bytes_read = 0;       // stored bytes from input files
   std::int64_t bytes_sent = 0;       // of chunks, to other ranks
+  std::int64_t bytes_received = 0;   // of chunks, from other ranks
   TaskTimes times;                   // over all threads
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(tasks_run, bytes_read, bytes_sent, times.load_s, times.compute_s, times.compress_s,
+    archive(tasks_run, bytes_read, bytes_sent, bytes_received, times.load_s, times.compute_s, times.compress_s,
             times.write_s);
   }
 };

@@ -105,8 +105,13 @@ class Sharing(Test):
         self.assertGreaterEqual(read, stored)
         self.assertLess(read, 2.5 * stored)
         sent = sum(r["bytes_sent_to_peers"] for r in self.main)
+        received = [r["bytes_received_from_peers"] for r in self.main]
         self.assertGreater(sent, 0)
         self.assertLess(sent, raw / 10)
+        self.assertEqual(sum(received), sent)
+        # A chunk that went by way of rank 0 would be received there, and sent on from there.
+        self.assertLess(received[0], 0.5 * sent)
+        self.assertLess(received[0] + self.main[0]["bytes_sent_to_peers"], sent)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ inline std::shared_ptr<graph::Graph> graph_of(const std::vector<optimize::Target
                                               const std::vector<expr::NodePtr>& held = {}) {
   optimize::LowerOptions options;
   for (const auto& node : held) options.held.insert(node.get());
-  return optimize::lower(targets, options);
+  return optimize::lower(optimize::plan_numbers(targets), options);
 }
 
 // chunks x layers tasks; each layer reads the one before back to front, so chunks change ranks.

@@ -118,11 +118,11 @@ TEST_P(RandomGraphs, InputsAndConsumersAreEachOthersInverse) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 300);
     optimize::LowerOptions options;
     options.fuse = GetParam();
-    const auto targets = program.targets(random.one_in(2));
+    const auto plan = optimize::plan_numbers(program.targets(random.one_in(2)));
     if (options.fuse && random.one_in(2)) {
-      for (const auto& node : optimize::shared_nodes(targets)) options.held.insert(node.get());
+      for (const auto& node : optimize::shared_nodes(plan)) options.held.insert(node.get());
     }
-    const auto graph = optimize::lower(targets, options);
+    const auto graph = optimize::lower(plan, options);
     const Topology topology(graph);
     ASSERT_NO_FATAL_FAILURE(expect_sound(topology)) << "round " << round;
     ASSERT_NO_FATAL_FAILURE(expect_tasks_of_chunks(topology)) << "round " << round;
@@ -147,7 +147,7 @@ TEST(Topology, ATreeIsNumberedLevelByLevelWithTheRootLast) {
                               AxisChunks::regular(60, 3), DType::kInt64, expr::Location::current());
   const auto sum = expr::reduce(x, kernels::ReduceOp::kSum, Extents{1}, false, false, 0,
                                 expr::Location::current());
-  const Topology topology(optimize::lower({{sum, std::nullopt}}, {}));
+  const Topology topology(optimize::lower(optimize::plan_numbers({{sum, std::nullopt}}), {}));
   ASSERT_EQ(topology.layer_count(), 3U) << "partial sums, tree, fetch";
   EXPECT_EQ(topology.task_count(0), 20);
   ASSERT_EQ(topology.task_count(1), 4);
@@ -171,7 +171,7 @@ TEST(Topology, AGraphThatReadsLaterLayersIsAnError) {
                               AxisChunks::regular(4, 2), DType::kInt64, expr::Location::current());
   optimize::LowerOptions apart;
   apart.fuse = false;
-  const auto graph = optimize::lower({{x, std::nullopt}}, apart);
+  const auto graph = optimize::lower(optimize::plan_numbers({{x, std::nullopt}}), apart);
   ASSERT_EQ(graph->layers.size(), 2U);
   std::swap(graph->layers[0], graph->layers[1]);
   EXPECT_THROW(Topology{graph}, Error);

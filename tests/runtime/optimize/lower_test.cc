@@ -37,7 +37,7 @@ Array counting(std::int64_t rows, std::int64_t columns) {
 }
 
 Topology lowered(const std::vector<Target>& targets, const LowerOptions& options = {}) {
-  return Topology(lower(targets, options));
+  return Topology(lower(plan_numbers(targets), options));
 }
 LowerOptions apart() {
   LowerOptions options;
@@ -86,7 +86,7 @@ TEST(Lower, AHeldArrayIsReadOnceAndUsedTwice) {
   const Array x = from_file({120, 6}, {10, 3});
   const Array y = x - x.mean(0);
   const std::vector<Target> targets{stored(y.node())};
-  const auto shared = shared_nodes(targets);
+  const auto shared = shared_nodes(plan_numbers(targets));
   ASSERT_EQ(shared.size(), 1U);
   EXPECT_EQ(shared[0], x.node());
   LowerOptions options;

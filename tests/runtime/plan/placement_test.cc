@@ -77,7 +77,7 @@ TEST(Placement, RangesPartitionEveryLayerForAnyNumberOfRanks) {
     RandomProgram program(random, static_cast<int>(random.between(1, 12)), 200);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(3);
-    const Topology topology(optimize::lower(program.targets(random.one_in(2)), options));
+    const Topology topology(optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
     for (int ranks = 1; ranks <= 7; ++ranks) {
       for (int first_worker = 0; first_worker < std::min(2, ranks); ++first_worker) {
         const Placement placement(topology, ranks, first_worker);
@@ -139,11 +139,11 @@ TEST(Footprint, IsAtLeastWhatOneRankHoldsWhenItRunsEverything) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 400);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(4);
-    const auto targets = program.targets(random.one_in(2));
+    const auto plan = optimize::plan_numbers(program.targets(random.one_in(2)));
     if (options.fuse && random.one_in(2)) {
-      for (const auto& node : optimize::shared_nodes(targets)) options.held.insert(node.get());
+      for (const auto& node : optimize::shared_nodes(plan)) options.held.insert(node.get());
     }
-    const Topology topology(optimize::lower(targets, options));
+    const Topology topology(optimize::lower(plan, options));
     const Placement placement(topology, 1);
     const Footprint promised = footprint(topology, placement);
     BoardRun run(topology, placement);

@@ -1,0 +1,43 @@
+// What depends on the machine: how shared producers are kept, homes, order and the memory bound.
+// Built on a NumericPlan and unable to change it, so no choice made here touches a bit of output.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/graph/topology.h"
+#include "runtime/optimize/lower.h"
+#include "runtime/plan/footprint.h"
+#include "runtime/plan/placement.h"
+
+namespace rankine::session {
+
+// Shared producers: held in memory, read or computed again by each consumer, or whichever fits.
+enum class Reuse { kChoose, kHold, kReread };
+
+struct Machine {
+  int ranks = 1;
+  int threads = 1;       // of a rank
+  int first_worker = 0;  // 1 if rank 0 only schedules
+  std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
+};
+
+struct PhysicalPlan {
+  std::shared_ptr<graph::Graph> graph;
+  std::shared_ptr<const graph::Topology> topology;
+  plan::Placement placement;
+  plan::Footprint footprint;
+  std::int64_t bound_bytes = 0;  // resident memory of a rank that will not be passed
+  std::string reuse;             // what was decided about shared producers, and why
+};
+
+// fuse: false leaves every operation in a layer of its own.
+// Throws Error (refused) if no choice fits the memory, naming layer, bytes and remedy.
+PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
+                           Reuse reuse, bool fuse);
+
+// Memory of this process now, in bytes (resident).
+std::int64_t resident_bytes();
+
+}  // namespace rankine::session

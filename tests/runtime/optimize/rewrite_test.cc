@@ -1,0 +1,143 @@
+// Expressions before layers: what simplify and push_slices_down make of known ones, and the same
+// numbers from random ones.
+#include <gtest/gtest.h>
+
+#include "runtime/graph/topology.h"
+#include "runtime/optimize/pushdown.h"
+#include "runtime/optimize/simplify.h"
+#include "runtime/rankine.h"
+#include "tests/support/cluster.h"
+#include "tests/support/random_program.h"
+#include "tests/support/small_graphs.h"
+
+namespace rankine::optimize {
+namespace {
+
+using namespace rankine::testing;
+using expr::NodePtr;
+
+Array field(const Extents& shape, const Extents& chunk) {
+  auto dataset = std::make_shared<io::Dataset>();
+  dataset->file = "nowhere.nc";
+  dataset->path = "/x";
+  dataset->dtype = DType::kFloat32;
+  dataset->grid = ChunkGrid::regular(shape, chunk);
+  return Array(expr::from_dataset(nullptr, dataset, {}, expr::Location::current()));
+}
+Array simpler(const Array& x) { return Array(simplify({x.node()}).front()); }
+Array pushed(const Array& x) { return Array(push_slices_down({x.node()}).front()); }
+
+TEST(Simplify, RemovesWhatIsUndone) {
+  const Array x = field({40, 6}, {10, 3});
+  EXPECT_EQ(simpler(-(-x)).node(), x.node());
+  EXPECT_EQ(simpler(x.transpose().transpose()).node(), x.node());
+  EXPECT_EQ(simpler(x.astype(DType::kFloat64).astype(DType::kFloat32)).node(), x.node());
+  EXPECT_EQ(simpler(x.rechunk({{0, 7}}).rechunk({{0, 10}})).node(), x.node());
+  EXPECT_EQ(simpler(x * 1).node(), x.node());
+  EXPECT_EQ(simpler(1 * x).node(), x.node());
+  EXPECT_EQ(simpler(x / 1.0 - 0).node(), x.node());
+  EXPECT_EQ(simpler(exp(-(-x)) * 1).node(), exp(x).node()) << "below other operations as well";
+}
+
+TEST(Simplify, KeepsWhatWouldChangeABit) {
+  const Array x = field({40, 6}, {10, 3});
+  const Array whole = x.astype(DType::kInt32);
+  for (const Array& y :
+       {x + 0, x - (-0.0), x * 2, 1 / x, 0 - x, whole / 1, x.astype(DType::kInt32),
+        x.astype(DType::kInt32).astype(DType::kFloat32), -abs(-x), x.transpose(),
+        whole.astype(DType::kInt64).astype(DType::kFloat64).astype(DType::kInt64)}) {
+    EXPECT_EQ(simpler(y).node(), y.node()) << expr::name_of(*y.node());
+  }
+}
+
+TEST(Simplify, JoinsSlicesAndViewsAndRechunks) {
+  const Array x = field({40, 6}, {10, 3});
+  const Array part = simpler(x.isel(0, Range{4, 36, 2}).isel(0, Range{15, 2, -3}));
+  ASSERT_NE(part.node()->as<expr::Slice>(), nullptr);
+  EXPECT_EQ(part.node()->operands[0], x.node());
+  EXPECT_EQ(part.node()->as<expr::Slice>()->start[0], 4 + 2 * 15);
+  EXPECT_EQ(part.node()->as<expr::Slice>()->step[0], -6);
+  const Array cut = simpler(x.rechunk({{0, 7}}).rechunk({{0, 20}}));
+  EXPECT_EQ(cut.node()->operands[0], x.node());
+  EXPECT_EQ(cut.node()->grid, x.rechunk({{0, 20}}).node()->grid);
+}
+
+TEST(Pushdown, ASliceOfAReductionReducesOnlyWhatItNeeds) {
+  const Array x = field({40, 60}, {10, 6});
+  const Array y = pushed(x.mean(0).isel(0, Range{12, 24, 1}));
+  ASSERT_NE(y.node()->as<expr::Reduce>(), nullptr) << "the slice went below the mean";
+  EXPECT_EQ(y.node()->operands[0]->shape(), (Extents{40, 12}));
+  const graph::Topology topology(lower(plan_numbers({stored(y.node())}), {}));
+  EXPECT_EQ(topology.task_count(0), 4 * 2) << "of 40 chunks those that are needed";
+}
+
+TEST(Pushdown, UsersOfPartsShareWhatTheyNeedTogether) {
+  const Array mean = field({40, 60}, {10, 6}).mean(0);
+  const Array y = pushed(mean.isel(0, Range{5, 15, 1}) - mean.isel(0, Range{8, 18, 1}));
+  const graph::Topology topology(lower(plan_numbers({stored(y.node())}), {}));
+  const auto& reduced = std::get<graph::Map>(topology.graph().layers[0].kind).grid.shape();
+  EXPECT_EQ(reduced, (Extents{40, 13})) << "columns 5 to 17";
+}
+
+TEST(Pushdown, PartsThatNobodyNeedsAreNotJoined) {
+  const Array x = field({40, 6}, {10, 3});
+  const Array joined = concatenate({x, exp(x), log(x)}, 0);
+  EXPECT_EQ(pushed(joined.isel(0, Range{45, 75, 1})).node(),
+            exp(x.isel(0, Range{5, 35, 1})).node());
+}
+
+TEST(Pushdown, WhatIsNeededWholeStaysTheSameNode) {
+  const Array x = field({40, 6}, {10, 3});
+  const Array y = (x - x.mean(0)).shift({{0, 2}}).transpose().rechunk({{0, 2}});
+  EXPECT_EQ(pushed(y).node(), y.node());
+}
+
+TEST(Rewrite, TheNumericPlanKnowsNoMachine) {
+  const Array x = field({4000, 6}, {10, 3});
+  const auto targets = std::vector<Target>{stored((x - x.mean(0)).node())};
+  const auto hash = [&](int ranks, int threads, std::int64_t memory, session::Reuse reuse) {
+    return session::prepare(targets, {{ranks, threads, 0, memory}, reuse, true}).numeric_hash;
+  };
+  const std::uint64_t one = hash(1, 1, 0, session::Reuse::kHold);
+  EXPECT_EQ(hash(64, 8, 0, session::Reuse::kReread), one);
+  EXPECT_EQ(hash(3, 2, std::int64_t{1} << 40, session::Reuse::kChoose), one);
+  EXPECT_NE(plan_numbers({stored(x.mean(0).node())}).hash, one);
+  const Array other = field({4000, 6}, {20, 3});
+  EXPECT_NE(plan_numbers({stored((other - other.mean(0)).node())}).hash, plan_numbers(targets).hash);
+  auto compressed = targets;
+  compressed[0].output->deflate = 9;
+  EXPECT_NE(plan_numbers(compressed).hash, plan_numbers(targets).hash);
+}
+
+TEST(Rewrite, ChangesNoBitOfRandomPrograms) {
+  Random random("Rewrite.ChangesNoBitOfRandomPrograms");
+  int changed = 0;
+  RunSettings as_written = threads(1);
+  as_written.fuse = false;  // the session rewrites nothing itself
+  run_cluster(1, as_written, [&](Session& session) {
+    for (int round = 0; round < 300; ++round) {
+      RandomProgram program(random, static_cast<int>(random.between(2, 16)));
+      const std::vector<NodePtr> roots = program.roots();
+      const std::vector<NodePtr> simple = simplify(roots);
+      const std::vector<NodePtr> less = push_slices_down(simple);
+      changed += less != roots ? 1 : 0;
+      const auto values = [&](const std::vector<NodePtr>& nodes) {
+        std::vector<Array> arrays;
+        for (const NodePtr& node : nodes) arrays.emplace_back(node);
+        return session.compute_all(arrays);
+      };
+      const auto expected = values(roots);
+      const auto got = values(less);
+      for (std::size_t i = 0; i < roots.size(); ++i) {
+        ASSERT_EQ(less[i]->shape(), roots[i]->shape());
+        ASSERT_EQ(less[i]->dtype, roots[i]->dtype);
+        ASSERT_EQ(less[i]->dims, roots[i]->dims);
+        ASSERT_EQ(got[i].bytes(), expected[i].bytes()) << "round " << round << ", root " << i;
+      }
+    }
+  });
+  EXPECT_GT(changed, 100);
+}
+
+}  // namespace
+}  // namespace rankine::optimize

@@ -90,6 +90,23 @@ std::string name_of(const Node& node) {
       node.operation);
 }
 
+Node::~Node() {
+  // The outermost destructor of a thread lets go of what all inner ones hand to it.
+  thread_local std::vector<NodePtr>* released = nullptr;
+  if (operands.empty()) return;
+  if (released != nullptr) {
+    for (NodePtr& operand : operands) released->push_back(std::move(operand));
+    return;
+  }
+  std::vector<NodePtr> mine = std::move(operands);
+  released = &mine;
+  while (!mine.empty()) {
+    const NodePtr last = std::move(mine.back());
+    mine.pop_back();
+  }
+  released = nullptr;
+}
+
 NodePtr intern(Node node) {
   node.hash = hash_bytes(identity_of(node));
   Table& all = table();

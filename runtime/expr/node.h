@@ -71,6 +71,13 @@ using Operation = std::variant<FromDataset, Full, Arange, Elementwise, Cast, Sli
 
 class Node {
  public:
+  Node() = default;
+  Node(const Node&) = default;
+  Node(Node&&) = default;
+  Node& operator=(const Node&) = default;
+  Node& operator=(Node&&) = default;
+  ~Node();  // without recursion: an expression may be deeper than a stack
+
   Operation operation;
   std::vector<NodePtr> operands;
   DType dtype = DType::kFloat64;

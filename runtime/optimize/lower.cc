@@ -56,7 +56,8 @@ class Lowering {
     for (std::size_t i = 0; i < points_.all().size(); ++i) {
       if (done[i]) continue;
       std::vector<const Point*> group;
-      for (std::size_t j = i; j < points_.all().size(); ++j) {
+      const int depth = points_.all()[i].depth;
+      for (std::size_t j = i; j < done.size() && points_.all()[j].depth == depth; ++j) {
         if (!done[j] && fits(points_.all()[i], points_.all()[j], i == j)) {
           group.push_back(&points_.all()[j]);
           done[j] = true;
@@ -70,7 +71,7 @@ class Lowering {
  private:
   bool fits(const Point& first, const Point& other, bool same) const {
     if (same) return true;
-    return options_.fuse && other.depth == first.depth && other.grid == first.grid &&
+    return options_.fuse && other.grid == first.grid &&
            other.steps == first.steps && common_source(first, other);
   }
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/expr/node.h"
@@ -29,11 +29,25 @@ class MapBuilder {
   struct Place {
     InlineVector<graph::Term, kMaxAxes> terms;
     Box domain;
+    bool operator==(const Place&) const = default;
   };
-  int lower(const expr::NodePtr& node, const Place& place);
-  int lower_operation(const expr::NodePtr& node, const Place& place);
-  int lower_concatenate(const expr::Node& node, const Place& place);
-  int lower_shift(const expr::Node& node, const Place& place);
+  struct Request {
+    expr::NodePtr node;
+    Place place;
+  };
+  // The value in the program that the request stands for. Without recursion: expressions may be
+  // deeper than a stack.
+  int lower(const Request& request);
+  std::optional<int> known(const Request& request) const;
+  std::optional<int> leaf_or_constant(const Request& request);
+  // What an operation needs first, and the operation over those values.
+  std::vector<Request> needs(const Request& request) const;
+  int combine(const Request& request, const std::vector<Request>& parts,
+              const std::vector<int>& values);
+  int combine_concatenate(const Request& request, const std::vector<Request>& parts,
+                          const std::vector<int>& values);
+  int combine_shift(const Request& request, const std::vector<Request>& parts,
+                    const std::vector<int>& values);
   int leaf(graph::Source source, DType dtype, const Place& place);
   int mask(const Box& domain);
 
@@ -41,11 +55,10 @@ class MapBuilder {
   graph::Map map_;
   std::vector<int> leaf_values_;  // program value of each leaf
   struct Known {
-    const expr::Node* node;
     Place place;
     int value;
   };
-  std::vector<Known> known_;
+  std::unordered_map<const expr::Node*, std::vector<Known>> known_;
 };
 
 }  // namespace rankine::optimize

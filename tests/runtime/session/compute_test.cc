@@ -27,6 +27,14 @@ class Compute : public ::testing::TestWithParam<std::tuple<int, int>> {
   }
 };
 
+TEST(DeepExpression, MayBeDeeperThanAStack) {
+  run_cluster(2, threads(1), [](Session& session) {
+    Array x = arange(5, 2);
+    for (int i = 0; i < 20'000; ++i) x = (x + 1).astype(DType::kInt64);
+    EXPECT_EQ(session.compute(x.sum()).item<std::int64_t>(), 10 + 5 * 20'000);
+  });
+}
+
 TEST_P(Compute, ScalarsCrossAllFloors) {
   run([](Session& session) {
     const Array x = counting(10, 7);

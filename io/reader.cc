@@ -9,6 +9,7 @@
 #include "io/byte_order.h"
 #include "io/h5/slow_read.h"
 #include "runtime/base/error.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine::io {
 namespace {
@@ -175,6 +176,7 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
                });
   Window window(file_, scratch.window_, stats);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (StopSignals::received() != 0) throw stopped_by_signal();  // a box may hold many chunks
     const Extents coordinate = coordinate_of(pieces[i], counts_);
     const ChunkExtent& extent = index_[static_cast<std::size_t>(pieces[i])];
     if (extent.address == ChunkExtent::kMissing) {

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "runtime/base/error.h"
+#include "runtime/base/hash.h"
 #include "runtime/kernels/convert.h"
 
 namespace rankine::kernels {
@@ -43,15 +44,24 @@ int Program::argument_count(const Value& value) {
   return known ? arity(value.op) : 0;
 }
 
+std::size_t Program::ValueHash::operator()(const Value& value) const {
+  const std::uint64_t parts[] = {
+      static_cast<std::uint64_t>(value.kind), static_cast<std::uint64_t>(value.dtype),
+      static_cast<std::uint64_t>(value.op), static_cast<std::uint64_t>(value.compute),
+      value.arguments[0], value.arguments[1], value.arguments[2], value.bits};
+  return hash_bytes(std::as_bytes(std::span(parts)));
+}
+
 int Program::append(const Value& value) {
   if (value.kind != Kind::kLeaf) {
-    const auto found = std::find(values_.begin(), values_.end(), value);
-    if (found != values_.end()) return static_cast<int>(found - values_.begin());
+    const auto found = numbers_.find(value);
+    if (found != numbers_.end()) return found->second;
   }
   if (values_.size() == kMaxValues) {
     throw usage_error("an expression has more than 65535 values", "compute it in parts");
   }
   if (value.kind == Kind::kLeaf) leaves_.push_back(static_cast<std::uint16_t>(values_.size()));
+  if (value.kind != Kind::kLeaf) numbers_.emplace(value, value_count());
   values_.push_back(value);
   slots_.push_back(kNoSlot);
   needed_.push_back(0);

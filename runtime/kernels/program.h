@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/base/dtype.h"
@@ -80,7 +81,11 @@ class Program {
   void check_loaded(const Value& value) const;
   void assign_slots();
 
+  struct ValueHash {
+    std::size_t operator()(const Value& value) const;
+  };
   std::vector<Value> values_;
+  std::unordered_map<Value, int, ValueHash> numbers_;  // of casts, operations and constants
   std::vector<std::uint16_t> leaves_;   // value number of each leaf
   std::vector<std::uint16_t> outputs_;  // value number of each output
   std::vector<int> slots_;              // per value; follows from the above, not on the wire

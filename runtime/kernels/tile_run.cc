@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "runtime/base/stop_signals.h"
 #include "runtime/kernels/convert.h"
 
 namespace rankine::kernels {
@@ -49,6 +50,7 @@ void TileRun::walk_all() {
   const std::span<const WalkAxis> axes = walk_.axes();
   Extents origin(axes.size(), 0);
   for (;;) {
+    if (StopSignals::received() != 0) throw stopped_by_signal();  // a chunk may take minutes
     begin_tile(origin);
     for (Step& step : steps_) run_step(step);
     for (const Dense& output : outputs_) write_dense(output);

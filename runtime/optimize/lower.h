@@ -8,15 +8,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <unordered_set>
 #include <vector>
 
 #include "runtime/graph/layer.h"
 #include "runtime/optimize/numeric_plan.h"
 
 namespace rankine::optimize {
-
-using NodeSet = std::unordered_set<const expr::Node*>;
 
 struct LowerOptions {
   bool fuse = true;  // false: every node becomes a layer of its own, the oracle of the optimizer

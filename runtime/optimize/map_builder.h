@@ -9,6 +9,7 @@
 
 #include "runtime/expr/node.h"
 #include "runtime/graph/layer.h"
+#include "runtime/optimize/place.h"
 
 namespace rankine::optimize {
 
@@ -25,28 +26,18 @@ class MapBuilder {
   graph::Map finish() { return std::move(map_); }
 
  private:
-  // How a node's element is found from the iteration index, and where it is defined.
-  struct Place {
-    InlineVector<graph::Term, kMaxAxes> terms;
-    Box domain;
-    bool operator==(const Place&) const = default;
-  };
-  struct Request {
-    expr::NodePtr node;
-    Place place;
-  };
   // The value in the program that the request stands for. Without recursion: expressions may be
   // deeper than a stack.
-  int lower(const Request& request);
-  std::optional<int> known(const Request& request) const;
-  std::optional<int> leaf_or_constant(const Request& request);
-  // What an operation needs first, and the operation over those values.
-  std::vector<Request> needs(const Request& request) const;
-  int combine(const Request& request, const std::vector<Request>& parts,
+  int lower(const Placed& request);
+  std::optional<int> known(const Placed& request) const;
+  std::optional<int> leaf_or_constant(const Placed& request);
+  // The operation over the values of its operands.
+  int combine(const Placed& request, const std::vector<Placed>& parts,
               const std::vector<int>& values);
-  int combine_concatenate(const Request& request, const std::vector<Request>& parts,
+  int combine_elementwise(const Placed& request, kernels::Op op, std::vector<int> values);
+  int combine_concatenate(const Placed& request, const std::vector<Placed>& parts,
                           const std::vector<int>& values);
-  int combine_shift(const Request& request, const std::vector<Request>& parts,
+  int combine_shift(const Placed& request, const std::vector<Placed>& parts,
                     const std::vector<int>& values);
   int leaf(graph::Source source, DType dtype, const Place& place);
   int mask(const Box& domain);

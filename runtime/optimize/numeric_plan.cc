@@ -5,6 +5,7 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/config.h"
 #include "runtime/base/hash.h"
+#include "runtime/optimize/place.h"
 #include "runtime/optimize/pushdown.h"
 #include "runtime/optimize/simplify.h"
 
@@ -45,6 +46,36 @@ std::vector<NodePtr> roots_of(const std::vector<Target>& targets) {
   return roots;
 }
 
+// From the results down: at which places the tasks above need each node. A reduction, or what is
+// kept, is computed by tasks of its own.
+NodeSet choose_kept(const std::vector<NodePtr>& order, const std::vector<NodePtr>& roots) {
+  NodeSet kept;
+  std::unordered_map<const expr::Node*, std::vector<Place>> places;
+  for (const NodePtr& root : roots) places[root.get()] = {Place::own(root->shape())};
+  for (auto next = order.rbegin(); next != order.rend(); ++next) {
+    const expr::Node& node = **next;
+    std::vector<Place>& here = places[&node];
+    if (here.size() > kMostPlaces && node.size() > 1) {
+      kept.insert(&node);
+      here = {Place::own(node.shape())};
+    }
+    if (node.as<expr::Reduce>() != nullptr) {
+      places[node.operands[0].get()].push_back(Place::own(node.operands[0]->shape()));
+      continue;
+    }
+    for (const Place& place : here) {
+      for (Placed& operand : placed_operands(node, place)) {
+        std::vector<Place>& there = places[operand.node.get()];
+        if (there.size() > kMostPlaces) continue;  // that many are enough to know
+        if (std::find(there.begin(), there.end(), operand.place) != there.end()) continue;
+        there.push_back(std::move(operand.place));
+      }
+    }
+    places.erase(&node);
+  }
+  return kept;
+}
+
 // A node's hash stands for the whole expression below it, its chunks and the paths of its data sets.
 std::uint64_t hash_of(const NumericPlan& plan) {
   Bytes bytes = to_bytes(kReductionFanIn, kFoldBlock, kFoldMinTasks, kVirtualChunkBytes, kGroup,
@@ -62,7 +93,10 @@ std::uint64_t hash_of(const NumericPlan& plan) {
 NumericPlan plan_numbers(std::vector<Target> targets) {
   NumericPlan plan;
   plan.targets = std::move(targets);
-  for (const NodePtr& node : expr::topological_order(roots_of(plan.targets))) {
+  const std::vector<NodePtr> roots = roots_of(plan.targets);
+  const std::vector<NodePtr> order = expr::topological_order(roots);
+  plan.kept = choose_kept(order, roots);
+  for (const NodePtr& node : order) {
     const auto* reduce = node->as<expr::Reduce>();
     if (reduce == nullptr) continue;
     plan.folds.emplace(node.get(), plan_fold(node->operands[0]->grid, reduce->reduced));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "io/h5/output_spec.h"
@@ -29,12 +30,20 @@ struct FoldPlan {
   std::int64_t fan_in = 0;
 };
 
+using NodeSet = std::unordered_set<const expr::Node*>;
+
 struct NumericPlan {
   std::vector<Target> targets;
   std::vector<ChunkGrid> target_grids;  // the chunks in which each is computed
   std::unordered_map<const expr::Node*, FoldPlan> folds;  // of every reduction
+  // Nodes that a task would have to compute at more than kMostPlaces places of its program (a
+  // stencil of a stencil of a stencil): they are kept as chunks, so programs grow with the
+  // expression and not with the number of paths through it.
+  NodeSet kept;
   std::uint64_t hash = 0;  // equal plans give equal bytes (on one kind of machine)
 };
+
+inline constexpr std::size_t kMostPlaces = 8;
 
 // The plan of the targets as they stand.
 NumericPlan plan_numbers(std::vector<Target> targets);

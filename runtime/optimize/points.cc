@@ -30,7 +30,7 @@ Points::Points(const NumericPlan& plan, const LowerOptions& options) {
   std::vector<NodePtr> roots;
   for (const Target& target : plan.targets) roots.push_back(target.node);
   const std::vector<NodePtr> order = expr::topological_order(roots);
-  choose(order, options);
+  choose(order, plan, options);
   for (const NodePtr& node : order) {
     if (!is_point(*node)) continue;
     const auto fold = plan.folds.find(node.get());
@@ -50,11 +50,12 @@ Points::Points(const NumericPlan& plan, const LowerOptions& options) {
 }
 
 // Reductions are points; so is the operand of a rechunk whose chunks would be read again and again,
-// and what the caller holds. Without fusion everything but constants is one.
-void Points::choose(const std::vector<NodePtr>& order, const LowerOptions& options) {
+// what the plan keeps and what the caller holds. Without fusion everything but constants is one.
+void Points::choose(const std::vector<NodePtr>& order, const NumericPlan& plan,
+                    const LowerOptions& options) {
   for (const NodePtr& node : order) {
     const bool reduces = node->as<expr::Reduce>() != nullptr;
-    const bool held = options.held.contains(node.get());
+    const bool held = options.held.contains(node.get()) || plan.kept.contains(node.get());
     const bool apart = !options.fuse && !is_scalar_constant(*node);
     if (reduces || held || apart) inner_.emplace(node.get(), 0);
     if (node->as<expr::Rechunk>() == nullptr) continue;

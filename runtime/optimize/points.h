@@ -29,7 +29,8 @@ class Points {
   std::vector<const expr::Node*> computed_by(const Point& point) const;
 
  private:
-  void choose(const std::vector<expr::NodePtr>& order, const LowerOptions& options);
+  void choose(const std::vector<expr::NodePtr>& order, const NumericPlan& plan,
+              const LowerOptions& options);
   Point make_point(const expr::NodePtr& node, bool is_target, const ChunkGrid& grid);
   void collect(const expr::NodePtr& value, const expr::Node* self, Point& point) const;
 

@@ -109,6 +109,48 @@ TEST(Rewrite, TheNumericPlanKnowsNoMachine) {
   EXPECT_NE(plan_numbers(compressed).hash, plan_numbers(targets).hash);
 }
 
+// (x[i-1] + x[i] + x[i+1]) / 4, many times.
+Array smoothed(Array x, int times) {
+  for (int i = 0; i < times; ++i) x = (x.shift({{0, 1}}) + x + x.shift({{0, -1}})) / 4.0;
+  return x;
+}
+
+TEST(Kept, NodesNeededAtManyPlacesBoundTheirPrograms) {
+  const Array x = field({1000}, {100});
+  Array doubled = field({8}, {3});
+  for (int i = 0; i < 12; ++i) doubled = concatenate({doubled, doubled * 1}, 0);
+  for (const Array& y : {smoothed(x, 40), doubled}) {
+    const NumericPlan plan = plan_numbers({stored(y.node())});
+    EXPECT_GT(plan.kept.size(), 2U);
+    const graph::Topology topology(lower(plan, {}));
+    EXPECT_LT(topology.layer_count(), 16U);
+    for (const graph::Layer& layer : topology.graph().layers) {
+      EXPECT_LT(std::get<graph::Map>(layer.kind).program.value_count(), 250) << layer.name;
+    }
+  }
+  EXPECT_TRUE(plan_numbers({stored(smoothed(x, 2).node())}).kept.empty()) << "a few places";
+}
+
+TEST(Kept, StencilsOfStencilsGiveTheNumbersOfALoop) {
+  run_cluster(2, threads(2), [](Session& session) {
+    const int steps = 20;  // the middle is still a number
+    const NdArray got = session.compute(smoothed(arange(50, 7).astype(DType::kFloat64), steps));
+    std::vector<double> expected(50);
+    for (int i = 0; i < 50; ++i) expected[i] = i;
+    for (int step = 0; step < steps; ++step) {
+      const std::vector<double> last = expected;
+      for (int i = 0; i < 50; ++i) {
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        expected[i] = ((i > 0 ? last[i - 1] : nan) + last[i] + (i < 49 ? last[i + 1] : nan)) / 4.0;
+      }
+    }
+    for (int i = 0; i < 50; ++i) {
+      const double value = got.data<double>()[i];
+      EXPECT_TRUE(value == expected[i] || (std::isnan(value) && std::isnan(expected[i]))) << i;
+    }
+  });
+}
+
 TEST(Rewrite, ChangesNoBitOfRandomPrograms) {
   Random random("Rewrite.ChangesNoBitOfRandomPrograms");
   int changed = 0;

@@ -59,6 +59,20 @@ TEST_P(Compute, AnomaliesUseTheirOwnMean) {
   });
 }
 
+TEST_P(Compute, ElementsThatAreMaskedAwayCannotFail) {
+  run([](Session& session) {
+    const Array b = arange(6, 2) + 1;  // outside its domain a leaf is 0, and 2^-1 is an error
+    const NdArray joined = session.compute(concatenate({pow(2, b - 1), b}, 0));
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_EQ(joined.data<std::int64_t>()[i], 1 << i);
+      EXPECT_EQ(joined.data<std::int64_t>()[6 + i], i + 1);
+    }
+    const NdArray moved = session.compute(pow(2, b - 1).shift({{0, 1}}));
+    EXPECT_EQ(moved.data<double>()[5], 16);
+    EXPECT_THROW(session.compute(pow(2, b - 2)), Error) << "but others do";
+  });
+}
+
 TEST_P(Compute, SlicesViewsAndShiftsAreFused) {
   run([](Session& session) {
     const Array x = counting(9, 8);

@@ -33,6 +33,19 @@ void for_each_in(const Box& box, const std::function<void(const Extents&)>& visi
 
 }  // namespace
 
+Box source_box(const Leaf& leaf, const Box& box) {
+  Box source{Extents(leaf.terms.size(), 0), Extents(leaf.terms.size(), 0)};
+  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
+    const Term& term = leaf.terms[k];
+    const std::int64_t x = term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
+    const std::int64_t y =
+        term.axis < 0 ? term.offset : term.step * (box.hi[term.axis] - 1) + term.offset;
+    source.lo[k] = std::min(x, y);
+    source.hi[k] = std::max(x, y) + 1;
+  }
+  return source;
+}
+
 Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)) {
   tables_.resize(graph_->layers.size());
   for (std::uint32_t layer = 0; layer < graph_->layers.size(); ++layer) {
@@ -297,7 +310,7 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
 }
 
 void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                                    const std::function<void(TaskId)>& visit) const {
+                                    const VisitUse& visit) const {
   const Extents& counts = tables_[edge.consumer].counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
@@ -315,49 +328,64 @@ void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
     box.hi[axis] = std::min(box.hi[axis], consumers.hi);
   }
   for_each_in(box, [&](const Extents& task) {
-    visit({edge.consumer, position_of(task, counts)});
+    visit({edge.consumer, position_of(task, counts)}, &edge);
   });
+}
+
+Extents Topology::output_chunk(const ChunkId& chunk) const {
+  const Table& table = tables_[chunk.layer];
+  if (table.reduction) {
+    return coordinate_of(chunk.position / table.reduction->nodes(),
+                         table.reduction->kept_grid.counts());
+  }
+  const Extents task = coordinate_of(chunk.position, table.counts);
+  if (table.output_grids[chunk.output].rank() == task.size()) return task;
+  const Map& map = std::get<Map>(graph_->layers[chunk.layer].kind);
+  const Partial& partial = std::get<Partial>(map.heads[chunk.output]);
+  Extents kept;
+  for (std::size_t k = 0; k < task.size(); ++k) {
+    if (partial.reduced[k] == 0) kept.push_back(task[k]);
+  }
+  return kept;
+}
+
+Box Topology::elements_read(const LeafEdge& edge, TaskId task) const {
+  const Map& map = std::get<Map>(graph_->layers[edge.consumer].kind);
+  const Leaf& leaf = map.leaves[edge.leaf];
+  const Box box = map.grid.chunk_box(coordinate_of(task.position, tables_[edge.consumer].counts));
+  return source_box(leaf, intersect(box, leaf.domain));
 }
 
 void Topology::for_each_consumer(const ChunkId& chunk,
                                  const std::function<void(TaskId)>& visit) const {
+  for_each_use(chunk, [&](TaskId task, const LeafEdge*) { visit(task); });
+}
+
+void Topology::for_each_use(const ChunkId& chunk, const VisitUse& visit) const {
   const Table& table = tables_[chunk.layer];
   if (table.reduction && chunk.position % table.reduction->nodes() < table.reduction->nodes() - 1) {
     const std::int64_t nodes = table.reduction->nodes();
     visit({chunk.layer,
-           chunk.position / nodes * nodes + tree_parent(chunk.layer, chunk.position % nodes)});
+           chunk.position / nodes * nodes + tree_parent(chunk.layer, chunk.position % nodes)},
+          nullptr);
     return;
   }
-  const Extents coordinate =
-      table.reduction
-          ? coordinate_of(chunk.position / table.reduction->nodes(),
-                          table.reduction->kept_grid.counts())
-          : coordinate_of(chunk.position, table.counts);
   for (const ConsumerEdge& consumer : table.consumers) {
     if (consumer.output != chunk.output) continue;
-    const Table& other = tables_[consumer.layer];
-    if (consumer.leaf_edge < 0) {
-      const Reduce& reduce = std::get<Reduce>(graph_->layers[consumer.layer].kind);
-      const Reduction& tree = *other.reduction;
-      Extents kept, reduced;
-      for (std::int64_t axis : tree.kept_axes) kept.push_back(coordinate[axis]);
-      for (std::int64_t axis : tree.reduced_axes) reduced.push_back(coordinate[axis]);
-      visit({consumer.layer, position_of(kept, tree.kept_grid.counts()) * tree.nodes() +
-                                 position_of(reduced, tree.reduced_counts) / reduce.fan_in});
+    if (consumer.leaf_edge >= 0) {
+      visit_leaf_consumers(tables_[consumer.layer].inputs_from_leaves[consumer.leaf_edge],
+                           output_chunk(chunk), visit);
       continue;
     }
-    const LeafEdge& edge = other.inputs_from_leaves[consumer.leaf_edge];
-    const ChunkGrid& produced = table.output_grids[chunk.output];
-    Extents output_chunk = coordinate;
-    if (!table.reduction && produced.rank() != coordinate.size()) {
-      const Map& map = std::get<Map>(graph_->layers[chunk.layer].kind);
-      const Partial& partial = std::get<Partial>(map.heads[chunk.output]);
-      output_chunk.clear();
-      for (std::size_t k = 0; k < coordinate.size(); ++k) {
-        if (partial.reduced[k] == 0) output_chunk.push_back(coordinate[k]);
-      }
-    }
-    visit_leaf_consumers(edge, output_chunk, visit);
+    const Reduce& reduce = std::get<Reduce>(graph_->layers[consumer.layer].kind);
+    const Reduction& tree = *tables_[consumer.layer].reduction;
+    const Extents coordinate = coordinate_of(chunk.position, table.counts);
+    Extents kept, reduced;
+    for (std::int64_t axis : tree.kept_axes) kept.push_back(coordinate[axis]);
+    for (std::int64_t axis : tree.reduced_axes) reduced.push_back(coordinate[axis]);
+    visit({consumer.layer, position_of(kept, tree.kept_grid.counts()) * tree.nodes() +
+                               position_of(reduced, tree.reduced_counts) / reduce.fan_in},
+          nullptr);
   }
 }
 

@@ -38,6 +38,9 @@ struct ChunkIdHash {
   }
 };
 
+// The source indices that the terms of a leaf reach from an iteration box inside its domain.
+Box source_box(const Leaf& leaf, const Box& box);
+
 // The tasks of one layer as a grid, and the shape of what they leave behind.
 struct Reduction {  // constants of a Reduce layer
   Extents kept_axes;      // axes of the source grid that stay
@@ -51,6 +54,8 @@ struct Reduction {  // constants of a Reduce layer
 
 class Topology {
  public:
+  struct LeafEdge;
+
   explicit Topology(std::shared_ptr<const Graph> graph);
 
   const Graph& graph() const { return *graph_; }
@@ -76,6 +81,16 @@ class Topology {
   std::int64_t count_inputs(TaskId task) const;
   // Every (task, edge) pair that needs the chunk, each once.
   void for_each_consumer(const ChunkId& chunk, const std::function<void(TaskId)>& visit) const;
+  // The same, with the edge; null for a Reduce, which needs the chunk as it is.
+  using VisitUse = std::function<void(TaskId, const LeafEdge*)>;
+  void for_each_use(const ChunkId& chunk, const VisitUse& visit) const;
+  // Where a chunk lies in output_grid: its coordinate and its elements.
+  Extents output_chunk(const ChunkId& chunk) const;
+  Box output_box(const ChunkId& chunk) const {
+    return output_grid({chunk.layer, chunk.output}).chunk_box(output_chunk(chunk));
+  }
+  // The elements of the producer's array that a task reads through an edge it has.
+  Box elements_read(const LeafEdge& edge, TaskId task) const;
   // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
   std::int64_t middle_leaf(TaskId task) const;
   // True if no task of the layer waits for another layer.
@@ -116,7 +131,7 @@ class Topology {
   void install_reduce(std::uint32_t layer, const Reduce& reduce);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                            const std::function<void(TaskId)>& visit) const;
+                            const VisitUse& visit) const;
   std::int64_t leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
                              std::int64_t leaf) const;
   std::int64_t tree_parent(std::uint32_t layer, std::int64_t node) const;

@@ -165,4 +165,23 @@ void fill_strided(DType dtype, const Literal& literal, const Extents& shape, std
                Extents(shape.size(), 0), dst, dst_strides);
 }
 
+Extents byte_strides(const Extents& shape, std::size_t element_size) {
+  Extents strides = row_major_strides(shape);
+  for (std::int64_t& stride : strides) stride *= static_cast<std::int64_t>(element_size);
+  return strides;
+}
+
+void copy_overlap(std::size_t element_size, const Box& from_box, const std::byte* from,
+                  const Box& to_box, std::byte* to) {
+  const Box common = intersect(from_box, to_box);
+  if (common.rank() > 0 && common.empty()) return;
+  const Extents from_strides = byte_strides(from_box.shape(), element_size);
+  const Extents to_strides = byte_strides(to_box.shape(), element_size);
+  for (std::size_t k = 0; k < common.rank(); ++k) {
+    from += (common.lo[k] - from_box.lo[k]) * from_strides[k];
+    to += (common.lo[k] - to_box.lo[k]) * to_strides[k];
+  }
+  copy_strided(element_size, common.shape(), from, from_strides, to, to_strides);
+}
+
 }  // namespace rankine::kernels

@@ -31,4 +31,12 @@ void fill_strided(DType dtype, const Literal& literal, const Extents& shape, std
 // size_of(dtype) bytes in memory order, the rest zero.
 std::uint64_t element_bits(const Literal& literal, DType dtype);
 
+// Strides of a dense row-major array, in bytes.
+Extents byte_strides(const Extents& shape, std::size_t element_size);
+
+// Copies what two boxes of one array have in common, from a dense row-major buffer over `from_box`
+// to one over `to_box`.
+void copy_overlap(std::size_t element_size, const Box& from_box, const std::byte* from,
+                  const Box& to_box, std::byte* to);
+
 }  // namespace rankine::kernels

@@ -83,7 +83,8 @@ bool Board::sources_done() const {
                      [](const Sources& sources) { return sources.next >= sources.range.hi; });
 }
 
-std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here) {
+std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
+                            std::optional<Box> part) {
   std::vector<int> elsewhere;
   std::int64_t local = 0;
   topology_.for_each_consumer(chunk, [&](TaskId consumer) {
@@ -103,16 +104,16 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
   });
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
-  if (!held_.emplace(chunk, Held{std::move(buffer), uses}).second) {
+  if (!held_.emplace(chunk, Held{{std::move(buffer), std::move(part)}, uses}).second) {
     throw std::logic_error("a chunk arrived twice:\n" + describe());
   }
   return elsewhere;
 }
 
-SharedBuffer Board::input(const ChunkId& chunk) const {
+const HeldChunk& Board::held(const ChunkId& chunk) const {
   const auto found = held_.find(chunk);
   if (found == held_.end()) throw std::logic_error("an input is gone:\n" + describe());
-  return found->second.buffer;
+  return found->second.chunk;
 }
 
 void Board::unpin(const ChunkId& chunk) { release(chunk); }
@@ -133,7 +134,7 @@ void Board::sanity_check() const {
   const bool wrong = running_ < 0 || std::any_of(waiting_.begin(), waiting_.end(), [](auto& entry) {
                        return entry.second <= 0;
                      }) || std::any_of(held_.begin(), held_.end(), [](auto& entry) {
-                       return entry.second.uses <= 0 || !entry.second.buffer;
+                       return entry.second.uses <= 0 || !entry.second.chunk.buffer;
                      });
   if (wrong) throw std::logic_error("the board is wrong:\n" + describe());
 }

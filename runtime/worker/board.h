@@ -17,6 +17,7 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
+#include "runtime/worker/held_chunk.h"
 
 namespace rankine::worker {
 
@@ -32,12 +33,14 @@ class Board {
 
   // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
   // it stays until every local use is released and every returned rank is unpinned. Empty for a
-  // chunk received from elsewhere.
-  std::vector<int> put(const ChunkId& chunk, SharedBuffer buffer, bool made_here);
+  // chunk received from elsewhere, of which this rank may have only the part its tasks read.
+  std::vector<int> put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
+                       std::optional<Box> part = std::nullopt);
   void unpin(const ChunkId& chunk);  // one remote use is over
 
   // The bytes of an input of a running task; shared, not to be changed.
-  SharedBuffer input(const ChunkId& chunk) const;
+  SharedBuffer input(const ChunkId& chunk) const { return held(chunk).buffer; }
+  const HeldChunk& held(const ChunkId& chunk) const;
   // The task is done: its inputs are released.
   void complete(const TaskId& task);
 
@@ -70,7 +73,7 @@ class Board {
     bool mixed;  // some tasks of the layer do have inputs: look before starting one
   };
   struct Held {
-    SharedBuffer buffer;
+    HeldChunk chunk;
     std::int64_t uses;  // local triples and remote ranks still to come
   };
   std::optional<TaskId> next_source();

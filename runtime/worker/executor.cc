@@ -149,17 +149,9 @@ void Executor::hand_over(const Head& head, const Box& box, DType dtype, const Sh
     return;
   }
   const auto result = std::get<graph::Fetch>(head).result;
-  const auto size = static_cast<std::int64_t>(size_of(dtype));
-  Extents from = row_major_strides(box.shape());
-  Extents to = row_major_strides(topology_.graph().results[result].shape);
-  std::int64_t first = 0;
-  for (std::size_t k = 0; k < box.rank(); ++k) {
-    from[k] *= size;
-    to[k] *= size;
-    first += box.lo[k] * to[k];
-  }
-  kernels::copy_strided(static_cast<std::size_t>(size), box.shape(), dense->data(), from,
-                        results_[result].data() + first, to);
+  kernels::copy_overlap(size_of(dtype), box, dense->data(),
+                        Box::whole(topology_.graph().results[result].shape),
+                        results_[result].data());
 }
 
 // The states of the inputs, left to right in the order of the tree: the order fixes the bits.
@@ -172,7 +164,7 @@ std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce
   SharedBuffer state = pool_.allocate_shared(kernels::state_bytes(reduce.spec, elements));
   bool first = true;
   topology_.for_each_input(task, [&](const ChunkId& chunk) {
-    const SharedBuffer input = find_chunk(chunk);
+    const SharedBuffer input = find_chunk(chunk).buffer;
     if (first) {
       std::memcpy(state->data(), input->data(), state->size());
     } else {

@@ -6,6 +6,8 @@
 
 #include "runtime/base/archive.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/kernels/convert.h"
+#include "runtime/plan/pieces.h"
 
 namespace rankine::worker {
 namespace {
@@ -78,9 +80,20 @@ void GraphRun::work(TaskContext& context, collectives::Cores cores) {
   context.read_stats = {};
 }
 
-SharedBuffer GraphRun::find_chunk(const graph::ChunkId& chunk) {
+HeldChunk GraphRun::find_chunk(const graph::ChunkId& chunk) {
   const std::lock_guard lock(state_);
-  return board_.input(chunk);
+  return board_.held(chunk);
+}
+
+SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
+  const SharedBuffer whole = board_.input(chunk);
+  const plan::Piece piece = plan::piece_on(*topology_, placement_, chunk, to);
+  if (!piece.part) return whole;
+  const std::size_t size = size_of(topology_->output_dtype({chunk.layer, chunk.output}));
+  const Box box = topology_->output_box(chunk);
+  SharedBuffer packed = pool_.allocate_shared(static_cast<std::size_t>(piece.part->size()) * size);
+  kernels::copy_overlap(size, box, whole->data(), *piece.part, packed->data());
+  return packed;
 }
 
 void GraphRun::run_task(const TaskId& task, TaskContext& context) {
@@ -97,9 +110,12 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   if (failure) fail(std::move(*failure));
   const std::lock_guard lock(state_);
   for (Output& output : outputs) {
-    const auto bytes = static_cast<std::int64_t>(output.buffer->size());
-    const std::vector<int> elsewhere = board_.put(output.chunk, std::move(output.buffer), true);
-    reactor_.on_output(name_of(output.chunk), bytes, elsewhere, outbox_);
+    if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;
+    for (const plan::Piece& piece :
+         plan::pieces_elsewhere(*topology_, placement_, output.chunk, communicator_.rank())) {
+      reactor_.on_output(name_of(output.chunk), plan::piece_bytes(*topology_, output.chunk, piece),
+                         std::span(&piece.rank, 1), outbox_);
+    }
   }
   board_.complete(task);
 }
@@ -123,6 +139,8 @@ bool GraphRun::progress() {
   return packets > 0 || moved;
 }
 
+// Rank 0 tells its own at once: a signal may come when the end is decided already, and a message
+// about it would outlive the graph.
 void GraphRun::send_failures() {
   while (!failures_.empty()) {
     Error error = std::move(failures_.front());
@@ -135,7 +153,11 @@ void GraphRun::send_failures() {
     Message message;
     message.kind = Kind::kFailed;
     message.bytes = static_cast<std::int64_t>(bytes.size());
-    send(0, message, bytes);
+    if (communicator_.rank() == 0) {
+      on_report_(0, message, bytes);
+    } else {
+      send(0, message, bytes);
+    }
   }
 }
 
@@ -243,7 +265,7 @@ void GraphRun::carry_out() {
   }
   for (const Outbox::Send& item : outbox_.sends) {
     if (item.message.kind == Kind::kEager) {
-      const SharedBuffer buffer = board_.input(id_of(item.message.chunk));
+      const SharedBuffer buffer = piece_for(id_of(item.message.chunk), item.to);
       totals_.bytes_sent += item.message.bytes;
       send(item.to, item.message, std::as_const(*buffer).bytes());
     } else {
@@ -251,14 +273,16 @@ void GraphRun::carry_out() {
     }
   }
   for (const Outbox::PostSend& post : outbox_.bulk_sends) {
-    SharedBuffer buffer = board_.input(id_of(post.chunk));
+    SharedBuffer buffer = piece_for(id_of(post.chunk), post.to);
     totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
     auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
     transfers_.push_back({std::move(request), post.to, post.chunk, buffer, true});
   }
   for (const ChunkName& chunk : outbox_.delivered) {
     auto node = arrived_.extract(chunk);
-    board_.put(id_of(chunk), std::move(node.mapped()), false);
+    plan::Piece piece =
+        plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
+    board_.put(id_of(chunk), std::move(node.mapped()), false, std::move(piece.part));
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();

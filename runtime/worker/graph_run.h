@@ -92,7 +92,9 @@ class GraphRun {
   void tell_advance();      // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   void flush();
-  SharedBuffer find_chunk(const graph::ChunkId& chunk);
+  HeldChunk find_chunk(const graph::ChunkId& chunk);
+  // What of a chunk held here goes to a rank, packed; holds state_.
+  SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
 
   collectives::Communicator& communicator_;
   collectives::ProgressRight& right_;

@@ -18,29 +18,9 @@ struct SourceBlock {
   SharedBuffer keeps;
 };
 
-Extents byte_strides(const Extents& shape, std::size_t element_size) {
-  Extents strides = row_major_strides(shape);
-  for (std::int64_t& stride : strides) stride *= static_cast<std::int64_t>(element_size);
-  return strides;
-}
-
-// The source indices that the terms reach from the iteration box.
-Box source_box(const Leaf& leaf, const Box& box) {
-  Box source{Extents(leaf.terms.size(), 0), Extents(leaf.terms.size(), 0)};
-  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
-    const Term& term = leaf.terms[k];
-    const std::int64_t x = term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
-    const std::int64_t y =
-        term.axis < 0 ? term.offset : term.step * (box.hi[term.axis] - 1) + term.offset;
-    source.lo[k] = std::min(x, y);
-    source.hi[k] = std::max(x, y) + 1;
-  }
-  return source;
-}
-
 // The block seen from the iteration box `box`, whose first element is at its front.
 kernels::View view_of(const Leaf& leaf, const Box& box, const SourceBlock& block) {
-  const Extents strides = byte_strides(block.box.shape(), size_of(leaf.dtype));
+  const Extents strides = kernels::byte_strides(block.box.shape(), size_of(leaf.dtype));
   kernels::View view{block.data, Extents(box.rank(), 0)};
   for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
     const Term& term = leaf.terms[k];
@@ -50,20 +30,6 @@ kernels::View view_of(const Leaf& leaf, const Box& box, const SourceBlock& block
     if (term.axis >= 0) view.strides[term.axis] += term.step * strides[k];
   }
   return view;
-}
-
-void copy_overlap(const SourceBlock& from, const Box& to_box, std::byte* to, std::size_t size) {
-  const Box common = intersect(from.box, to_box);
-  if (common.rank() > 0 && common.empty()) return;
-  const Extents from_strides = byte_strides(from.box.shape(), size);
-  const Extents to_strides = byte_strides(to_box.shape(), size);
-  const std::byte* source = from.data;
-  std::byte* target = to;
-  for (std::size_t k = 0; k < common.rank(); ++k) {
-    source += (common.lo[k] - from.box.lo[k]) * from_strides[k];
-    target += (common.lo[k] - to_box.lo[k]) * to_strides[k];
-  }
-  kernels::copy_strided(size, common.shape(), source, from_strides, target, to_strides);
 }
 
 SourceBlock read_file(const graph::FileData& file, const Leaf& leaf, const Box& wanted,
@@ -82,8 +48,9 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   const auto block = [&](const Extents& chunk) {
     const graph::ChunkId id{output.layer, output.output,
                             sources.topology.task_of(output, chunk)};
-    SharedBuffer buffer = sources.find_chunk(id);
-    return SourceBlock{buffer->data(), grid.chunk_box(chunk), buffer};
+    HeldChunk held = sources.find_chunk(id);
+    return SourceBlock{held.buffer->data(), held.part ? *held.part : grid.chunk_box(chunk),
+                       held.buffer};
   };
   if (chunks.size() == 1) return block(chunks.lo);
   const std::size_t size = size_of(leaf.dtype);
@@ -94,7 +61,8 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   do {
     Extents chunk = chunks.lo;
     for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += step[k];
-    copy_overlap(block(chunk), wanted, buffer->data(), size);
+    const SourceBlock from = block(chunk);
+    kernels::copy_overlap(size, from.box, from.data, wanted, buffer->data());
   } while (next_coordinate(step, counts));
   return {buffer->data(), wanted, buffer};
 }
@@ -165,7 +133,7 @@ LoadedLeaf widen(const LoadedLeaf& loaded, const Leaf& leaf, const Box& box, con
   }
   SharedBuffer buffer = pool.allocate_shared(static_cast<std::size_t>(volume(shape)) * size);
   std::memset(buffer->data(), 0, buffer->size());
-  const Extents strides = byte_strides(shape, size);
+  const Extents strides = kernels::byte_strides(shape, size);
   std::byte* first = buffer->data();
   LoadedLeaf wide{{buffer->data(), Extents(box.rank(), 0)}, {buffer}};
   for (std::size_t k = 0; k < box.rank(); ++k) {
@@ -186,7 +154,7 @@ LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& source
   if (std::holds_alternative<graph::InsideMask>(leaf.source)) {
     return make_mask(box, inside, sources.pool);
   }
-  const Box wanted = source_box(leaf, inside);
+  const Box wanted = graph::source_box(leaf, inside);
   SourceBlock block;
   if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
     block = read_file(*file, leaf, wanted, sources, scratch, stats);

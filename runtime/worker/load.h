@@ -11,11 +11,12 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/worker/held_chunk.h"
 
 namespace rankine::worker {
 
 // Chunks of other layers, by name. Set by the board.
-using FindChunk = std::function<SharedBuffer(const graph::ChunkId&)>;
+using FindChunk = std::function<HeldChunk(const graph::ChunkId&)>;
 
 struct LoadSources {
   const graph::Topology& topology;

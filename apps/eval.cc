@@ -36,6 +36,7 @@ int eval(Cli& cli, const ProgramOptions& options) {
     } else {
       StoreOptions store;
       store.overwrite = options.overwrite;
+      store.inputs = files_of(options.inputs);
       session.store(results, options.output, store);
     }
   });
@@ -51,8 +52,7 @@ void add_eval(Cli& cli) {
        "mpirun -n 4 rankine eval 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc"},
       Ranks::kAll, [&cli, options] { return eval(cli, *options); });
   add_program_options(verb, options);
-  verb.add_option("-o,--output", options->output, "the netCDF-4 file to write; without it the "
-                                                  "results are printed");
+  add_output_option(verb, options, "the netCDF-4 file to write; without it the results are printed");
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
   add_run_options(verb);
 }

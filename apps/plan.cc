@@ -5,6 +5,7 @@
 
 #include "apps/program.h"
 #include "apps/verbs.h"
+#include "io/output.h"
 
 namespace rankine::apps {
 namespace {
@@ -35,6 +36,9 @@ int plan(Cli& cli, const ProgramOptions& options) {
   const session::PrepareOptions prepare =
       session::prepare_options(run_settings(cli), options.ranks);
   const NamedArrays results = results_of(options);
+  if (!options.output.empty()) {
+    io::check_output(options.output, files_of(options.inputs), options.overwrite);
+  }
   const PlanReport report = session::describe_plan(
       options.output.empty() ? session::targets_of(results)
                              : session::plan_store(results, {}).targets,
@@ -53,7 +57,8 @@ void add_plan(Cli& cli) {
        "rankine plan 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc --ranks 8"},
       Ranks::kFirstOnly, [&cli, options] { return plan(cli, *options); });
   add_program_options(verb, options);
-  verb.add_option("-o,--output", options->output, "plan writing this file instead of printing");
+  add_output_option(verb, options, "plan writing this file instead of printing");
+  verb.add_flag("--overwrite", options->overwrite, "plan replacing the output if it exists");
   verb.add_option("--ranks", options->ranks, "ranks to plan for")->check(CLI::Range(1, 1 << 20));
   verb.add_flag("--json", options->json, "as JSON");
   add_run_options(verb);

@@ -29,6 +29,15 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
       ->allow_extra_args(false);
 }
 
+void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options,
+                       const char* help) {
+  verb.add_option("-o,--output", options->output, help)
+      ->check([](const std::string& name) {
+        return name.empty() ? std::string("the output has no file name") : std::string();
+      })
+      ->type_name("FILE");
+}
+
 void add_run_options(CLI::App& verb) {
   const auto text = std::make_shared<std::string>();
   const auto flag = std::make_shared<bool>(false);
@@ -60,6 +69,18 @@ NamedArrays results_of(const ProgramOptions& options) {
                       "a name that begins with _ is a temporary; name one without it");
   }
   return results;
+}
+
+std::vector<std::string> files_of(const language::Inputs& inputs) {
+  std::vector<std::string> files;
+  if (!inputs.positional.empty()) files.push_back(api::split_location(inputs.positional).file);
+  for (const std::string& variable : inputs.variables) {
+    const std::string where = variable.substr(variable.find('=') + 1);
+    const std::string file = api::split_location(where).file;
+    // "name=/path" names a data set of the positional file.
+    if (file != where || !where.starts_with('/')) files.push_back(file);
+  }
+  return files;
 }
 
 RunSettings run_settings(Cli& cli) {

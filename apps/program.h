@@ -24,12 +24,19 @@ struct ProgramOptions {
 // EXPRESSION, FILE, -v, -d.
 void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options);
 
+// -o. An empty name is refused: it would mean to print.
+void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options,
+                       const char* help);
+
 // Shows the options of rankine::run in --help and lets CLI11 accept them; their values are taken
 // by take_run_options.
 void add_run_options(CLI::App& verb);
 
 // The arrays that the program's statements name, temporaries left out, in order. Throws Error.
 NamedArrays results_of(const ProgramOptions& options);
+
+// The files that the command line names as inputs, whether a result reads them or not.
+std::vector<std::string> files_of(const language::Inputs& inputs);
 
 // The options of a run, from a copy of the command line.
 RunSettings run_settings(Cli& cli);

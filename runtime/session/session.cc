@@ -79,8 +79,9 @@ void Session::store(const Array& array, const std::string& where, const StoreOpt
 
 void Session::store(const NamedArrays& arrays, const std::string& file,
                     const StoreOptions& options) {
-  const io::OutputPaths paths =
-      io::check_output(file, input_files(session::targets_of(arrays)), options.overwrite);
+  std::vector<std::string> inputs = input_files(session::targets_of(arrays));
+  inputs.insert(inputs.end(), options.inputs.begin(), options.inputs.end());
+  const io::OutputPaths paths = io::check_output(file, inputs, options.overwrite);
   StoreOptions described = options;
   described.history = options.history && settings_.history;
   if (described.command.empty()) described.command = settings_.command;

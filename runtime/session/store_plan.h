@@ -22,6 +22,9 @@ struct StoreOptions {
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   bool history = true;            // prepend a line to the attribute `history`
   std::string command;            // that line's text; empty: the program's command line
+  // Files that the output may not replace, beside those the arrays read: what a command line names
+  // as an input stays one even if no result depends on it.
+  std::vector<std::string> inputs;
 };
 
 // What a graph would be, without running it.

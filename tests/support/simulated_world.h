@@ -1,0 +1,99 @@
+// What simulated ranks (simulated_rank.h) are given: the graph, how the network behaves, what
+// fails.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "runtime/base/pool.h"
+#include "runtime/graph/topology.h"
+#include "runtime/plan/placement.h"
+#include "runtime/protocol/messages.h"
+
+namespace rankine::testing {
+
+// What stands while events happen. Outlives every state.
+struct SimulatedWorld {
+  SimulatedWorld(std::shared_ptr<const graph::Graph> graph, int rank_count)
+      : topology(std::move(graph)),
+        placement(topology, rank_count),
+        ranks(rank_count) {}
+
+  graph::Topology topology;
+  plan::Placement placement;
+  int ranks;
+  std::int64_t eager_limit = protocol::kEagerLimit;
+  std::int64_t credits = protocol::kEagerCredits;
+
+  // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
+  // and finishing a task are two events, and what a rank has to send may wait while others happen.
+  bool prompt = true;
+  // After an abort the scheduler could ask for counts for ever while a transfer is slow; but every
+  // transfer ends some day: after so many rounds a question waits for all else.
+  std::uint32_t free_rounds = 2;
+  bool advances = false;  // ranks may say at any moment how far they are
+
+  // Failures a run must survive.
+  std::set<std::pair<std::uint32_t, std::int64_t>> failing;  // tasks (layer, position) that throw
+  int broken_rank = -1;                                      // fails while it installs the graph
+  bool interruptible = false;  // the user may stop the run at any moment, through rank 0
+
+  // Faults of the protocol, to show that they are noticed.
+  bool lose_first_credit = false;  // of every rank
+  bool double_first_data = false;  // eager or announce, of every rank
+  std::int64_t missing_tasks = 0;  // in what the scheduler believes is the total
+
+  bool must_fail() const { return !failing.empty() || broken_rank >= 0; }
+  std::int64_t number_of(const graph::TaskId& task) const {
+    std::int64_t number = task.position;
+    for (std::uint32_t i = 0; i < task.layer; ++i) number += topology.task_count(i);
+    return number;
+  }
+  // Every chunk has a buffer of its own, so a wrong chunk in a right place is seen.
+  SharedBuffer buffer_of(const graph::ChunkId& chunk) {
+    SharedBuffer& buffer = buffers_[{chunk.layer, chunk.output, chunk.position}];
+    if (!buffer) buffer = pool_.allocate_shared(1);
+    return buffer;
+  }
+
+ private:
+  Pool pool_;
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::int64_t>, SharedBuffer> buffers_;
+};
+
+// Bits that tell states apart: one word does for the thousands of states of a rank, both together
+// for the millions of states of all.
+struct Digest {
+  std::uint64_t a = 1;
+  std::uint64_t b = 2;
+  void add(std::uint64_t what) {
+    for (std::uint64_t* word : {&a, &b}) {
+      *word = (*word ^ what) * 0x9e3779b97f4a7c15U;
+      *word ^= *word >> 29;
+      *word *= 0xbf58476d1ce4e5b9U;
+      *word ^= *word >> 32;
+    }
+  }
+  void add(const protocol::ChunkName& chunk) {
+    add(chunk.layer * std::uint64_t{1000003} + chunk.output * std::uint64_t{10007} +
+        static_cast<std::uint64_t>(chunk.position));
+  }
+  void add(const graph::TaskId& task) { add(protocol::ChunkName{task.layer, 0, task.position}); }
+  void add(const protocol::Message& message) {
+    add(static_cast<std::uint64_t>(message.kind) * 256 + message.idle * 64 + message.round);
+    add(message.chunk);
+    add(static_cast<std::uint64_t>(message.first) * 65537 +
+        static_cast<std::uint64_t>(message.second));
+  }
+  bool operator==(const Digest&) const = default;
+  struct Hash {
+    std::size_t operator()(const Digest& digest) const { return digest.a; }
+  };
+};
+
+}  // namespace rankine::testing

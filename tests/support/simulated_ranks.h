@@ -72,8 +72,7 @@ class SimulatedRanks {
   Digest fingerprint() const {
     Digest print = by_history_ ? Digest() : under_way();
     for (const auto& place : places_) print.add(print_of(*place));
-    for (std::uint8_t count : control_->taken) print.add(count);
-    print.add((control_->scheduler.finished() ? 1 : 0) + (control_->scheduler.failure() ? 2 : 0));
+    print.add(by_history_ ? control_->past() : control_->seen);
     return print;
   }
 
@@ -176,6 +175,23 @@ class SimulatedRanks {
     std::vector<std::int64_t> progress;
     std::vector<Message> replies;
     std::vector<Message> earlier_replies;
+    std::uint64_t seen = 0;  // contents() after the last change
+
+    std::uint64_t past() const {
+      Digest digest;
+      for (std::uint8_t count : taken) digest.add(count);
+      digest.add((scheduler.finished() ? 1 : 0) + (scheduler.failure() ? 2 : 0));
+      return digest.a;
+    }
+    std::uint64_t contents() const {
+      Digest digest;
+      digest.add(past());
+      for (const auto* messages : {&replies, &earlier_replies}) {
+        for (const Message& reply : *messages) digest.add(reply);
+      }
+      for (std::int64_t tasks : progress) digest.add(static_cast<std::uint64_t>(tasks + 1));
+      return digest.a;
+    }
   };
 
   std::uint64_t print_of(const Place& place) const {
@@ -314,6 +330,7 @@ class SimulatedRanks {
     if (step.told_failures == 0) return;
     auto control = std::make_shared<Control>(*control_);
     for (int i = 0; i < step.told_failures; ++i) take_failure(number, *control);
+    control->seen = control->contents();
     control_ = std::move(control);
   }
 
@@ -339,6 +356,7 @@ class SimulatedRanks {
       control->scheduler.on_message(from, message, outbox);
       send_orders(outbox);
     }
+    control->seen = control->contents();
     control_ = std::move(control);
   }
 
@@ -346,7 +364,7 @@ class SimulatedRanks {
     for (const auto& [to, message] : outbox) orders_[to].push_back(message);
   }
 
-  // Messages and transfers between ranks, and what the scheduler goes by.
+  // Messages and transfers between ranks.
   Digest under_way() const {
     Digest digest;
     for (const auto& channel : channels_) {
@@ -363,10 +381,6 @@ class SimulatedRanks {
       digest.add(static_cast<std::uint64_t>(std::get<0>(name) * 64 + std::get<1>(name)) * 65536 +
                  std::get<2>(name));
     }
-    for (const auto* replies : {&control_->replies, &control_->earlier_replies}) {
-      for (const Message& reply : *replies) digest.add(reply);
-    }
-    for (std::int64_t tasks : control_->progress) digest.add(static_cast<std::uint64_t>(tasks + 1));
     return digest;
   }
 

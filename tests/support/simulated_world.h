@@ -72,12 +72,8 @@ struct Digest {
   std::uint64_t a = 1;
   std::uint64_t b = 2;
   void add(std::uint64_t what) {
-    for (std::uint64_t* word : {&a, &b}) {
-      *word = (*word ^ what) * 0x9e3779b97f4a7c15U;
-      *word ^= *word >> 29;
-      *word *= 0xbf58476d1ce4e5b9U;
-      *word ^= *word >> 32;
-    }
+    a = mixed(a ^ what);
+    b = mixed(b ^ what);
   }
   void add(const protocol::ChunkName& chunk) {
     add(chunk.layer * std::uint64_t{1000003} + chunk.output * std::uint64_t{10007} +
@@ -85,15 +81,24 @@ struct Digest {
   }
   void add(const graph::TaskId& task) { add(protocol::ChunkName{task.layer, 0, task.position}); }
   void add(const protocol::Message& message) {
-    add(static_cast<std::uint64_t>(message.kind) * 256 + message.idle * 64 + message.round);
     add(message.chunk);
-    add(static_cast<std::uint64_t>(message.first) * 65537 +
-        static_cast<std::uint64_t>(message.second));
+    add((static_cast<std::uint64_t>(message.kind) << 56) ^
+        (static_cast<std::uint64_t>(message.idle) << 48) ^
+        (static_cast<std::uint64_t>(message.round) << 40) ^
+        (static_cast<std::uint64_t>(message.second) << 20) ^
+        static_cast<std::uint64_t>(message.first));
   }
   bool operator==(const Digest&) const = default;
   struct Hash {
     std::size_t operator()(const Digest& digest) const { return digest.a; }
   };
+
+ private:
+  static std::uint64_t mixed(std::uint64_t word) {
+    word *= 0x9e3779b97f4a7c15U;
+    word = (word ^ (word >> 29)) * 0xbf58476d1ce4e5b9U;
+    return word ^ (word >> 32);
+  }
 };
 
 }  // namespace rankine::testing

@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tests/support/simulated_ranks.h"
@@ -46,7 +47,7 @@ class OrderExplorer {
   const std::string& first_fault() const { return first_fault_; }
 
  private:
-  OrderCounts from(const SimulatedRanks& state) {
+  OrderCounts from(SimulatedRanks state) {
     const std::vector<SimulatedEvent> events = state.events();
     OrderCounts sum;
     if (events.empty()) {
@@ -54,21 +55,22 @@ class OrderExplorer {
       if (sum.all() == 0) sum.fine = 1;
       return sum;
     }
-    for (const SimulatedEvent& event : events) {
-      path_.push_back(event);
-      SimulatedRanks next = state;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      path_.push_back(events[i]);
+      const bool last = i + 1 == events.size();
+      SimulatedRanks next = last ? std::move(state) : state;
       OrderCounts ended;
-      judge(ended, [&] { next.apply(event); });
-      sum.add(ended.all() > 0 ? ended : known(next));
+      judge(ended, [&] { next.apply(events[i]); });
+      sum.add(ended.all() > 0 ? ended : known(std::move(next)));
       path_.pop_back();
     }
     return sum;
   }
 
-  OrderCounts known(const SimulatedRanks& state) {
+  OrderCounts known(SimulatedRanks state) {
     const Digest print = state.fingerprint();
     if (const auto found = known_.find(print); found != known_.end()) return found->second;
-    const OrderCounts counts = from(state);
+    const OrderCounts counts = from(std::move(state));
     known_.emplace(print, counts);
     if (known_.size() > most_states_) throw std::runtime_error("too many states");
     return counts;

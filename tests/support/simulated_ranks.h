@@ -7,6 +7,7 @@
 // is among these.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -60,18 +61,16 @@ class SimulatedRanks {
       : world_(&world),
         by_history_(by_history),
         steps_(std::make_shared<Steps>()),
-        channels_(world.ranks * world.ranks),
-        orders_(world.ranks),
-        reports_(world.ranks),
         control_(std::make_shared<Control>(world)) {
+    if (world.ranks > kMostRanks) throw std::logic_error("too many ranks");
     for (int r = 0; r < world.ranks; ++r) {
-      places_.push_back(std::make_shared<Place>(SimulatedRank(world, r)));
+      places_[r] = std::make_shared<Place>(SimulatedRank(world, r));
     }
   }
 
   Digest fingerprint() const {
     Digest print = by_history_ ? Digest() : under_way();
-    for (const auto& place : places_) print.add(print_of(*place));
+    for (int r = 0; r < world_->ranks; ++r) print.add(print_of(*places_[r]));
     print.add(by_history_ ? control_->past() : control_->seen);
     return print;
   }
@@ -79,6 +78,7 @@ class SimulatedRanks {
   std::vector<SimulatedEvent> events() const {
     std::vector<SimulatedEvent> events;
     std::vector<SimulatedEvent> counting;
+    events.reserve(16);
     for (int r = 0; r < world_->ranks; ++r) {
       add_arrivals(r, events, counting);
       add_deeds(r, events);
@@ -105,10 +105,11 @@ class SimulatedRanks {
   // No event is left: throws what is wrong with that.
   void check_end() const {
     std::size_t tasks_run = 0;
-    for (const auto& place : places_) {
-      if (!place->rank.finished()) throw Stuck("stuck:\n" + describe());
-      place->rank.check_over();
-      for (std::uint8_t runs : place->rank.runs()) tasks_run += runs;
+    for (int r = 0; r < world_->ranks; ++r) {
+      const SimulatedRank& rank = places_[r]->rank;
+      if (!rank.finished()) throw Stuck("stuck:\n" + describe());
+      rank.check_over();
+      for (std::uint8_t runs : rank.runs()) tasks_run += runs;
     }
     for (const auto& channel : channels_) {
       if (!channel.empty()) throw Leftover("a message is never taken");
@@ -128,11 +129,12 @@ class SimulatedRanks {
 
   std::string describe() const {
     std::string text;
-    for (const auto& place : places_) text += place->rank.describe();
+    for (int r = 0; r < world_->ranks; ++r) text += places_[r]->rank.describe();
     return text;
   }
 
  private:
+  static constexpr int kMostRanks = 3;
   using Event = SimulatedEvent::Kind;
   using Kind = protocol::Kind;
   using Message = protocol::Message;
@@ -260,9 +262,8 @@ class SimulatedRanks {
     const SimulatedRank& rank = places_[event.rank]->rank;
     if (event.kind == Event::kComplete) digest.add(rank.running()[event.index].task);
     if (event.kind == Event::kBulkReceived || event.kind == Event::kBulkSent) {
-      const auto& transfer = rank.transfers()[event.index];
-      digest.add(transfer.chunk);
-      digest.add(static_cast<std::uint64_t>(transfer.peer));
+      digest.add(rank.transfers()[event.index].chunk);
+      digest.add(static_cast<std::uint64_t>(rank.transfers()[event.index].peer));
     }
     return digest;
   }
@@ -327,41 +328,35 @@ class SimulatedRanks {
         throw std::logic_error("two transfers have one tag");
       }
     }
-    if (step.told_failures == 0) return;
-    auto control = std::make_shared<Control>(*control_);
-    for (int i = 0; i < step.told_failures; ++i) take_failure(number, *control);
-    control->seen = control->contents();
-    control_ = std::move(control);
-  }
-
-  void take_failure(int from, Control& control) {
-    scheduler::Reactor::Outbox outbox;
-    control.scheduler.on_failure(from, Error(ExitCode::kTaskFailed, "failed"), outbox);
-    send_orders(outbox);
+    for (int i = 0; i < step.told_failures; ++i) {
+      Message message;
+      message.kind = Kind::kFailed;
+      tell_scheduler(number, message, false);
+    }
   }
 
   void take_report(int from) {
     const Message message = take(reports_[from]);
     if (control_->scheduler.finished()) throw Leftover("a report arrives after the end");
-    auto control = std::make_shared<Control>(*control_);
-    ++control->taken[from];
-    if (message.kind == Kind::kFailed) {
-      take_failure(from, *control);
-    } else {
-      if (message.kind == Kind::kProgress) control->progress[from] = message.first;
-      if (message.kind == Kind::kCountReply) {
-        control->earlier_replies[from] = std::exchange(control->replies[from], message);
-      }
-      scheduler::Reactor::Outbox outbox;
-      control->scheduler.on_message(from, message, outbox);
-      send_orders(outbox);
-    }
-    control->seen = control->contents();
-    control_ = std::move(control);
+    tell_scheduler(from, message, true);
   }
 
-  void send_orders(const scheduler::Reactor::Outbox& outbox) {
-    for (const auto& [to, message] : outbox) orders_[to].push_back(message);
+  void tell_scheduler(int from, const Message& message, bool by_report) {
+    auto control = std::make_shared<Control>(*control_);
+    if (by_report) ++control->taken[from];
+    if (message.kind == Kind::kProgress) control->progress[from] = message.first;
+    if (message.kind == Kind::kCountReply) {
+      control->earlier_replies[from] = std::exchange(control->replies[from], message);
+    }
+    scheduler::Reactor::Outbox outbox;
+    if (message.kind == Kind::kFailed) {
+      control->scheduler.on_failure(from, Error(ExitCode::kTaskFailed, "failed"), outbox);
+    } else {
+      control->scheduler.on_message(from, message, outbox);
+    }
+    for (const auto& [to, order] : outbox) orders_[to].push_back(order);
+    control->seen = control->contents();
+    control_ = std::move(control);
   }
 
   // Messages and transfers between ranks.
@@ -388,11 +383,11 @@ class SimulatedRanks {
   bool by_history_;
   std::shared_ptr<Steps> steps_;  // of all states of one exploration
   // States share what no event has changed.
-  std::vector<std::shared_ptr<const Place>> places_;
-  std::vector<std::vector<Letter>> channels_;  // from * ranks + to
-  std::vector<std::vector<Message>> orders_;   // from the scheduler, by rank
-  std::vector<std::vector<Message>> reports_;  // to the scheduler, by rank
+  std::array<std::shared_ptr<const Place>, kMostRanks> places_;
   std::shared_ptr<const Control> control_;
+  std::array<std::vector<Letter>, kMostRanks * kMostRanks> channels_;   // from * ranks + to
+  std::array<std::vector<Message>, kMostRanks> orders_;                 // from the scheduler
+  std::array<std::vector<Message>, kMostRanks> reports_;                // to the scheduler
   std::map<std::tuple<int, int, std::uint32_t>, SharedBuffer> posted_;  // sent, not yet received
 };
 

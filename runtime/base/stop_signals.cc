@@ -9,30 +9,39 @@
 namespace rankine {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM};
-
 std::atomic<int> g_received{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // a handler may touch it
 
 void remember(int signal) { g_received.store(signal, std::memory_order_relaxed); }
 
+void check(int code) {
+  if (code == 0) return;
+  throw Error(ExitCode::kTaskFailed,
+              "cannot watch for signals: " + std::generic_category().message(errno));
+}
+
+void watch(int signal, struct sigaction& before) {
+  const bool stops = signal != SIGXFSZ && signal != SIGPIPE;
+  struct sigaction action {};
+  action.sa_handler = stops ? remember : SIG_IGN;
+  action.sa_flags = stops ? static_cast<int>(SA_RESETHAND) | SA_RESTART : 0;
+  sigemptyset(&action.sa_mask);
+  check(::sigaction(signal, nullptr, &before));
+  const bool ignored = (before.sa_flags & SA_SIGINFO) == 0 && before.sa_handler == SIG_IGN;
+  if (!ignored) check(::sigaction(signal, &action, nullptr));
+}
+
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals()
+    : watched_{{{SIGINT, {}}, {SIGTERM, {}}, {SIGUSR1, {}}, {SIGHUP, {}}, {SIGXFSZ, {}},
+                {SIGPIPE, {}}}} {
   g_received.store(0, std::memory_order_relaxed);
-  for (int i = 0; i < 2; ++i) {
-    struct sigaction action {};
-    action.sa_handler = remember;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    if (::sigaction(kSignals[i], &action, &before_[i]) != 0) {
-      throw Error(ExitCode::kTaskFailed, "cannot watch for signals: " + std::generic_category().message(errno));
-    }
-  }
+  for (Watched& watched : watched_) watch(watched.signal, watched.before);
 }
 
 StopSignals::~StopSignals() {
-  for (int i = 0; i < 2; ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  for (const Watched& watched : watched_) ::sigaction(watched.signal, &watched.before, nullptr);
 }
 
 Error stopped_by_signal() {

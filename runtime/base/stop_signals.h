@@ -1,14 +1,18 @@
-// SIGINT and SIGTERM as a question a loop can ask, so that a verb can remove its temporaries.
+// The signals that end a program, as a question a loop can ask, so that a verb can remove its
+// temporaries first.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 #include "runtime/base/error.h"
 
 namespace rankine {
 
-// While the object lives, the first signal is remembered; the second one of the same kind ends the
-// process at once. One object at a time.
+// While the object lives, the first SIGINT, SIGTERM, SIGUSR1 or SIGHUP is remembered; the second one
+// of the same kind ends the process at once. One that the starter had ignored (nohup) stays so.
+// SIGXFSZ and SIGPIPE are ignored: a file that may not grow and a reader that went away are errors
+// of the write (EFBIG, EPIPE), which is reported. One object at a time.
 class StopSignals {
  public:
   StopSignals();
@@ -19,10 +23,15 @@ class StopSignals {
   static int received();  // the signal's number, or 0. Any thread.
 
  private:
-  struct sigaction before_[2] = {};
+  struct Watched {
+    int signal;
+    struct sigaction before;
+  };
+  std::array<Watched, 6> watched_;
 };
 
 // What a program that was told to stop ends with: exit code 128 + signal.
 Error stopped_by_signal();
+inline bool is_stop(const Error& error) { return static_cast<int>(error.exit_code) > 128; }
 
 }  // namespace rankine

@@ -158,36 +158,20 @@ void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,
                              std::span<const std::byte> payload) {
-  try {
-    if (payload.size() > kSmallPayload) {
-      file_.pwrite_full(payload, position + header.size());
-      file_.pwrite_full(header, position);
-      return;
-    }
-    std::array<std::byte, sizeof(Header) + kSmallPayload> both;
-    std::copy(header.begin(), header.end(), both.begin());
-    std::copy(payload.begin(), payload.end(), both.begin() + sizeof(Header));
-    file_.pwrite_full(std::span(both).first(header.size() + payload.size()), position);
-  } catch (SystemError& error) {
-    throw with_remedy(std::move(error));
+  if (payload.size() > kSmallPayload) {
+    file_.pwrite_full(payload, position + header.size());
+    file_.pwrite_full(header, position);
+    return;
   }
+  std::array<std::byte, sizeof(Header) + kSmallPayload> both;
+  std::copy(header.begin(), header.end(), both.begin());
+  std::copy(payload.begin(), payload.end(), both.begin() + sizeof(Header));
+  file_.pwrite_full(std::span(both).first(header.size() + payload.size()), position);
 }
 
-void LogWriter::sync() {
-  try {
-    file_.fdatasync();
-  } catch (SystemError& error) {
-    throw with_remedy(std::move(error));
-  }
-}
+void LogWriter::sync() { file_.fdatasync(); }
 
-void LogWriter::close() {
-  try {
-    file_.close();
-  } catch (SystemError& error) {
-    throw with_remedy(std::move(error));
-  }
-}
+void LogWriter::close() { file_.close(); }
 
 LogScan scan_log(const std::string& path) { return Scanner(path).run(); }
 

@@ -38,13 +38,7 @@ fs::path follow_links(fs::path path) {
 }
 
 bool is_input(const OutputPaths& paths, const std::string& input) {
-  std::error_code problem;
-  const fs::path plain = fs::weakly_canonical(input, problem);
-  if (!problem && plain == fs::weakly_canonical(paths.final, problem) && !problem) return true;
-  const auto in = status_of(input);
-  const auto out = status_of(paths.final);
-  const auto part = status_of(paths.part);
-  return in && ((out && same_file(*in, *out)) || (part && same_file(*in, *part)));
+  return same_place(input, paths.final) || same_place(input, paths.part);
 }
 
 void check_existing(const OutputPaths& paths, bool overwrite) {
@@ -123,6 +117,20 @@ OutputPaths check_output(const std::string& path, std::span<const std::string> i
   return paths;
 }
 
+OutputPaths absolute(const OutputPaths& paths) {
+  return {fs::absolute(paths.final).string(), fs::absolute(paths.part).string(),
+          fs::absolute(paths.log_folder).string()};
+}
+
+bool same_place(const std::string& a, const std::string& b) {
+  const auto there = status_of(a);
+  const auto here = status_of(b);
+  if (there && here) return same_file(*there, *here);
+  std::error_code problem, other;
+  const fs::path plain = fs::weakly_canonical(fs::absolute(follow_links(a)), problem);
+  return plain == fs::weakly_canonical(fs::absolute(follow_links(b)), other) && !problem && !other;
+}
+
 void make_private_folder(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) return;
   const int number = errno;
@@ -130,32 +138,31 @@ void make_private_folder(const std::string& folder) {
   const bool ours = number == EEXIST && ::lstat(folder.c_str(), &status) == 0 &&
                     S_ISDIR(status.st_mode) && status.st_uid == ::geteuid();
   if (ours) return;
-  throw with_remedy(
-      SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number));
+  throw SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number);
 }
 
 OutputClaim::OutputClaim(const OutputPaths& paths) {
   do {
     owner_ = open_owner(paths);
   } while (!lock_owner(owner_));
-  std::error_code problem;
-  for (const auto& entry : fs::directory_iterator(paths.log_folder, problem)) {
-    if (entry.path().filename() == "owner") continue;
-    discarded_ |= fs::remove_all(entry.path(), problem) > 0;
-  }
-  fs::remove(paths.part, problem);
-  if (problem) {
+  const auto check = [](const std::error_code& problem, const fs::path& where) {
+    if (!problem) return;
     throw SystemError(ExitCode::kTaskFailed, "cannot remove what an earlier run left",
-                      paths.log_folder, problem.value());
+                      where.string(), problem.value());
+  };
+  std::error_code problem;
+  fs::directory_iterator entry(paths.log_folder, problem);
+  for (; !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
+    const fs::path path = entry->path();
+    if (path.filename() == "owner") continue;
+    std::error_code kept;
+    fs::remove_all(path, kept);
+    check(kept, path);
+    discarded_ = true;
   }
-}
-
-SystemError with_remedy(SystemError&& error) {
-  if (error.remedy.empty() && (error.error_number == ENOSPC || error.error_number == EDQUOT)) {
-    error.remedy = "free space there or write elsewhere; while it is written, an output takes "
-                   "twice its size";
-  }
-  return std::move(error);
+  check(problem, paths.log_folder);
+  fs::remove(paths.part, problem);
+  check(problem, paths.part);
 }
 
 }  // namespace rankine::io

@@ -28,6 +28,12 @@ OutputPaths output_paths(const std::string& path);
 OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,
                          bool overwrite);
 
+// The same paths for processes with other working folders.
+OutputPaths absolute(const OutputPaths& paths);
+
+// Whether both names lead, or would lead, to one file; what is missing counts by its name.
+bool same_place(const std::string& a, const std::string& b);
+
 // The right to write an output, held by rank 0 until the object is destroyed or the process ends.
 class OutputClaim {
  public:
@@ -45,8 +51,5 @@ class OutputClaim {
 // Creates a folder that only its owner may enter (mode 0700); one that exists must be ours and no
 // symbolic link. Throws Error (task failed). Any rank.
 void make_private_folder(const std::string& folder);
-
-// Adds what to do when the disk is full or the quota used up; other errors stay as they are.
-SystemError with_remedy(SystemError&& error);
 
 }  // namespace rankine::io

@@ -47,11 +47,29 @@ std::size_t move_all(std::span<Byte> bytes, Move&& move) {
 
 SystemError::SystemError(ExitCode code, const std::string& what, std::string place, int number)
     : Error(code, number == 0 ? what : what + ": " + error_text(number), std::move(place)),
-      error_number(number) {}
+      error_number(number) {
+  if (number == ENOSPC || number == EDQUOT) {
+    remedy = "free space there or write elsewhere; while it is written, an output takes twice its "
+             "size";
+  } else if (number == EFBIG) {
+    remedy = "raise the limit on the size of files (ulimit -f), or write to a file system that "
+             "takes larger ones";
+  }
+}
 
 FileCalls& file_calls() {
   static FileCalls calls{::pread, ::pwrite, ::write, ::fsync, ::fdatasync, ::ftruncate, ::close};
   return calls;
+}
+
+// Opened for reading, whichever stream it stands for: a write fails.
+void open_standard_streams() {
+  for (int standard = 0; standard < 3; ++standard) {
+    if (::fcntl(standard, F_GETFD) == -1 && errno == EBADF &&
+        ::open("/dev/null", O_RDONLY) != standard) {
+      return;  // no /dev/null, or no descriptor left: nothing is to be had here
+    }
+  }
 }
 
 std::string error_text(int number) { return std::generic_category().message(number); }
@@ -93,6 +111,10 @@ PosixFile PosixFile::create(const std::string& path, mode_t mode) {
 
 PosixFile PosixFile::create_new(const std::string& path, mode_t mode) {
   return open(path, O_RDWR | O_CREAT | O_EXCL, mode, ExitCode::kTaskFailed);
+}
+
+PosixFile PosixFile::open_write(const std::string& path, mode_t mode) {
+  return open(path, O_WRONLY | O_CREAT, mode, ExitCode::kTaskFailed);
 }
 
 PosixFile PosixFile::open_append(const std::string& path, mode_t mode) {

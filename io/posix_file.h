@@ -13,7 +13,8 @@
 
 namespace rankine::io {
 
-// An Error that keeps errno, so that a full disk can be told from a broken one.
+// An Error that keeps errno, so that a full disk can be told from a broken one. Says what to do when
+// the disk, a quota or a limit is in the way.
 class SystemError : public Error {
  public:
   SystemError(ExitCode code, const std::string& what, std::string place, int number);
@@ -50,6 +51,8 @@ class PosixFile {
   static PosixFile create(const std::string& path, mode_t mode = 0666);
   // Creates the file; an existing one is kUsage.
   static PosixFile create_new(const std::string& path, mode_t mode = 0666);
+  // Created if missing; keeps what it holds.
+  static PosixFile open_write(const std::string& path, mode_t mode = 0666);
   // Created if missing; every write_full lands at the end (O_APPEND).
   static PosixFile open_append(const std::string& path, mode_t mode = 0666);
 
@@ -77,6 +80,10 @@ class PosixFile {
   int descriptor_ = -1;
   std::string path_;
 };
+
+// Opens /dev/null for standard streams that are closed, so that no file, socket or pipe gets their
+// numbers. What is written there is refused, as it would be without them. Before anything else.
+void open_standard_streams();
 
 // What an error number means, without strerror's shared buffer: "No such file or directory".
 std::string error_text(int number);

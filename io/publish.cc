@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -16,7 +17,7 @@ namespace {
     throw Error(ExitCode::kUsage, "the output appeared while it was computed", path,
                 "use --overwrite, or choose another name");
   }
-  throw with_remedy(SystemError(ExitCode::kTaskFailed, "cannot name the output", path, number));
+  throw SystemError(ExitCode::kTaskFailed, "cannot name the output", path, number);
 }
 
 // A file system without RENAME_NOREPLACE (NFS) refuses a second name for the same purpose.
@@ -38,13 +39,9 @@ void sync_folder(const std::string& file_path) {
 }
 
 void sync_file(const std::string& path) {
-  try {
-    PosixFile file = PosixFile::open_read_write(path);
-    file.fsync();
-    file.close();
-  } catch (SystemError& error) {
-    throw with_remedy(std::move(error));
-  }
+  PosixFile file = PosixFile::open_read_write(path);
+  file.fsync();
+  file.close();
 }
 
 }  // namespace
@@ -61,13 +58,17 @@ void publish(const std::string& part_path, const std::string& final_path, bool o
 
 bool remove_working_files(const OutputPaths& paths) noexcept {
   std::error_code part, folder;
+  bool walked = true;
   try {
     std::filesystem::remove(paths.part, part);
     std::filesystem::remove_all(paths.log_folder, folder);
   } catch (const std::exception&) {  // no memory for the walk
-    return false;
+    walked = false;
   }
-  return !part && !folder;
+  if (walked && !part && !folder) return true;
+  std::fprintf(stderr, "rankine: could not remove what the run left: %s, %s\n", paths.part.c_str(),
+               paths.log_folder.c_str());
+  return false;
 }
 
 }  // namespace rankine::io

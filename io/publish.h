@@ -14,7 +14,8 @@ void publish(const std::string& part_path, const std::string& final_path, bool o
 
 // Removes part file, logs and log folder; what is not there is no error. Also the way out after a
 // failure: nothing of ours is left behind. Rank 0, after all ranks closed their logs and while the
-// OutputClaim is held. Never throws; false if something could not be removed.
+// OutputClaim is held. Never throws; if something could not be removed, says so in one line on
+// stderr and returns false.
 bool remove_working_files(const OutputPaths& paths) noexcept;
 
 }  // namespace rankine::io

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <map>
 
-#include "io/output.h"
 #include "io/posix_file.h"
 
 namespace rankine::io {
@@ -190,13 +189,9 @@ void create_part(const std::string& part_path) { PosixFile::create_new(part_path
 void copy_segments(const std::string& log_folder, const std::string& part_path,
                    std::span<const CopySegment> segments) {
   if (segments.empty()) return;
-  try {
-    Copier copier(log_folder, part_path);
-    for (const CopySegment& segment : segments) copier.copy(segment);
-    copier.finish();
-  } catch (SystemError& error) {
-    throw with_remedy(std::move(error));
-  }
+  Copier copier(log_folder, part_path);
+  for (const CopySegment& segment : segments) copier.copy(segment);
+  copier.finish();
 }
 
 }  // namespace rankine::io

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <utility>
 
 #include "io/posix_file.h"
+#include "runtime/base/stop_signals.h"
 
 extern char** environ;
 
@@ -66,8 +68,10 @@ struct SpawnSetup {
     sigfillset(&all);
     check_spawn(posix_spawnattr_setsigmask(&attributes, &none));
     check_spawn(posix_spawnattr_setsigdefault(&attributes, &all));
-    check_spawn(
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+    // A group of its own: a signal for the foreground group is the parent's to act on.
+    check_spawn(posix_spawnattr_setpgroup(&attributes, 0));
+    check_spawn(posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP));
   }
   SpawnSetup(const SpawnSetup&) = delete;
   SpawnSetup& operator=(const SpawnSetup&) = delete;
@@ -91,15 +95,28 @@ bool send_all(int socket, const void* data, std::size_t size) {
 
 enum class Arrival { kWhole, kEnd, kSilence };
 
+// Whether something arrives, or the other side goes away, within timeout_ms (-1: no limit). A signal
+// may come to another thread or just before the poll, so nobody waits for long without asking.
+bool arrives(int socket, int timeout_ms) {
+  constexpr int kSliceMs = 100;
+  int waited_ms = 0;
+  for (;;) {
+    if (StopSignals::received() != 0) throw stopped_by_signal();
+    const int slice = timeout_ms < 0 ? kSliceMs : std::min(kSliceMs, timeout_ms - waited_ms);
+    pollfd waiting{socket, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, slice);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+    if (ready == 0) waited_ms += slice;
+    if (timeout_ms >= 0 && waited_ms >= timeout_ms) return false;
+    if (timeout_ms < 0) waited_ms = 0;
+  }
+}
+
 // Any byte is a sign of life: the limit is for the silence between two.
 Arrival receive_all(int socket, void* data, std::size_t size, int timeout_ms) {
   auto* to = static_cast<char*>(data);
   while (size > 0) {
-    pollfd waiting{socket, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, timeout_ms);
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) return Arrival::kEnd;
-    if (ready == 0) return Arrival::kSilence;
+    if (!arrives(socket, timeout_ms)) return Arrival::kSilence;
     const ssize_t got = ::recv(socket, to, size, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return Arrival::kEnd;
@@ -130,6 +147,15 @@ Received receive_message(int socket, int timeout_ms) {
 ProbeChild::ProbeChild(const ProbeRequest& request, const ProbeOptions& options)
     : timeout_ms_(options.timeout_ms) {
   start(options);
+  try {
+    greet(request, options);
+  } catch (...) {
+    if (pid_ >= 0) reap();
+    throw;
+  }
+}
+
+void ProbeChild::greet(const ProbeRequest& request, const ProbeOptions& options) {
   // A program whose main() does not know the argument would not greet.
   const auto greeting = receive_message(socket_, timeout_ms_);
   if (!greeting.bytes || !send_message(socket_, to_bytes(request))) {

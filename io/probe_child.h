@@ -54,7 +54,8 @@ struct ProbeAnswer {
 
 // Whole messages through a socket. False when the other side is gone.
 bool send_message(int socket, const Bytes& bytes);
-// Empty when the other side is gone, or silent for timeout_ms (-1: no limit).
+// Empty when the other side is gone, or silent for timeout_ms (-1: no limit). Throws
+// stopped_by_signal() within 100 ms of a signal that StopSignals watches for.
 struct Received {
   std::optional<Bytes> bytes;
   bool timed_out = false;
@@ -76,6 +77,7 @@ class ProbeChild {
 
  private:
   void start(const ProbeOptions& options);
+  void greet(const ProbeRequest& request, const ProbeOptions& options);
   int reap();
   void end(bool timed_out);
 

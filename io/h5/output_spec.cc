@@ -22,18 +22,8 @@ constexpr std::int64_t kLargestChunk = std::numeric_limits<std::uint32_t>::max()
   throw Error(ExitCode::kUsage, what, name);
 }
 
-// The names netCDF allows: no '/', no control characters, no space at the end, and a letter,
-// digit, underscore or non-ASCII character first.
 void check_name(const std::string& name) {
-  const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f && c != '/'; };
-  const auto leads = [](unsigned char c) {
-    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-           (c >= 'a' && c <= 'z');
-  };
-  const bool allowed = !name.empty() && name.size() <= kLongestName &&
-                       leads(static_cast<unsigned char>(name[0])) && name.back() != ' ' &&
-                       std::all_of(name.begin(), name.end(), plain);
-  if (!allowed) refuse("a netCDF file cannot hold the name \"" + name + "\"", name);
+  if (!is_netcdf_name(name)) refuse("a netCDF file cannot hold the name \"" + name + "\"", name);
 }
 
 void check_attributes(const std::vector<Attribute>& attributes, const std::string& owner) {
@@ -127,6 +117,17 @@ void check_variable(const OutputVariable& variable, const Dimensions& dimensions
 }
 
 }  // namespace
+
+bool is_netcdf_name(const std::string& name) {
+  const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f && c != '/'; };
+  const auto leads = [](unsigned char c) {
+    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z');
+  };
+  return !name.empty() && name.size() <= kLongestName &&
+         leads(static_cast<unsigned char>(name[0])) && name.back() != ' ' &&
+         std::all_of(name.begin(), name.end(), plain);
+}
 
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count) {
   if (!variable.fill) return false;

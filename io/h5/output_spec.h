@@ -87,6 +87,10 @@ bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::
 // Replaces every NaN by the fill value. Only where needs_fill is true.
 void replace_nan(const OutputVariable& variable, std::byte* elements, std::size_t count);
 
+// The names netCDF allows for variables, dimensions and attributes: no '/', no control characters, no
+// space at the end, a letter, digit, underscore or non-ASCII character first, at most 256 bytes.
+bool is_netcdf_name(const std::string& name);
+
 // Throws Error (usage) if the file could not be written as netCDF-4: names twice or not allowed,
 // lengths that disagree, chunks that do not fit their shape or exceed 4 GiB - 1, a fill value that
 // is not one finite element of the variable's type, inline data of the wrong size.

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "runtime/api/history.h"
+#include "runtime/api/output_attributes.h"
 #include "runtime/api/output_dimensions.h"
 #include "runtime/api/output_related.h"
 #include "runtime/api/output_source.h"
@@ -144,9 +145,10 @@ class OutputBuilder {
   }
 
   void add_global(const io::Attribute& attribute) {
-    if (std::holds_alternative<std::monostate>(attribute.value)) return;
+    const auto copy = copied_attribute(attribute);
+    if (!copy) return;
     if (attribute.name != "coordinates") {
-      file_.attributes.push_back(attribute);
+      file_.attributes.push_back(*copy);
       return;
     }
     // xarray's: coordinates that belong to no variable. Most do not go along.

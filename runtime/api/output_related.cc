@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "runtime/api/output_attributes.h"
 #include "runtime/api/output_source.h"
 
 namespace rankine::api {
@@ -133,12 +134,12 @@ std::vector<io::Attribute> RelatedVariables::attributes(
     const std::vector<PlacedAxis>& axes, bool drop_packing) {
   std::vector<io::Attribute> result;
   for (const io::Attribute& attribute : variable.attributes) {
-    const bool empty = std::holds_alternative<std::monostate>(attribute.value);
     const bool untrue = drop_packing && describes_packing(attribute.name);
-    if (empty || untrue || attribute.name == "_FillValue") continue;
+    const auto copy = copied_attribute(attribute);
+    if (!copy || untrue || attribute.name == "_FillValue") continue;
     const std::string* text = text_of(attribute);
     if (!is_reference(attribute.name)) {
-      result.push_back(attribute);
+      result.push_back(*copy);
     } else if (text != nullptr) {
       const auto kept = rewritten({file, variable, axes}, attribute.name, *text);
       if (kept) result.push_back({attribute.name, *kept});

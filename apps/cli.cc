@@ -6,11 +6,11 @@
 #include <cctype>
 #include <cstdio>
 #include <memory>
-#include <new>
 #include <sstream>
 
 #include "collectives/environment.h"
 #include "runtime/base/error.h"
+#include "runtime/session/run.h"
 
 namespace rankine::apps {
 namespace {
@@ -93,14 +93,6 @@ Error usage_of(const CLI::ParseError& problem, const std::string& verb) {
   return usage_error(what, "rankine " + verb + (verb.empty() ? "" : " ") + "--help");
 }
 
-// A failure of the launcher's other ranks is one of rank 0 as well, which reports it.
-int report(const Error& error, bool first_rank) {
-  if (!first_rank) return 0;
-  const std::string block = error.block();
-  std::fwrite(block.data(), 1, block.size(), stderr);
-  return static_cast<int>(error.exit_code);
-}
-
 }  // namespace
 
 Cli::Cli(int argc, char** argv)
@@ -128,6 +120,11 @@ void Cli::check_verb() const {
   throw usage_error(fmt::format("there is no {} '{}'", kind, first), "rankine --help");
 }
 
+bool Cli::uses_all_ranks() const {
+  const auto verb = argc_ < 2 ? verbs_.end() : verbs_.find(argv_[1]);
+  return verb != verbs_.end() && verb->second.ranks == Ranks::kAll;
+}
+
 int Cli::parse_and_act() {
   const bool first_rank = collectives::launcher_rank() == 0;
   check_verb();
@@ -150,15 +147,12 @@ int Cli::parse_and_act() {
 }
 
 int Cli::run() noexcept {
-  const bool first_rank = collectives::launcher_rank() == 0;
   try {
     return parse_and_act();
-  } catch (const Error& error) {
-    return report(error, first_rank);
-  } catch (const std::bad_alloc&) {
-    return report(Error(ExitCode::kTaskFailed, "out of memory"), first_rank);
-  } catch (const std::exception& failure) {
-    return report(Error(ExitCode::kTaskFailed, failure.what()), first_rank);
+  } catch (...) {
+    // What fails on the other ranks of a verb without MPI fails on rank 0 as well.
+    const bool first_rank = collectives::launcher_rank() == 0;
+    return first_rank || uses_all_ranks() ? report_failed_start() : 0;
   }
 }
 

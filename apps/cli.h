@@ -51,6 +51,7 @@ class Cli {
   };
   int parse_and_act();
   void check_verb() const;
+  bool uses_all_ranks() const;
 
   int argc_;
   char** argv_;

@@ -1,9 +1,11 @@
 #include "apps/cli.h"
 #include "apps/verbs.h"
+#include "io/posix_file.h"
 #include "io/probe.h"
 
 int main(int argc, char** argv) {
   using namespace rankine;
+  io::open_standard_streams();
   // This executable may have been started by itself, to look into a file (io/probe.h).
   if (const auto code = io::run_probe_child(argc, argv)) return *code;
   apps::Cli cli(argc, argv);

@@ -33,8 +33,9 @@ std::string json_of(const PlanReport& report) {
 }
 
 int plan(Cli& cli, const ProgramOptions& options) {
-  const session::PrepareOptions prepare =
-      session::prepare_options(run_settings(cli), options.ranks);
+  const RunSettings settings = run_settings(cli);
+  io::set_access(settings.access);
+  const session::PrepareOptions prepare = session::prepare_options(settings, options.ranks);
   const NamedArrays results = results_of(options);
   if (!options.output.empty()) {
     io::check_output(options.output, files_of(options.inputs), options.overwrite);

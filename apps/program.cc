@@ -56,6 +56,8 @@ void add_run_options(CLI::App& verb) {
   on("--no-history", "copy the attribute history unchanged");
   on("--dedicated-scheduler", "rank 0 runs no tasks");
   on("--no-fuse", "every operation in tasks of its own");
+  on("--allow-plugins", "let HDF5 load filters from HDF5_PLUGIN_PATH");
+  on("--allow-external", "let data sets refer to other files");
 }
 
 NamedArrays results_of(const ProgramOptions& options) {

@@ -11,6 +11,7 @@
 #include "collectives/environment.h"
 #include "io/publish.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/worker/team.h"
 
 namespace rankine::apps {
 namespace {
@@ -70,7 +71,9 @@ int write_sample(const SampleOptions& options) {
   if (claim.discarded()) {
     fmt::print(stderr, "{}: discarded what a dead run left\n", printable(options.output));
   }
-  const int threads = options.threads > 0 ? options.threads : collectives::default_threads();
+  constexpr int kMostThreads = 4096;  // as --threads takes
+  const int wanted = options.threads > 0 ? options.threads : collectives::default_threads();
+  const int threads = std::min({wanted, kMostThreads, worker::most_threads()});
   bool written = false;
   try {
     written = write_sample(sample, paths, options.overwrite, threads);

@@ -1,5 +1,3 @@
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -18,6 +16,7 @@
 #include "io/settle.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/worker/team.h"
 
 namespace rankine::apps {
 namespace {
@@ -49,8 +48,7 @@ class ChunkWriter {
 
   void run(int threads) {
     ChunkProgress progress(std::max<std::int64_t>(grid_.chunk_count(), 1));
-#pragma omp parallel num_threads(threads)
-    work(omp_get_thread_num() == 0 ? &progress : nullptr);
+    worker::run_team(threads, [&](int thread) { work(thread == 0 ? &progress : nullptr); });
     if (failure_) std::rethrow_exception(failure_);
   }
 

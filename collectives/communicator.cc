@@ -27,6 +27,8 @@ Request& Request::operator=(Request&& other) noexcept {
 
 Request::~Request() { refuse_to_drop(pending_); }
 
+void Communicator::abort(int code) { std::_Exit(code); }
+
 bool Communicator::test(Request& request) {
   if (!request.pending_) return true;
   try {

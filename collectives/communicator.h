@@ -94,6 +94,10 @@ class Communicator {
   // whichever request, or receive_packets. If it
   // throws Error the request is empty, too, but its bytes must outlive the communicator.
   virtual bool test(Request& request);
+
+  // Ends the program on all ranks, without a word to them: for a rank that cannot go on, while the
+  // others wait for it. Any thread, also without the right.
+  [[noreturn]] virtual void abort(int code);
 };
 
 }  // namespace rankine::collectives

@@ -1,6 +1,7 @@
 #include "io/dataset.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "runtime/base/config.h"
@@ -77,7 +78,8 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
                       remedy_for(variable.read_problem));
   }
   Dataset dataset;
-  dataset.file = info.path;
+  // Ranks may have other working folders.
+  dataset.file = std::filesystem::absolute(info.path).string();
   dataset.path = variable.path;
   dataset.file_size = info.size;
   dataset.file_mtime_ns = info.mtime_ns;

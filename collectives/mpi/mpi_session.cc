@@ -1,6 +1,7 @@
 #include "collectives/mpi/mpi_session.h"
 
 #include <bit>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -31,6 +32,11 @@ Request request_of(std::vector<MPI_Request> requests, std::size_t received = Mpi
 }
 
 }  // namespace
+
+void abort_job(int code) {
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::_Exit(code);
+}
 
 OwnCommunicator::OwnCommunicator() {
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &communicator_), "MPI_Comm_dup");

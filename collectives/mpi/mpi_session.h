@@ -27,6 +27,9 @@ class OwnCommunicator {
   MPI_Comm communicator_ = MPI_COMM_NULL;
 };
 
+// Ends every rank of the job.
+[[noreturn]] void abort_job(int code);
+
 // Packets have a communicator of their own, so bulk messages never meet the any-source receives.
 class MpiWorld::Session : public Communicator {
  public:
@@ -40,6 +43,7 @@ class MpiWorld::Session : public Communicator {
   Request async_receive(int from, std::uint32_t tag, std::span<std::byte> bytes) override;
   Request async_broadcast(int root, std::span<std::byte> bytes) override;
   Request async_barrier() override;
+  [[noreturn]] void abort(int code) override { abort_job(code); }
 
   void set_segment_bytes(std::size_t bytes);
   // Collective: see ~MpiWorld. False if the other ranks did not come within `patience`.

@@ -94,9 +94,6 @@ Communicator& MpiWorld::communicator() { return *session_; }
 
 void MpiWorld::set_segment_bytes(std::size_t bytes) { session_->set_segment_bytes(bytes); }
 
-void MpiWorld::abort(int code) {
-  MPI_Abort(MPI_COMM_WORLD, code);
-  std::_Exit(code);
-}
+void MpiWorld::abort(int code) { abort_job(code); }
 
 }  // namespace rankine::collectives

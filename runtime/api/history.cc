@@ -16,9 +16,9 @@ namespace {
 constexpr std::array<std::string_view, 9> kDroppedWithValue = {
     "-o",       "--output", "--threads", "--memory", "--reuse",
     "--stages", "--report", "--trace",   "--scratch"};
-constexpr std::array<std::string_view, 7> kDroppedFlags = {
+constexpr std::array<std::string_view, 9> kDroppedFlags = {
     "--overwrite", "--quiet",   "--no-history", "--resume", "--dedicated-scheduler",
-    "--dashboard", "--no-fuse"};
+    "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};
 
 std::tm moment() {
   std::tm parts{};

@@ -2,12 +2,16 @@
 
 #include <sys/resource.h>
 
+#include <cstdio>
+#include <system_error>
 #include <utility>
 
 #include "collectives/broadcast.h"
 #include "collectives/gather.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/current_error.h"
+#include "runtime/base/stop_signals.h"
 #include "runtime/worker/team.h"
 
 namespace rankine::session {
@@ -51,11 +55,40 @@ struct CopyOrders {
   }
 };
 
+// Closes the log. Whatever goes wrong becomes a value: the gather waits for every rank.
+Bytes log_contents(io::LogWriter* log) {
+  LogContents contents;
+  try {
+    log->close();
+    contents.records = log->records();
+    return to_bytes(contents);
+  } catch (...) {
+    contents = {current_error(), {}};
+  }
+  return to_bytes(contents);
+}
+
 }  // namespace
 
 Engine::Engine(collectives::Communicator& communicator, EngineOptions options)
-    : communicator_(communicator), options_(options), contexts_(options.threads),
-      thread_([this] { thread_main(); }) {}
+    : communicator_(communicator), options_(options), contexts_(options.threads) {
+  start_thread();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return open_ || no_team_; });
+  if (!no_team_) return;
+  lock.unlock();
+  thread_.join();
+  throw std::move(*no_team_);
+}
+
+void Engine::start_thread() {
+  try {
+    thread_ = std::thread([this] { thread_main(); });
+  } catch (const std::system_error& problem) {
+    throw Error(ExitCode::kTaskFailed, "cannot start a thread: " + problem.code().message(), {},
+                "raise the limit on processes (ulimit -u)");
+  }
+}
 
 Engine::~Engine() {
   if (!thread_.joinable()) return;
@@ -67,13 +100,19 @@ Engine::~Engine() {
 }
 
 void Engine::thread_main() {
-  worker::run_team(options_.threads, [this](int thread) {
-    if (thread == 0) {
-      lead();
-    } else {
-      follow(thread);
-    }
-  });
+  try {
+    worker::run_team(options_.threads, [this](int thread) {
+      if (thread == 0) {
+        lead();
+      } else {
+        follow(thread);
+      }
+    });
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    no_team_ = current_error();
+    changed_.notify_all();
+  }
 }
 
 // --- rank 0, client's thread ---
@@ -89,21 +128,42 @@ void Engine::submit(Job& job) {
 }
 
 void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
-  constexpr std::chrono::milliseconds kBetweenLooks{200};
+  constexpr std::chrono::milliseconds kBetweenLooks{50};
+  constexpr int kLooksPerReport = 4;
   const bool settles = std::holds_alternative<Settle>(job.command);
   const bool shown = observer_ && (settles || std::holds_alternative<RunGraph>(job.command));
   const Stopwatch since;
+  std::optional<Stopwatch> since_signal;
   bool told = false;
-  while (!changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; })) {
-    if (!shown) continue;
+  for (int look = 1; !changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; }); ++look) {
     lock.unlock();
-    observer_({settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks,
-               tasks_seen_.load(), tasks_total_.load(), since.seconds()});
-    told = true;
+    if (StopSignals::received() != 0) {
+      if (!since_signal) since_signal.emplace();
+      end_overdue(since_signal->seconds());
+    }
+    if (shown && look % kLooksPerReport == 0) {
+      observer_({settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks,
+                 tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+      told = true;
+    }
     lock.lock();
   }
   if (told) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(),
                        since.seconds()});
+}
+
+// Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
+void Engine::end_overdue(double since_signal_s) {
+  constexpr double kPatience = 0.5;  // seconds; of the one that mpirun gives
+  if (!options_.launched || since_signal_s < kPatience) return;
+  if (observer_) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), 0});
+  abandon(stopped_by_signal());
+}
+
+void Engine::abandon(const Error& error) {
+  if (last_will_) last_will_();
+  std::fputs(error.block().c_str(), stderr);
+  communicator_.abort(static_cast<int>(error.exit_code));
 }
 
 GraphOutcome Engine::run_graph(Bytes graph_bytes, Bytes index_bytes,
@@ -149,6 +209,11 @@ void Engine::quit() {
 // --- engine thread ---
 
 void Engine::lead() {
+  {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
   for (bool quitting = false; !quitting;) {
     const std::optional<Command> command = await_command();
     if (!command) {
@@ -162,8 +227,9 @@ void Engine::lead() {
       if (std::holds_alternative<Discard>(*command)) run_discard();
       quitting = std::holds_alternative<Quit>(*command);
     } catch (...) {
-      // A phase reports what a rank may meet as values; what arrives here is a broken promise.
-      if (communicator_.rank() != 0) std::terminate();
+      // The phases report what a rank may meet as values. What arrives here left the phase, and the
+      // other ranks would wait in it for ever.
+      if (communicator_.size() > 1) abandon(current_error());
       job_->error = std::current_exception();
     }
     const std::lock_guard lock(mutex_);
@@ -255,8 +321,8 @@ void Engine::run(const RunGraph& command) {
   if (!command.log_folder.empty()) {
     try {
       log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
-    } catch (Error& error) {
-      log_failure = std::move(error);
+    } catch (...) {
+      log_failure = current_error();
     }
   }
   run_ = std::make_unique<worker::GraphRun>(
@@ -352,47 +418,45 @@ void Engine::run_rehearsal() {
   if (communicator_.rank() == 0) job_->outcome.communicate_s = communicate.seconds();
 }
 
+// Rank 0: where every chunk goes, and who copies it there.
+Bytes Engine::order_copies(const std::vector<Bytes>& gathered, const std::string& part) {
+  std::vector<std::vector<io::LogRecord>> logs;
+  for (const Bytes& bytes : gathered) {
+    auto contents = from_bytes<LogContents>(bytes);
+    if (contents.error) throw std::move(*contents.error);
+    logs.push_back(std::move(contents.records));
+  }
+  job_->settlement = io::place_chunks(*job_->file, logs);
+  io::create_part(part);
+  CopyOrders orders;
+  orders.by_rank = io::plan_copies(job_->settlement, communicator_.size());
+  orders.go = true;
+  return to_bytes(orders);
+}
+
 void Engine::run_settle(const Settle& command) {
   const std::lock_guard right(right_);
   const int rank = communicator_.rank();
-  LogContents mine;
-  try {
-    log_->close();
-    mine.records = log_->records();
-  } catch (Error& error) {
-    mine.error = std::move(error);
-  }
+  const Bytes contents = log_contents(log_.get());
   log_.reset();
-  const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, to_bytes(mine));
+  const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, contents);
 
   std::optional<Error> failure;
-  CopyOrders orders;
+  Bytes orders = to_bytes(CopyOrders());
   if (rank == 0) {
-    std::vector<std::vector<io::LogRecord>> logs;
-    for (const Bytes& bytes : gathered) {
-      auto contents = from_bytes<LogContents>(bytes);
-      if (contents.error && !failure) failure = std::move(contents.error);
-      logs.push_back(std::move(contents.records));
-    }
     try {
-      if (!failure) {
-        job_->settlement = io::place_chunks(*job_->file, logs);
-        io::create_part(command.part);
-        orders.by_rank = io::plan_copies(job_->settlement, communicator_.size());
-        orders.go = true;
-      }
-    } catch (Error& error) {
-      failure = std::move(error);
+      orders = order_copies(gathered, command.part);
+    } catch (...) {
+      failure = current_error();
     }
   }
-  Bytes bytes = rank == 0 ? to_bytes(orders) : Bytes();
-  collectives::broadcast(communicator_, 0, bytes);
-  orders = from_bytes<CopyOrders>(bytes);
+  collectives::broadcast(communicator_, 0, orders);
   std::optional<Error> mine_failed;
   try {
-    if (orders.go) io::copy_segments(command.log_folder, command.part, orders.by_rank[rank]);
-  } catch (Error& error) {
-    mine_failed = std::move(error);
+    const auto copies = from_bytes<CopyOrders>(orders);
+    if (copies.go) io::copy_segments(command.log_folder, command.part, copies.by_rank[rank]);
+  } catch (...) {
+    mine_failed = current_error();
   }
   for (const Bytes& status : collectives::gather(communicator_, 0, to_bytes(mine_failed))) {
     auto error = from_bytes<std::optional<Error>>(status);

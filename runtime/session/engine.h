@@ -2,8 +2,11 @@
 // commands and carries them out with the other ranks. On rank 0 the client's thread hands commands
 // in and sleeps until they are done; on the other ranks they come by message.
 //
-// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank 0, one at a
-// time. Everything else happens on the engine thread and its team.
+// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank 0,
+// one at a time. Everything else happens on the engine thread and its team.
+//
+// Errors: what a rank may meet travels to rank 0 as a value, and the phase completes on all ranks. A
+// rank that cannot complete a phase ends the job (Communicator::abort).
 #pragma once
 
 #include <atomic>
@@ -32,6 +35,9 @@ namespace rankine::session {
 struct EngineOptions {
   int threads = 1;
   collectives::Cores cores = collectives::Cores::kShared;
+  // A launcher passed the signal on and kills soon after it (mpirun: 1 s): a phase that goes on is
+  // not waited for.
+  bool launched = false;
 };
 
 // What one rank did, as the stage report shows it.
@@ -60,6 +66,7 @@ struct GraphOutcome {
 
 class Engine {
  public:
+  // Returns when the team of threads is there. Throws Error if it cannot be.
   Engine(collectives::Communicator& communicator, EngineOptions options);
   ~Engine();  // rank 0: quits if that was not done
 
@@ -74,6 +81,9 @@ class Engine {
   void quit();
   // Rank 0. Told by the client's thread while it waits in run_graph and settle.
   void set_observer(OnRunProgress observer) { observer_ = std::move(observer); }
+  // Rank 0. Called before this rank ends the job: removes what the client has under way. By any
+  // thread, while the client's waits in a phase. Set and cleared between phases.
+  void set_last_will(std::function<void()> last_will) { last_will_ = std::move(last_will); }
 
   // Other ranks: returns when rank 0 quits.
   void serve() { thread_.join(); }
@@ -81,6 +91,7 @@ class Engine {
   collectives::Communicator& communicator() { return communicator_; }
 
  private:
+  void start_thread();
   void thread_main();
   void lead();                      // thread 0 of the team: commands until Quit
   void follow(int thread);          // the others: graphs until Quit
@@ -90,6 +101,7 @@ class Engine {
   void run(const RunGraph& command);
   void run_rehearsal();
   void run_settle(const Settle& command);
+  Bytes order_copies(const std::vector<Bytes>& gathered, const std::string& part);
   void run_discard();
   void work(int thread);
   void on_report(int from, const protocol::Message& message, std::span<const std::byte> payload);
@@ -109,6 +121,8 @@ class Engine {
   };
   void submit(Job& job);
   void wait_for(Job& job, std::unique_lock<std::mutex>& lock);  // holds mutex_
+  void end_overdue(double since_signal_s);
+  void abandon(const Error& error);  // does not return
 
   collectives::Communicator& communicator_;
   const EngineOptions options_;
@@ -131,7 +145,11 @@ class Engine {
   int working_ = 0;               // followers inside work()
   bool quitting_ = false;
 
+  bool open_ = false;             // the team is there
+  std::optional<Error> no_team_;  // or will not be
+
   OnRunProgress observer_;                  // client thread
+  std::function<void()> last_will_;
   std::atomic<std::int64_t> tasks_seen_{0};  // of the graph that runs, on rank 0
   std::atomic<std::int64_t> tasks_total_{0};
   std::uint32_t graphs_ = 0;  // client thread: numbers given out

@@ -1,21 +1,27 @@
 #include "runtime/session/run.h"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <memory>
-#include <new>
+#include <thread>
 
 #include "collectives/environment.h"
+#include "collectives/gather.h"
 #include "collectives/loopback.h"
 #include "collectives/mpi/mpi_communicator.h"
+#include "io/posix_file.h"
 #include "io/probe.h"
 #include "runtime/api/history.h"
-#include "runtime/base/error.h"
+#include "runtime/base/archive.h"
+#include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/worker/team.h"
 
 namespace rankine {
 namespace {
+
+constexpr int kMostThreads = 4096;  // of a rank
 
 std::int64_t parse_memory(const std::string& text) {
   std::int64_t number = 0;
@@ -36,7 +42,7 @@ std::int64_t parse_memory(const std::string& text) {
 int parse_threads(const std::string& text) {
   int number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 1 || number > 4096) {
+  if (problem != std::errc() || end != text.data() + text.size() || number < 1 || number > kMostThreads) {
     throw usage_error("'" + text + "' is no number of threads", "give --threads a number from 1 on");
   }
   return number;
@@ -48,61 +54,102 @@ session::Reuse parse_reuse(const std::string& text) {
   throw usage_error("--reuse does not take '" + text + "'", "give it hold or reread");
 }
 
-void write_stages(const Session& session, const RunSettings& settings) {
+// A failure of the client is the last word: no table after its block.
+void show_stages(Session& session, bool failed) {
   if (!session.stages().any()) return;
-  if (!settings.quiet) std::fputs(session.stages().text().c_str(), stderr);
-  if (settings.stages_file.empty()) return;
-  std::ofstream file(settings.stages_file);
-  file << session.stages().json(settings.threads);
-  file.close();
-  if (!file) {
-    throw Error(ExitCode::kTaskFailed, "cannot write the stages", settings.stages_file,
-                "is the folder there and writable?");
-  }
+  if (!session.settings().quiet && !failed) std::fputs(session.stages().text().c_str(), stderr);
+  session.write_stages();
 }
 
 int run_client(session::Engine& engine, const RunSettings& settings, const Client& client) {
   int code = 0;
   try {
     Session session(engine, settings);
-    RunSettings report = settings;
     try {
       client(session);
     } catch (...) {
       code = report_current_exception();
-      report.quiet = true;  // the error block is the last word
     }
-    write_stages(session, report);
+    show_stages(session, code != 0);
   } catch (...) {
     code = report_current_exception();
   }
   return code;
 }
 
+// What a rank brings along.
+struct Resources {
+  int threads = 1;
+  std::int64_t memory_bytes = 0;  // 0: no limit
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(threads, memory_bytes);
+  }
+};
+
+// Collective. On rank 0, settings for which the plan fits every rank.
+RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
+  const Resources mine{settings.threads, settings.memory_bytes};
+  for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
+    const auto theirs = from_bytes<Resources>(bytes);
+    settings.most_threads = std::max(settings.most_threads, theirs.threads);
+    if (theirs.memory_bytes == 0) continue;
+    settings.memory_bytes = settings.memory_bytes == 0
+                                ? theirs.memory_bytes
+                                : std::min(settings.memory_bytes, theirs.memory_bytes);
+  }
+  return settings;
+}
+
+int run_rank(collectives::Communicator& communicator, bool launched, const RunSettings& settings,
+             const Client& client) {
+  const RunSettings fitting = fitting_every_rank(communicator, settings);
+  session::EngineOptions options;
+  options.threads = settings.threads;
+  options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
+                                         collectives::affinity_cores());
+  options.launched = launched;
+  session::Engine engine(communicator, options);
+  if (communicator.rank() != 0) {
+    engine.serve();
+    return 0;
+  }
+  int code = 0;
+  if (settings.dedicated_scheduler && communicator.size() < 2) {
+    const Error error =
+        usage_error("--dedicated-scheduler needs two ranks", "start with mpirun -n 2 or more");
+    std::fputs(error.block().c_str(), stderr);
+    code = static_cast<int>(error.exit_code);
+  } else {
+    code = run_client(engine, fitting, client);
+  }
+  engine.quit();
+  return code;
+}
+
 }  // namespace
 
 int report_current_exception() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    Error told = error;
-    if (!told.task_story.empty()) {
-      told.where += (told.where.empty() ? "" : ", ") + ("in task " + told.task_story);
-    }
-    std::fputs(told.block().c_str(), stderr);
-    return static_cast<int>(told.exit_code);
-  } catch (const std::bad_alloc&) {
-    std::fputs(Error(ExitCode::kTaskFailed, "out of memory").block().c_str(), stderr);
-  } catch (const std::exception& failure) {
-    std::fputs(Error(ExitCode::kTaskFailed, failure.what()).block().c_str(), stderr);
+  Error told = current_error();
+  // Where a signal met the run means nothing.
+  if (!told.task_story.empty() && !is_stop(told)) {
+    told.where += (told.where.empty() ? "" : ", ") + ("in task " + told.task_story);
   }
-  return static_cast<int>(ExitCode::kTaskFailed);
+  std::fputs(told.block().c_str(), stderr);
+  return static_cast<int>(told.exit_code);
+}
+
+int report_failed_start() {
+  constexpr std::chrono::seconds kTimeToSpeak{2};
+  if (collectives::launcher_rank() == 0) return report_current_exception();
+  std::this_thread::sleep_for(kTimeToSpeak);
+  return static_cast<int>(current_error().exit_code);
 }
 
 RunSettings take_run_options(int& argc, char** argv) {
   RunSettings settings;
   settings.command = api::clean_command(argc, argv);
-  settings.threads = collectives::default_threads();
+  settings.threads = std::min(collectives::default_threads(), kMostThreads);
   settings.memory_bytes = collectives::default_memory_bytes();
   int kept = 1;
   bool open = true;  // before "--"
@@ -119,7 +166,8 @@ RunSettings take_run_options(int& argc, char** argv) {
     const bool takes_value =
         name == "--threads" || name == "--memory" || name == "--stages" || name == "--reuse";
     const bool flag = name == "--quiet" || name == "--no-history" ||
-                      name == "--dedicated-scheduler" || name == "--no-fuse";
+                      name == "--dedicated-scheduler" || name == "--no-fuse" ||
+                      name == "--allow-plugins" || name == "--allow-external";
     if (!open || (!takes_value && !flag)) {
       argv[kept++] = argv[i];
       continue;
@@ -136,53 +184,39 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--no-history") settings.history = false;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;
     if (name == "--no-fuse") settings.fuse = false;
+    if (name == "--allow-plugins") settings.access.plugins = true;
+    if (name == "--allow-external") settings.access.external = true;
   }
   argc = kept;
   argv[argc] = nullptr;
+  settings.threads = std::min(settings.threads, worker::most_threads());
   return settings;
 }
 
 int run_with(const RunSettings& settings, const Client& client) {
   // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
   const StopSignals signals;
-  std::unique_ptr<collectives::MpiWorld> world;
-  std::unique_ptr<collectives::LoopbackNetwork> alone;
-  if (collectives::launched()) {
-    world = std::make_unique<collectives::MpiWorld>();
-  } else {
-    alone = std::make_unique<collectives::LoopbackNetwork>(1);
+  io::set_access(settings.access);
+  if (!collectives::launched()) {
+    collectives::LoopbackNetwork alone(1);
+    return run_rank(alone.rank(0), false, settings, client);
   }
-  collectives::Communicator& communicator = world ? world->communicator() : alone->rank(0);
-  session::EngineOptions options;
-  options.threads = settings.threads;
-  options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
-                                         collectives::affinity_cores());
-  session::Engine engine(communicator, options);
-  if (communicator.rank() != 0) {
-    engine.serve();
-    return 0;
+  collectives::MpiWorld world;
+  try {
+    return run_rank(world.communicator(), true, settings, client);
+  } catch (...) {
+    if (world.communicator().size() == 1) throw;
+    world.abort(report_current_exception());  // the other ranks would wait
   }
-  int code = 0;
-  if (settings.dedicated_scheduler && communicator.size() < 2) {
-    std::fputs(usage_error("--dedicated-scheduler needs two ranks", "start with mpirun -n 2 or more")
-                   .block()
-                   .c_str(),
-               stderr);
-    code = static_cast<int>(ExitCode::kUsage);
-  } else {
-    code = run_client(engine, settings, client);
-  }
-  engine.quit();
-  return code;
 }
 
 int run(int& argc, char**& argv, const Client& client) {
+  io::open_standard_streams();
   if (const auto code = io::run_probe_child(argc, argv)) return *code;
   try {
     return run_with(take_run_options(argc, argv), client);
   } catch (...) {
-    const int code = report_current_exception();
-    return collectives::launcher_rank() == 0 ? code : 0;
+    return report_failed_start();
   }
 }
 

@@ -12,7 +12,7 @@ using Client = std::function<void(Session&)>;
 
 // Call it first thing in main(). Removes the options it knows from argv (up to "--"):
 //   --threads N  --memory SIZE  --stages FILE  --quiet  --no-history  --dedicated-scheduler
-//   --reuse hold|reread  --no-fuse
+//   --reuse hold|reread  --no-fuse  --allow-plugins  --allow-external
 // Starts MPI if a launcher started this process, calls client(session) on rank 0 while the other
 // ranks serve, and returns the exit code of the program: rank 0's own, 0 on the others. An Error
 // or another exception of the client is printed as one block. Prints the stage table on stderr
@@ -27,5 +27,10 @@ RunSettings take_run_options(int& argc, char** argv);
 
 // Prints the block of the exception in flight and returns its exit code. For main().
 int report_current_exception();
+
+// The same for what fails before MPI has started, where mostly every rank fails alike: rank 0 of the
+// launcher speaks. Another rank gives it time to, then returns the code without a word, so that a
+// launcher ends the ranks that wait for it.
+int report_failed_start();
 
 }  // namespace rankine

@@ -22,12 +22,31 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
   return files;
 }
 
+// What a store leaves beside its output until it ends, in whichever way.
+class WorkingFiles {
+ public:
+  WorkingFiles(session::Engine& engine, const io::OutputPaths& paths)
+      : engine_(engine), paths_(paths) {
+    engine_.set_last_will([paths] { io::remove_working_files(paths); });
+  }
+  ~WorkingFiles() {
+    engine_.set_last_will({});
+    io::remove_working_files(paths_);
+  }
+  WorkingFiles(const WorkingFiles&) = delete;
+  WorkingFiles& operator=(const WorkingFiles&) = delete;
+
+ private:
+  session::Engine& engine_;
+  const io::OutputPaths paths_;
+};
+
 }  // namespace
 
 session::PrepareOptions session::prepare_options(const RunSettings& settings, int ranks) {
   PrepareOptions options;
   options.machine.ranks = ranks;
-  options.machine.threads = settings.threads;
+  options.machine.threads = std::max(settings.threads, settings.most_threads);
   options.machine.first_worker = settings.dedicated_scheduler ? 1 : 0;
   options.machine.memory_bytes = settings.memory_bytes;
   options.reuse = settings.reuse;
@@ -36,12 +55,15 @@ session::PrepareOptions session::prepare_options(const RunSettings& settings, in
 }
 
 Session::Session(session::Engine& engine, RunSettings settings)
-    : engine_(engine), settings_(std::move(settings)), cpu_since_last_(process_cpu_seconds()) {}
+    : engine_(engine), settings_(std::move(settings)), stages_file_(settings_.stages_file),
+      cpu_since_last_(process_cpu_seconds()) {}
 
 NdArray Session::compute(const Array& array) { return std::move(compute_all({array}).front()); }
 
 std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
-  session::GraphOutcome outcome = execute(session::targets_of(arrays), "");
+  const std::vector<optimize::Target> targets = session::targets_of(arrays);
+  stages_file_.open(input_files(targets));
+  session::GraphOutcome outcome = execute(targets, "");
   std::vector<NdArray> values;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     values.emplace_back(arrays[i].dtype(), arrays[i].shape(), std::move(outcome.results[i]));
@@ -81,7 +103,9 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
                     const StoreOptions& options) {
   std::vector<std::string> inputs = input_files(session::targets_of(arrays));
   inputs.insert(inputs.end(), options.inputs.begin(), options.inputs.end());
-  const io::OutputPaths paths = io::check_output(file, inputs, options.overwrite);
+  const io::OutputPaths paths = io::absolute(io::check_output(file, inputs, options.overwrite));
+  inputs.insert(inputs.end(), {paths.final, paths.part});
+  stages_file_.open(inputs);
   StoreOptions described = options;
   described.history = options.history && settings_.history;
   if (described.command.empty()) described.command = settings_.command;
@@ -91,30 +115,31 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
     std::fprintf(stderr, "rankine: discarded what an earlier run left of %s\n",
                  paths.final.c_str());
   }
-  try {
-    session::GraphOutcome outcome = execute(plan.targets, plan.logged() ? paths.log_folder : "");
-    const Stopwatch write;
-    const double cpu = process_cpu_seconds();
-    plan.take_results(std::move(outcome.results));
-    io::Settlement settlement;
-    if (plan.logged()) {
-      settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
-      plan.name_variables(settlement.placements);
-    } else {
-      io::create_part(paths.part);
-    }
-    io::write_netcdf(paths.part, plan.file, settlement.placements);
-    if (StopSignals::received() != 0) throw stopped_by_signal();
-    io::publish(paths.part, paths.final, options.overwrite);
-    stages_.add_write(write.seconds(), process_cpu_seconds() - cpu,
-                      static_cast<std::int64_t>(settlement.data_end - io::kDataStart));
-  } catch (...) {
-    io::remove_working_files(paths);
-    throw;
-  }
-  io::remove_working_files(paths);
+  const WorkingFiles working(engine_, paths);
+  session::GraphOutcome outcome = execute(plan.targets, plan.logged() ? paths.log_folder : "");
+  const Stopwatch write;
+  const double cpu = process_cpu_seconds();
+  plan.take_results(std::move(outcome.results));
+  const std::int64_t bytes = write_output(plan, paths, options.overwrite);
+  stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
+}
+
+// From logs and fetched values to the published file. Returns the bytes of the logged chunks.
+std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPaths& paths,
+                                   bool overwrite) {
+  io::Settlement settlement;
+  if (plan.logged()) {
+    settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
+    plan.name_variables(settlement.placements);
+  } else {
+    io::create_part(paths.part);
+  }
+  io::write_netcdf(paths.part, plan.file, settlement.placements);
+  if (StopSignals::received() != 0) throw stopped_by_signal();
+  io::publish(paths.part, paths.final, overwrite);
+  return static_cast<std::int64_t>(settlement.data_end - io::kDataStart);
 }
 
 PlanReport Session::plan(const std::vector<Array>& arrays) const {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/h5/access.h"
 #include "io/output.h"
 #include "runtime/api/array.h"
 #include "runtime/base/clock.h"
@@ -14,12 +15,14 @@
 #include "runtime/session/nd_array.h"
 #include "runtime/session/prepare.h"
 #include "runtime/session/stages.h"
+#include "runtime/session/stages_file.h"
 #include "runtime/session/store_plan.h"
 
 namespace rankine {
 
 struct RunSettings {
   int threads = 1;
+  int most_threads = 0;           // of any rank, which the plan counts on; 0: `threads`
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
   bool dedicated_scheduler = false;
   session::Reuse reuse = session::Reuse::kChoose;
@@ -28,6 +31,7 @@ struct RunSettings {
   bool quiet = false;
   bool history = true;
   std::string command;  // cleaned command line, for `history`
+  io::Access access;    // what input files may make the HDF5 library load
 };
 
 namespace session {
@@ -69,7 +73,12 @@ class Session {
   // Tells how far compute and store are, while they work.
   void on_progress(OnRunProgress observer) { engine_.set_observer(std::move(observer)); }
 
+  // As --no-fuse, for what is computed and stored from now on.
+  void set_fuse(bool fuse) { settings_.fuse = fuse; }
+
   const session::StageTable& stages() const { return stages_; }
+  // Writes the file of --stages, if there is one. Throws Error.
+  void write_stages() { stages_file_.write(stages_.json(settings_.threads)); }
   const RunSettings& settings() const { return settings_; }
 
  private:
@@ -79,10 +88,12 @@ class Session {
   }
   session::GraphOutcome execute(const std::vector<optimize::Target>& targets,
                                 const std::string& log_folder);
+  std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;
   RunSettings settings_;
   session::StageTable stages_;
+  session::StagesFile stages_file_;
   Stopwatch since_last_;  // the client's own time since the start or the last graph
   double cpu_since_last_ = 0;
 };

@@ -257,6 +257,8 @@ class Limits(Run):
                      preexec_fn=little_memory)
         self.refused(5, "sample", "-o", "o.nc", "--threads", "1500", words=["1500 threads"],
                      preexec_fn=little_memory)
+        self.refused(5, "eval", "m = mean(t2m)", "s.nc", "--quiet", words=["OMP_NUM_THREADS"],
+                     preexec_fn=little_memory, env=environment(OMP_NUM_THREADS="1000000"))
 
     def test_files_that_may_not_grow_are_an_error_with_a_remedy(self):
         def small_files():

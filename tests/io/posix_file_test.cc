@@ -154,5 +154,25 @@ TEST(PosixFile, ClosesItsDescriptorOnceAndOnlyWhenItOwnsIt) {
   EXPECT_EQ(::fcntl(descriptor, F_GETFD), -1);
 }
 
+TEST(SystemErrors, SayWhatToDoAboutFullDisksAndLimits) {
+  const auto remedy = [](int number) {
+    return SystemError(ExitCode::kTaskFailed, "cannot create", "/there", number).remedy;
+  };
+  EXPECT_NE(remedy(ENOSPC).find("free space"), std::string::npos);
+  EXPECT_NE(remedy(EDQUOT).find("free space"), std::string::npos);
+  EXPECT_NE(remedy(EFBIG).find("ulimit -f"), std::string::npos);
+  EXPECT_EQ(remedy(EIO), "");
+}
+
+TEST(PosixFile, OpensForWritingWithoutEmptying) {
+  const std::string path = ::testing::TempDir() + "rankine_open_write_" + std::to_string(::getpid());
+  const auto bytes = std::as_bytes(std::span("abcdef", 6));
+  PosixFile::create(path).write_full(bytes);
+  EXPECT_EQ(PosixFile::open_write(path).size(), 6u);
+  ::unlink(path.c_str());
+  EXPECT_EQ(PosixFile::open_write(path).size(), 0u);
+  ::unlink(path.c_str());
+}
+
 }  // namespace
 }  // namespace rankine::io

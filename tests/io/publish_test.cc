@@ -191,5 +191,39 @@ TEST(RemoveWorkingFiles, LeavesNothingOfOursBehind) {
   EXPECT_EQ(entries(folder), std::vector<std::string>{"other.nc"});
 }
 
+TEST(RemoveWorkingFiles, SaysWhatItCouldNotRemove) {
+  TempFolder folder;
+  const OutputPaths paths = check_output(folder / "out.nc", {}, false);
+  fs::create_directories(paths.part + "/occupied");
+  ::testing::internal::CaptureStderr();
+  EXPECT_FALSE(remove_working_files(paths));
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find(paths.part), std::string::npos) << told;
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+}
+
+TEST(OutputClaim, ReportsWhatItCannotRemove) {
+  TempFolder folder;
+  const OutputPaths paths = output_paths(folder / "out.nc");
+  fs::create_directories(paths.part + "/occupied");
+  EXPECT_NE(outcome([&] { OutputClaim claim(paths); })
+                .find("5 cannot remove what an earlier run left"),
+            std::string::npos);
+}
+
+TEST(SamePlace, KnowsNamesOfOneFileWhetherItIsThereOrNot) {
+  TempFolder folder;
+  write_file(folder / "file", text("x"));
+  fs::create_hard_link(folder / "file", folder / "hard");
+  fs::create_symlink("file", folder / "soft");
+  fs::create_symlink("missing", folder / "dangling");
+  EXPECT_TRUE(same_place(folder / "file", folder / "hard"));
+  EXPECT_TRUE(same_place(folder / "soft", folder / "file"));
+  EXPECT_TRUE(same_place(folder / "dangling", folder / "missing"));
+  EXPECT_TRUE(same_place("missing", fs::absolute("missing").string()));
+  EXPECT_FALSE(same_place(folder / "file", folder / "missing"));
+  EXPECT_FALSE(same_place(folder / "missing", folder / "other"));
+}
+
 }  // namespace
 }  // namespace rankine::io

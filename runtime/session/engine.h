@@ -98,7 +98,10 @@ class Engine {
   std::optional<Command> await_command();
   Command receive_command();
   void announce(const Command& command);
+  // The phases, on the engine thread of every rank (engine_graph.cc, engine_settle.cc).
   void run(const RunGraph& command);
+  void install(const RunGraph& command, const Bytes& graph_bytes, const Bytes& index_bytes);
+  void execute();
   void run_rehearsal();
   void run_settle(const Settle& command);
   Bytes order_copies(const std::vector<Bytes>& gathered, const std::string& part);

@@ -1,0 +1,99 @@
+// Engine: the phases in which the ranks put their logged chunks into one file, or drop them.
+#include "collectives/broadcast.h"
+#include "collectives/gather.h"
+#include "runtime/base/archive.h"
+#include "runtime/base/current_error.h"
+#include "runtime/session/engine.h"
+
+namespace rankine::session {
+namespace {
+
+// What one rank brings to the settling: its records, or why it has none.
+struct LogContents {
+  std::optional<Error> error;
+  std::vector<io::LogRecord> records;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(error, records);
+  }
+};
+
+// What rank 0 answers: the copies of each rank, or nothing after an error.
+struct CopyOrders {
+  bool go = false;
+  std::vector<std::vector<io::CopySegment>> by_rank;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(go, by_rank);
+  }
+};
+
+// Closes the log. Whatever goes wrong becomes a value: the gather waits for every rank.
+Bytes log_contents(io::LogWriter* log) {
+  LogContents contents;
+  try {
+    log->close();
+    contents.records = log->records();
+    return to_bytes(contents);
+  } catch (...) {
+    contents = {current_error(), {}};
+  }
+  return to_bytes(contents);
+}
+
+}  // namespace
+
+// Rank 0: where every chunk goes, and who copies it there.
+Bytes Engine::order_copies(const std::vector<Bytes>& gathered, const std::string& part) {
+  std::vector<std::vector<io::LogRecord>> logs;
+  for (const Bytes& bytes : gathered) {
+    auto contents = from_bytes<LogContents>(bytes);
+    if (contents.error) throw std::move(*contents.error);
+    logs.push_back(std::move(contents.records));
+  }
+  job_->settlement = io::place_chunks(*job_->file, logs);
+  io::create_part(part);
+  CopyOrders orders;
+  orders.by_rank = io::plan_copies(job_->settlement, communicator_.size());
+  orders.go = true;
+  return to_bytes(orders);
+}
+
+void Engine::run_settle(const Settle& command) {
+  const std::lock_guard right(right_);
+  const int rank = communicator_.rank();
+  const Bytes contents = log_contents(log_.get());
+  log_.reset();
+  const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, contents);
+
+  std::optional<Error> failure;
+  Bytes orders = to_bytes(CopyOrders());
+  if (rank == 0) {
+    try {
+      orders = order_copies(gathered, command.part);
+    } catch (...) {
+      failure = current_error();
+    }
+  }
+  collectives::broadcast(communicator_, 0, orders);
+  std::optional<Error> mine_failed;
+  try {
+    const auto copies = from_bytes<CopyOrders>(orders);
+    if (copies.go) io::copy_segments(command.log_folder, command.part, copies.by_rank[rank]);
+  } catch (...) {
+    mine_failed = current_error();
+  }
+  for (const Bytes& status : collectives::gather(communicator_, 0, to_bytes(mine_failed))) {
+    auto error = from_bytes<std::optional<Error>>(status);
+    if (error && !failure) failure = std::move(error);
+  }
+  if (failure) job_->error = std::make_exception_ptr(std::move(*failure));
+}
+
+void Engine::run_discard() {
+  const std::lock_guard right(right_);
+  log_.reset();
+  collectives::barrier(communicator_);
+}
+
+}  // namespace rankine::session

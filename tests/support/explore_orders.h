@@ -16,7 +16,7 @@ namespace rankine::testing {
 // Orders by how they ended.
 struct OrderCounts {
   double fine = 0;
-  double stuck = 0;     // nothing can happen and the graph is not over
+  double stuck = 0;     // the graph never ends
   double leftover = 0;  // it ended with something left
   double wrong = 0;     // a check of board, reactor or network failed on the way
   double all() const { return fine + stuck + leftover + wrong; }

@@ -44,7 +44,7 @@ struct SimulatedEvent {
 class SimulatedRanks {
  public:
   using Leftover = SimulatedRank::Leftover;
-  // Nothing can happen, and the graph is not over.
+  // The graph is not over and never will be.
   struct Stuck : std::runtime_error {
     using std::runtime_error::runtime_error;
   };
@@ -354,7 +354,10 @@ class SimulatedRanks {
     } else {
       control->scheduler.on_message(from, message, outbox);
     }
-    for (const auto& [to, order] : outbox) orders_[to].push_back(order);
+    for (const auto& [to, order] : outbox) {
+      if (order.round > world_->free_rounds + 8) throw Stuck("no end of rounds:\n" + describe());
+      orders_[to].push_back(order);
+    }
     control->seen = control->contents();
     control_ = std::move(control);
   }

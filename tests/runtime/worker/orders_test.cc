@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Net {
   std::int64_t eager_limit;
   std::int64_t credits;
 };
+void PrintTo(const Net& net, std::ostream* out) { *out << net.name; }
 constexpr Net kEager{"eager", protocol::kEagerLimit, protocol::kEagerCredits};
 constexpr Net kPulled{"pulled", 0, protocol::kEagerCredits};
 constexpr Net kOneCredit{"credit", protocol::kEagerLimit, 1};

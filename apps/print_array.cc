@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 
 namespace rankine::apps {
@@ -17,6 +18,9 @@ std::string element(const NdArray& array, std::int64_t position) {
     std::memcpy(&value, array.bytes().data() + position * static_cast<std::int64_t>(sizeof(T)),
                 sizeof value);
     if constexpr (std::is_same_v<T, bool>) return std::string(value ? "true" : "false");
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::isnan(value)) return std::string("nan");  // fmt shows its sign
+    }
     return fmt::format("{}", value);
   });
 }

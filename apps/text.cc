@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -98,7 +99,7 @@ std::string number_text(const io::Numbers& numbers, std::size_t i) {
     if constexpr (std::is_same_v<T, bool>) {
       return std::string(value ? "true" : "false");
     } else if constexpr (std::is_floating_point_v<T>) {
-      return fmt::format("{}", value);
+      return std::isnan(value) ? "nan" : fmt::format("{}", value);  // fmt shows the sign of NaN
     } else {
       return std::to_string(value);
     }

@@ -14,24 +14,60 @@ namespace {
 using kernels::Op;
 using kernels::ReduceOp;
 
-std::int64_t wrapped(std::int64_t number, std::size_t rank, const char* what) {
-  const auto count = static_cast<std::int64_t>(rank);
-  const std::int64_t axis = number < 0 ? number + count : number;
-  if (axis < 0 || axis >= count) {
-    throw usage_error(std::string(what) + " " + std::to_string(number) + " is out of bounds for an "
-                      "array with " + std::to_string(rank) + " axes");
+// The position of `number` among `count` things, from the end if it is negative.
+std::int64_t wrapped(std::int64_t number, std::int64_t count, const std::string& what,
+                     const std::string& place) {
+  const std::int64_t position = number < 0 ? number + count : number;
+  if (position >= 0 && position < count) return position;
+  const std::string last = std::to_string(count - 1);
+  throw usage_error(what + " " + std::to_string(number) + " is out of bounds for " + place,
+                    count == 0 ? "there is none at all"
+                               : "they go from 0 to " + last + ", or from -" +
+                                     std::to_string(count) + " to -1 counted from the end");
+}
+
+// The elements, where an axis of length 0 does not make lengths countable that are not.
+std::int64_t counted(Extents shape) {
+  for (std::int64_t& extent : shape) {
+    if (extent < 0) {
+      throw usage_error("a shape has a negative length", "write lengths of 0 or more");
+    }
+    extent = std::max<std::int64_t>(1, extent);
   }
-  return axis;
+  return saturated_volume(shape);
+}
+
+Error too_many(ExitCode code, const Extents& shape) {
+  return Error(code, "an array of shape " + to_string(shape) + " has too many elements", "",
+               "check the lengths, or take a part of it");
+}
+
+// What an operation gives may be more than any machine holds, as long as it can be counted:
+// perhaps only a part or a sum of it is asked for.
+Array countable(expr::NodePtr node) {
+  if (counted(node->shape()) >= kLongestAxis) throw too_many(ExitCode::kUsage, node->shape());
+  return Array(std::move(node));
+}
+
+// For arrays made of nothing.
+void require_holdable(const Extents& shape) {
+  const std::int64_t elements = counted(shape);
+  if (elements >= kLongestAxis) throw too_many(ExitCode::kUsage, shape);
+  if (elements > kMostElements) throw too_many(ExitCode::kRefused, shape);
 }
 
 struct ResolvedRange {
   std::int64_t start, step, count;
 };
 
-// Python's slice.indices.
+// Python's slice.indices. A step longer than the axis selects as much as one of its length.
 ResolvedRange resolve(const Range& range, std::int64_t length) {
-  if (range.step == 0) throw usage_error("the step of a slice must not be 0");
-  const bool back = range.step < 0;
+  if (range.step == 0) {
+    throw usage_error("the step of a slice is 0", "write 1 for every element, -1 to go back");
+  }
+  const std::int64_t most = std::max<std::int64_t>(length, 1);
+  const std::int64_t step = std::clamp(range.step, -most, most);
+  const bool back = step < 0;
   const auto clamp = [&](std::int64_t at) {
     if (at < 0) at += length;
     return std::clamp<std::int64_t>(at, back ? -1 : 0, back ? length - 1 : length);
@@ -39,14 +75,29 @@ ResolvedRange resolve(const Range& range, std::int64_t length) {
   const std::int64_t start = range.start ? clamp(*range.start) : (back ? length - 1 : 0);
   const std::int64_t stop = range.stop ? clamp(*range.stop) : (back ? -1 : length);
   const std::int64_t span = back ? start - stop : stop - start;
-  const std::int64_t stride = back ? -range.step : range.step;
-  return {start, range.step, span > 0 ? (span + stride - 1) / stride : 0};
+  return {start, step, span > 0 ? (span - 1) / std::abs(step) + 1 : 0};
+}
+
+// 1 or more; -1 is the whole axis.
+std::int64_t chunk_length(std::int64_t chunk, std::int64_t length) {
+  if (chunk >= 1) return chunk;
+  if (chunk == -1) return std::max<std::int64_t>(1, length);
+  throw usage_error("a chunk length is " + std::to_string(chunk),
+                    "write 1 or more, or -1 for the whole axis");
 }
 
 Extents chosen_chunk(const Extents& shape, DType dtype, const Extents& chunk) {
   if (!chunk.empty()) {
-    if (chunk.size() != shape.size()) throw usage_error("one chunk length per axis is needed");
-    return chunk;
+    if (chunk.size() != shape.size()) {
+      throw usage_error("an array with " + std::to_string(shape.size()) + " axes is given " +
+                            std::to_string(chunk.size()) + " chunk lengths",
+                        "give one for each axis; -1 is the whole axis");
+    }
+    Extents lengths;
+    for (std::size_t k = 0; k < chunk.size(); ++k) {
+      lengths.push_back(chunk_length(chunk[k], shape[k]));
+    }
+    return lengths;
   }
   const ChunkGrid grid = io::virtual_grid(shape, size_of(dtype));
   Extents lengths;
@@ -56,21 +107,43 @@ Extents chosen_chunk(const Extents& shape, DType dtype, const Extents& chunk) {
   return lengths;
 }
 
+// The elements of [start, stop) or (stop, start] in steps: exact for any 64-bit numbers.
+std::int64_t arange_length(std::int64_t start, std::int64_t stop, std::int64_t step) {
+  const __int128 span = static_cast<__int128>(stop) - start;
+  const __int128 stride = step;
+  if (span == 0 || (span < 0) != (stride < 0)) return 0;
+  const __int128 length = (span - (stride < 0 ? -1 : 1)) / stride + 1;
+  return static_cast<std::int64_t>(std::min<__int128>(length, INT64_MAX));
+}
+std::int64_t arange_length(double start, double stop, double step) {
+  return static_cast<std::int64_t>(std::clamp(std::ceil((stop - start) / step), 0.0, 0x1p62));
+}
+
 }  // namespace
 
 std::size_t Array::axis_number(const Axis& axis) const {
   if (const auto* name = std::get_if<std::string>(&axis.which())) {
     return static_cast<std::size_t>(expr::axis_of(*node_, *name));
   }
-  return static_cast<std::size_t>(wrapped(std::get<std::int64_t>(axis.which()), rank(), "axis"));
+  const auto count = static_cast<std::int64_t>(rank());
+  return static_cast<std::size_t>(
+      wrapped(std::get<std::int64_t>(axis.which()), count, "axis",
+              "an array with " + std::to_string(count) + (count == 1 ? " axis" : " axes")));
 }
 
 Array Array::reduce(ReduceOp op, const Axes& axes, ReduceOptions o, Location at) const {
   Extents reduced(rank(), axes.list().empty() ? 1 : 0);
   for (const Axis& axis : axes.list()) {
     std::int64_t& flag = reduced[axis_number(axis)];
-    if (flag != 0) throw usage_error("an axis is named twice in a reduction");
+    if (flag != 0) {
+      throw usage_error("an axis is named twice in a reduction", "name each axis once");
+    }
     flag = 1;
+  }
+  const bool skips = op != ReduceOp::kAny && op != ReduceOp::kAll && op != ReduceOp::kCount;
+  if (!o.skipna && !skips) {
+    throw usage_error(std::string(expr::name_of(op)) + " has no skipna",
+                      "leave it out: NaN is true for any and all, missing for count");
   }
   return Array(expr::reduce(node_, op, reduced, o.keepdims, o.skipna, o.ddof, at));
 }
@@ -114,7 +187,9 @@ Array Array::operator[](const std::vector<Index>& index) const { return slice(in
 
 Array Array::slice(const std::vector<Index>& index, Location at) const {
   if (index.size() > rank()) {
-    throw usage_error("too many indices: the array has " + std::to_string(rank()) + " axes");
+    throw usage_error(std::to_string(index.size()) + " indices for an array with " +
+                          std::to_string(rank()) + " axes",
+                      "give one index or range for each axis at most");
   }
   Extents start(rank(), 0), step(rank(), 1), count = shape(), kept;
   std::vector<std::string> names;
@@ -122,12 +197,8 @@ Array Array::slice(const std::vector<Index>& index, Location at) const {
     const std::int64_t length = count[k];
     const auto* at_index = k < index.size() ? std::get_if<std::int64_t>(&index[k]) : nullptr;
     if (at_index != nullptr) {
-      const std::int64_t position = *at_index < 0 ? *at_index + length : *at_index;
-      if (position < 0 || position >= length) {
-        throw usage_error("index " + std::to_string(*at_index) + " is out of bounds for axis " +
-                          std::to_string(k) + " of length " + std::to_string(length));
-      }
-      start[k] = position;
+      start[k] = wrapped(*at_index, length, "index",
+                         "axis " + std::to_string(k) + " of length " + std::to_string(length));
       count[k] = 1;
       continue;
     }
@@ -162,7 +233,9 @@ Array Array::transpose(const Axes& order, Location at) const {
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t k = 0; k < sorted.size() || k < rank(); ++k) {
     if (k >= sorted.size() || k >= rank() || sorted[k] != static_cast<std::int64_t>(k)) {
-      throw usage_error("transpose needs every axis once");
+      throw usage_error("transpose needs every axis once",
+                        "name all " + std::to_string(rank()) +
+                            " axes in their new order, or none to reverse them");
     }
   }
   return Array(expr::transpose(node_, permutation, at));
@@ -172,9 +245,7 @@ Array Array::rechunk(const std::vector<std::pair<Axis, std::int64_t>>& chunks, L
   std::vector<AxisChunks> axes = node_->grid.axes();
   for (const auto& [axis, length] : chunks) {
     AxisChunks& cut = axes[axis_number(axis)];
-    if (length == 0 || length < -1) throw usage_error("a chunk length must be positive or -1");
-    cut = AxisChunks::regular(cut.length(),
-                              length < 0 ? std::max<std::int64_t>(1, cut.length()) : length);
+    cut = AxisChunks::regular(cut.length(), chunk_length(length, cut.length()));
   }
   return Array(expr::rechunk(node_, ChunkGrid(std::move(axes)), at));
 }
@@ -182,14 +253,19 @@ Array Array::rechunk(const std::vector<std::pair<Axis, std::int64_t>>& chunks, L
 Array Array::rechunk(const ChunkGrid& grid, Location at) const {
   if (!(grid.shape() == shape())) {
     throw usage_error("rechunk: the chunks cover " + to_string(grid.shape()) +
-                      ", the array has shape " + to_string(shape()));
+                          ", the array has shape " + to_string(shape()),
+                      "give chunk lengths whose sums are the lengths of the axes");
   }
   return Array(expr::rechunk(node_, grid, at));
 }
 
 Array Array::shift(const std::vector<std::pair<Axis, std::int64_t>>& offsets, Location at) const {
   Extents offset(rank(), 0);
-  for (const auto& [axis, by] : offsets) offset[axis_number(axis)] = by;
+  for (const auto& [axis, by] : offsets) {
+    const std::size_t k = axis_number(axis);
+    const std::int64_t length = node_->grid.axis(k).length();
+    offset[k] = std::clamp(by, -length, length);  // beyond, nothing is left, whatever the offset
+  }
   return Array(expr::shift(node_, offset, at));
 }
 
@@ -198,14 +274,18 @@ Array Array::unnamed(Location at) const {
 }
 
 Array Array::rename(std::vector<std::string> dims, Location at) const {
-  if (dims.size() != rank()) throw usage_error("one name per axis is needed");
+  if (dims.size() != rank()) {
+    throw usage_error(std::to_string(dims.size()) + " names for an array with " +
+                          std::to_string(rank()) + " axes",
+                      "give one name for each axis; \"\" is none");
+  }
   return Array(expr::with_dims(node_, std::move(dims), at));
 }
 
 Array apply(Op op, const std::vector<Value>& operands) {
   std::vector<expr::Operand> list;
   for (const Value& value : operands) list.push_back({value.array(), value.literal()});
-  return Array(expr::elementwise(op, std::move(list), operands.front().location()));
+  return countable(expr::elementwise(op, std::move(list), operands.front().location()));
 }
 
 Array operator+(const Value& a, const Value& b) { return apply(Op::kAdd, {a, b}); }
@@ -259,21 +339,19 @@ Array clip(const Value& x, const Value& low, const Value& high) {
 }
 
 Array concatenate(const std::vector<Array>& arrays, const Axis& axis, Location at) {
-  if (arrays.empty()) throw usage_error("concatenate needs at least one array");
+  if (arrays.empty()) throw usage_error("concatenate is given no array", "give one or more");
   const auto number = static_cast<std::int64_t>(arrays.front().axis_number(axis));
   std::vector<expr::NodePtr> nodes;
   for (const Array& array : arrays) nodes.push_back(array.node());
-  return Array(expr::concatenate(nodes, number, at));
+  return countable(expr::concatenate(nodes, number, at));
 }
 
 Array matmul(const Array& a, const Array& b, Location at) {
-  return Array(expr::matmul(a.node(), b.node(), at));
+  return countable(expr::matmul(a.node(), b.node(), at));
 }
 
 Array full(const Extents& shape, Literal value, DType dtype, const Extents& chunk, Location at) {
-  for (std::int64_t extent : shape) {
-    if (extent < 0) throw usage_error("a shape must not have negative lengths");
-  }
+  require_holdable(shape);
   const ChunkGrid grid = ChunkGrid::regular(shape, chosen_chunk(shape, dtype, chunk));
   return Array(expr::full(grid, dtype, value, at));
 }
@@ -285,14 +363,21 @@ Array ones(const Extents& shape, DType dtype, const Extents& chunk, Location at)
 }
 
 Array arange(Literal start, Literal stop, Literal step, std::int64_t chunk, Location at) {
-  const bool whole = start.kind != Literal::Kind::kFloat && stop.kind != Literal::Kind::kFloat &&
-                     step.kind != Literal::Kind::kFloat;
-  if (step.real == 0) throw usage_error("the step of arange must not be 0");
-  const double span = std::ceil((stop.real - start.real) / step.real);
-  const auto length = static_cast<std::int64_t>(std::clamp(span, 0.0, 0x1p62));
+  bool whole = true;
+  for (const Literal& number : {start, stop, step}) {
+    whole = whole && number.kind != Literal::Kind::kFloat;
+    if (std::isfinite(number.real)) continue;
+    throw usage_error("arange is given NaN or infinity", "give finite numbers");
+  }
+  if (step.real == 0) {
+    throw usage_error("the step of arange is 0", "write full(value, length) for equal elements");
+  }
+  const std::int64_t length = whole ? arange_length(start.integer, stop.integer, step.integer)
+                                    : arange_length(start.real, stop.real, step.real);
+  require_holdable({length});
   const DType dtype = whole ? DType::kInt64 : DType::kFloat64;
   const Extents lengths =
-      chosen_chunk({length}, dtype, chunk > 0 ? Extents{chunk} : Extents());
+      chosen_chunk({length}, dtype, chunk != 0 ? Extents{chunk} : Extents());
   return Array(expr::arange(start, step, AxisChunks::regular(length, lengths[0]), dtype, at));
 }
 

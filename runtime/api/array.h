@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,7 +19,8 @@
 
 namespace rankine {
 
-using Location = std::source_location;
+using expr::Here;
+using expr::Location;
 
 // An axis, by number (negative: from the end) or by dimension name.
 class Axis {
@@ -53,7 +53,9 @@ class Axes {
 
 struct ReduceOptions {
   bool keepdims = false;   // reduced axes stay with length 1
-  bool skipna = true;      // NaN counts as missing; false: NumPy's plain functions
+  // NaN counts as missing; false: NumPy's plain functions. any, all and count refuse false: they
+  // take NaN as true and as missing either way.
+  bool skipna = true;
   std::int64_t ddof = 0;   // var, std: the divisor is count - ddof
 };
 
@@ -82,38 +84,38 @@ class Array {
 
   // Reductions: numpy.sum and so on. mean, var, std of integers are float64, of float32 float32
   // (accumulated in float64). min and max of an axis of length 0 throw.
-  Array sum(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array prod(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array mean(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array var(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array std(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array min(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array max(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array any(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
-  Array all(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
+  Array sum(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array prod(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array mean(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array var(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array std(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array min(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array max(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array any(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
+  Array all(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
   // The number of elements that are not missing, int64.
-  Array count(const Axes& axes = {}, ReduceOptions o = {}, Location at = Location::current()) const;
+  Array count(const Axes& axes = {}, ReduceOptions o = {}, Location at = Here::current()) const;
   Array reduce(kernels::ReduceOp op, const Axes& axes, ReduceOptions o, Location at) const;
 
-  Array astype(DType dtype, Location at = Location::current()) const;
+  Array astype(DType dtype, Location at = Here::current()) const;
   // Basic indexing; missing entries at the end take the whole axis.
   Array operator[](const std::vector<Index>& index) const;
-  Array slice(const std::vector<Index>& index, Location at = Location::current()) const;
+  Array slice(const std::vector<Index>& index, Location at = Here::current()) const;
   // One axis by name or number.
-  Array isel(const Axis& axis, const Index& index, Location at = Location::current()) const;
+  Array isel(const Axis& axis, const Index& index, Location at = Here::current()) const;
   // Reversed without arguments.
-  Array transpose(const Axes& order = {}, Location at = Location::current()) const;
-  // Chunk lengths of some axes; -1 is the whole axis.
+  Array transpose(const Axes& order = {}, Location at = Here::current()) const;
+  // Chunk lengths of some axes, 1 or more; -1 is the whole axis.
   Array rechunk(const std::vector<std::pair<Axis, std::int64_t>>& chunks,
-                Location at = Location::current()) const;
+                Location at = Here::current()) const;
   // Chunk lengths given one by one along every axis (base/chunk_grid.h).
-  Array rechunk(const ChunkGrid& grid, Location at = Location::current()) const;
+  Array rechunk(const ChunkGrid& grid, Location at = Here::current()) const;
   // xarray.DataArray.shift: element i is element i - offset, missing (NaN) where there is none;
   // integers become floating.
   Array shift(const std::vector<std::pair<Axis, std::int64_t>>& offsets,
-              Location at = Location::current()) const;
-  Array unnamed(Location at = Location::current()) const;
-  Array rename(std::vector<std::string> dims, Location at = Location::current()) const;
+              Location at = Here::current()) const;
+  Array unnamed(Location at = Here::current()) const;
+  Array rename(std::vector<std::string> dims, Location at = Here::current()) const;
 
   std::size_t axis_number(const Axis& axis) const;
 
@@ -141,13 +143,13 @@ class Array {
 // Remembers the line on which it became one.
 class Value {
  public:
-  Value(const Array& array, Location at = Location::current()) : array_(array.node()), at_(at) {}
-  Value(double number, Location at = Location::current()) : literal_(Literal::of(number)), at_(at) {}
-  Value(int number, Location at = Location::current())
+  Value(const Array& array, Location at = Here::current()) : array_(array.node()), at_(at) {}
+  Value(double number, Location at = Here::current()) : literal_(Literal::of(number)), at_(at) {}
+  Value(int number, Location at = Here::current())
       : literal_(Literal::of(std::int64_t{number})), at_(at) {}
-  Value(std::int64_t number, Location at = Location::current())
+  Value(std::int64_t number, Location at = Here::current())
       : literal_(Literal::of(number)), at_(at) {}
-  Value(bool flag, Location at = Location::current()) : literal_(Literal::of(flag)), at_(at) {}
+  Value(bool flag, Location at = Here::current()) : literal_(Literal::of(flag)), at_(at) {}
   Value(Literal literal, Location at) : literal_(literal), at_(at) {}
 
   const expr::NodePtr& array() const { return array_; }  // null for a number
@@ -194,21 +196,24 @@ Array where(const Value& condition, const Value& yes, const Value& no);
 Array clip(const Value& x, const Value& low, const Value& high);
 
 Array concatenate(const std::vector<Array>& arrays, const Axis& axis,
-                  Location at = Location::current());
-Array matmul(const Array& a, const Array& b, Location at = Location::current());
+                  Location at = Here::current());
+Array matmul(const Array& a, const Array& b, Location at = Here::current());
 
-// Arrays from nothing. chunk: elements per chunk along each axis; empty: one chunk of at most
-// 4 MiB is chosen along the leading axis.
+// Arrays from nothing. chunk: elements per chunk along each axis, -1 the whole axis; empty: chunks
+// of at most 4 MiB.
 Array full(const Extents& shape, Literal value, DType dtype, const Extents& chunk = {},
-           Location at = Location::current());
+           Location at = Here::current());
 Array zeros(const Extents& shape, DType dtype = DType::kFloat64, const Extents& chunk = {},
-            Location at = Location::current());
+            Location at = Here::current());
 Array ones(const Extents& shape, DType dtype = DType::kFloat64, const Extents& chunk = {},
-           Location at = Location::current());
-// numpy.arange: int64 if all three are integers, else float64.
+           Location at = Here::current());
+// numpy.arange: int64 if all three are integers, with the exact length; else float64, of length
+// ceil((stop - start) / step), where element i is start + i * step in float64 arithmetic (NumPy's
+// step is the rounded difference of its first two). chunk as above; 0: chosen. Throws Error (usage)
+// for NaN and infinity.
 Array arange(Literal start, Literal stop, Literal step, std::int64_t chunk = 0,
-             Location at = Location::current());
-inline Array arange(std::int64_t stop, std::int64_t chunk = 0, Location at = Location::current()) {
+             Location at = Here::current());
+inline Array arange(std::int64_t stop, std::int64_t chunk = 0, Location at = Here::current()) {
   return arange(Literal::of(std::int64_t{0}), Literal::of(stop), Literal::of(std::int64_t{1}),
                 chunk, at);
 }

@@ -11,7 +11,7 @@ namespace rankine {
 // "file.nc:/group/t2m", or "file.nc" if the file has one variable that is no coordinate. Dimension
 // names come from netCDF-4 dimension scales; missing values and packing are decoded (CF). Throws
 // Error (input). Call it on rank 0 (inside the client of run()).
-Array open(const std::string& where, Location at = Location::current());
+Array open(const std::string& where, Location at = Here::current());
 
 namespace api {
 

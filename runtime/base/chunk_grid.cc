@@ -21,8 +21,7 @@ AxisChunks AxisChunks::of(const std::vector<std::int64_t>& lengths) {
 }
 
 void AxisChunks::append(std::int64_t length, std::int64_t count) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 62;
-  if (length < 1 || count < 1 || length > (kLimit - length_) / count) {
+  if (length < 1 || count < 1 || length > (kLongestAxis - length_) / count) {
     throw input_error("impossible chunk lengths along an axis", "");
   }
   if (!runs_.empty() && runs_.back().length == length) {

@@ -19,6 +19,8 @@ struct Interval {
   bool operator==(const Interval&) const = default;
 };
 
+inline constexpr std::int64_t kLongestAxis = std::int64_t{1} << 62;
+
 class AxisChunks {
  public:
   AxisChunks() = default;  // length 0, no chunks

@@ -63,10 +63,6 @@ class InlineVector {
     check(size_ + std::size_t{1});
     data_[size_++] = value;
   }
-  void erase_at(std::size_t i) {
-    std::copy(begin() + i + 1, end(), begin() + i);
-    --size_;
-  }
   void insert_at(std::size_t i, T value) {
     check(size_ + std::size_t{1});
     std::copy_backward(begin() + i, end(), end() + 1);

@@ -6,19 +6,22 @@
 
 namespace rankine {
 
-std::int64_t volume(const Extents& shape) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 62;
+std::int64_t saturated_volume(const Extents& shape) {
   std::int64_t product = 1;
   for (std::int64_t extent : shape) {
     if (extent == 0) return 0;
-  }
-  for (std::int64_t extent : shape) {
-    if (extent < 0 || product > kLimit / extent) {
-      throw input_error("an array of shape " + to_string(shape) + " has too many elements", "");
-    }
-    product *= extent;
+    if (__builtin_mul_overflow(product, extent, &product)) product = INT64_MAX;
   }
   return product;
+}
+
+std::int64_t volume(const Extents& shape) {
+  const std::int64_t elements = saturated_volume(shape);
+  const bool negative = std::any_of(shape.begin(), shape.end(), [](auto x) { return x < 0; });
+  if (negative || elements > kMostElements) {
+    throw input_error("an array of shape " + to_string(shape) + " has too many elements", "");
+  }
+  return elements;
 }
 
 Extents row_major_strides(const Extents& shape) {

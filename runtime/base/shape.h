@@ -13,8 +13,13 @@ inline constexpr int kMaxAxes = 32;  // as in NumPy and HDF5
 // One number per axis: a shape, a coordinate, strides, a permutation.
 using Extents = InlineVector<std::int64_t, kMaxAxes>;
 
-// The product of the extents; throws Error (input) on overflow of 2^62.
+// Elements of an array, chunks of a grid, at most. With 64 bytes for each, any count of bytes fits.
+inline constexpr std::int64_t kMostElements = std::int64_t{1} << 56;
+
+// The product of the extents; throws Error (input) beyond kMostElements.
 std::int64_t volume(const Extents& shape);
+// The same of what is only described and never held: INT64_MAX stands for all that is more.
+std::int64_t saturated_volume(const Extents& shape);
 
 // Row-major strides in elements.
 Extents row_major_strides(const Extents& shape);

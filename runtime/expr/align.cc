@@ -61,7 +61,8 @@ Plan plan_by_position(const std::vector<NodePtr>& arrays) {
       std::int64_t& common = plan.lengths[lead + k];
       if (common != length && common != 1 && length != 1) {
         throw usage_error("shapes " + to_string(arrays.front()->shape()) + " and " +
-                          to_string(array->shape()) + " do not fit together");
+                              to_string(array->shape()) + " do not fit together",
+                          "counted from the last, axes must be equally long or have length 1");
       }
       if (common == 1) common = length;
       if (plan.dims[lead + k].empty()) plan.dims[lead + k] = array->dims[k];

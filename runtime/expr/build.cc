@@ -15,7 +15,7 @@ Node start_node(Operation operation, std::vector<NodePtr> operands, DType dtype,
   node.operation = std::move(operation);
   node.operands = std::move(operands);
   node.dtype = dtype;
-  node.location = location;
+  node.location = LocationScope::or_else(location);
   return node;
 }
 
@@ -52,6 +52,20 @@ DType with_missing(DType dtype) {
   return size_of(dtype) <= 2 ? DType::kFloat32 : DType::kFloat64;
 }
 
+// Operands of few chunks can make a result of many, small ones a result of large ones.
+void require_countable_chunks(const ChunkGrid& grid) {
+  Extents longest;
+  for (const AxisChunks& axis : grid.axes()) longest.push_back(axis.longest());
+  if (saturated_volume(grid.counts()) > kMostElements) {
+    throw usage_error("an operation has more than 2^56 chunks",
+                      "rechunk its operands to longer ones");
+  }
+  if (saturated_volume(longest) > kMostElements) {
+    throw Error(ExitCode::kRefused, "a chunk of shape " + to_string(longest) + " is too large", "",
+                "rechunk to shorter ones");
+  }
+}
+
 }  // namespace
 
 NodePtr from_dataset(std::shared_ptr<const io::FileInfo> file,
@@ -84,6 +98,7 @@ NodePtr arange(const Literal& start, const Literal& step, const AxisChunks& chun
 
 NodePtr elementwise(kernels::Op op, std::vector<Operand> operands, Location location) {
   const Alignment alignment = align(operands, location);
+  require_countable_chunks(alignment.grid);
   const std::vector<DType> types = operand_types(op, operands);
   std::vector<NodePtr> arrays;
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -167,7 +182,8 @@ NodePtr reduce(const NodePtr& array, kernels::ReduceOp op, const Extents& reduce
     node.broadcast.push_back(array->broadcast[k]);
   }
   if (reduced_elements == 0 && (op == kernels::ReduceOp::kMin || op == kernels::ReduceOp::kMax)) {
-    throw usage_error(std::string(name_of(op)) + " of an axis of length 0 has no value");
+    throw usage_error(std::string(name_of(op)) + " of an axis of length 0 has no value",
+                      "take a part of it that is not empty");
   }
   node.grid = ChunkGrid(std::move(kept));
   NodePtr result = intern(std::move(node));
@@ -179,7 +195,10 @@ NodePtr concatenate(const std::vector<NodePtr>& arrays, std::int64_t axis, Locat
   DType dtype = arrays.front()->dtype;
   for (const NodePtr& array : arrays) {
     if (array->rank() != arrays.front()->rank()) {
-      throw usage_error("concatenate needs arrays with the same number of axes");
+      throw usage_error("concatenate is given arrays with " +
+                            std::to_string(arrays.front()->rank()) + " and " +
+                            std::to_string(array->rank()) + " axes",
+                        "give arrays with the same number of axes");
     }
     dtype = promote(dtype, array->dtype);
   }
@@ -191,9 +210,13 @@ NodePtr concatenate(const std::vector<NodePtr>& arrays, std::int64_t axis, Locat
       if (static_cast<std::int64_t>(k) == axis) continue;
       if (array->grid.axis(k).length() != axes[k].length()) {
         throw usage_error("concatenate: shapes " + to_string(arrays.front()->shape()) + " and " +
-                          to_string(array->shape()) + " differ outside axis " +
-                          std::to_string(axis));
+                              to_string(array->shape()) + " differ outside axis " +
+                              std::to_string(axis),
+                          "take a part of the longer one, or join along another axis");
       }
+    }
+    if (array->grid.axis(axis).length() > kLongestAxis - axes[axis].length()) {
+      throw usage_error("concatenate: an axis would be longer than 2^62", "join fewer arrays");
     }
     axes[axis] = axes[axis].joined(array->grid.axis(axis));
     parts.push_back(cast(array, dtype, location));
@@ -208,6 +231,7 @@ NodePtr concatenate(const std::vector<NodePtr>& arrays, std::int64_t axis, Locat
 
 NodePtr rechunk(const NodePtr& array, const ChunkGrid& grid, Location location) {
   if (grid == array->grid) return array;
+  require_countable_chunks(grid);
   Node node = like(array, Rechunk{}, array->dtype, location);
   node.grid = grid;
   node.broadcast = Extents(node.rank(), 0);

@@ -11,8 +11,6 @@
 
 namespace rankine::expr {
 
-using Location = std::source_location;
-
 NodePtr from_dataset(std::shared_ptr<const io::FileInfo> file,
                      std::shared_ptr<const io::Dataset> dataset,
                      std::vector<std::string> dims, Location location);

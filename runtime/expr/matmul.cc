@@ -40,7 +40,8 @@ Extents batch_lengths(const Side& a, const Side& b) {
       std::int64_t& common = lengths[rank - side->batch + k];
       if (common != 1 && length != 1 && common != length) {
         throw usage_error("matmul: shapes " + to_string(a.array->shape()) + " and " +
-                          to_string(b.array->shape()) + " do not fit together");
+                              to_string(b.array->shape()) + " do not fit together",
+                          "axes before the last two must be equally long or have length 1");
       }
       if (common == 1) common = length;
     }
@@ -67,7 +68,9 @@ std::vector<std::string> result_dims(const Side& a, const Side& b, std::size_t b
 NodePtr matmul(const NodePtr& left, const NodePtr& right, Location location) {
   const auto rank_a = static_cast<std::int64_t>(left->rank());
   const auto rank_b = static_cast<std::int64_t>(right->rank());
-  if (rank_a == 0 || rank_b == 0) throw usage_error("matmul needs arrays with at least one axis");
+  if (rank_a == 0 || rank_b == 0) {
+    throw usage_error("matmul is given a single number", "multiply by it with *");
+  }
   const Side a{left, left->rank() > 1 ? left->rank() - 2 : 0, rank_a > 1 ? rank_a - 2 : -1,
                rank_a - 1};
   const Side b{right, right->rank() > 1 ? right->rank() - 2 : 0, rank_b > 1 ? rank_b - 1 : -1,

@@ -39,7 +39,7 @@ Bytes parameters_of(const Operation& operation) {
       operation);
 }
 
-// Two nodes are equal if these bytes are.
+// Everything that tells nodes apart; the place where they were written does not.
 Bytes identity_of(const Node& node) {
   std::vector<std::uint64_t> operands;
   for (const NodePtr& operand : node.operands) operands.push_back(operand->hash);

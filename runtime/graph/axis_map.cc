@@ -3,16 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/divide.h"
+
 namespace rankine::graph {
-namespace {
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  const std::int64_t q = a / b;
-  return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
-}
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
-
-}  // namespace
 
 AxisMap::AxisMap(AxisChunks consumer, AxisChunks producer, std::int64_t step, std::int64_t offset,
                  Interval domain)

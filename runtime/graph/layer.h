@@ -118,9 +118,9 @@ struct Fetch {  // copy the chunk into a result in the memory of rank 0
 };
 using Head = std::variant<Keep, Partial, Store, Fetch>;
 
-// Task t computes the program over chunk t of `grid`. Where `fold` > 1 a chunk of `grid` is made of
-// up to `fold` steps along each reduced axis, taken in order with the accumulator kept: `steps` is
-// the finer grid.
+// Task t computes the program over chunk t of `grid`. With `steps`, a finer grid, each
+// chunk of `grid` is a box of its chunks, which the task takes in row-major order with the
+// accumulators of its Partial heads kept.
 struct Map {
   ChunkGrid grid;
   std::optional<ChunkGrid> steps;
@@ -152,7 +152,7 @@ using Kind = std::variant<Map, Reduce>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors
-  std::string location;  // "job.cc:12"; "" for generated layers
+  std::string location;  // "job.cc:12" or "expression, column 8"
   Kind kind;
   template <class Archive>
   void serialize(Archive& archive) {

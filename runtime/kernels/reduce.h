@@ -2,10 +2,10 @@
 // of tasks combines states, the last one finalizes. A state is planes (structure of arrays), one
 // entry per kept element, 8-byte planes first; the buffer must be aligned to 8 bytes.
 //
-// Accuracy: float32 accumulates in float64; float64 sums carry a compensation plane (Neumaier
-// 1974), so their error stays below 2 eps x sum|x| for any count; variance is (count, shift,
-// mean - shift, M2) merged pairwise (Chan, Golub and LeVeque 1983), with the first value as the
-// shift, so a large mean costs no digits.
+// Accuracy: float32 accumulates in float64; float64 sums carry the rounding errors of their
+// additions in a second plane (Knuth's two-sum), so their error stays below 2 eps x sum|x| for any
+// count; variance is (count, shift, mean - shift, M2) merged pairwise (Chan, Golub and LeVeque
+// 1983), with the first value as the shift, so a large mean costs no digits.
 // Integers are exact and wrap. Bits are a function of the sequence of folds and merges alone.
 #pragma once
 

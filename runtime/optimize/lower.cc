@@ -14,12 +14,7 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-std::string place_of(const Node& node) {
-  const std::string file = node.location.file_name();
-  const std::size_t slash = file.rfind('/');
-  return (slash == std::string::npos ? file : file.substr(slash + 1)) + ":" +
-         std::to_string(node.location.line());
-}
+std::string place_of(const Node& node) { return expr::to_string(node.location); }
 
 // The value of a reduction over nothing: what an untouched state becomes.
 Literal empty_reduction(const kernels::ReduceSpec& spec) {

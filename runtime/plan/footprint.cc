@@ -4,48 +4,52 @@
 
 #include "io/reader.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/plan/saturate.h"
 
 namespace rankine::plan {
 namespace {
 
 using graph::Topology;
 
+std::int64_t elements(const Extents& shape) { return std::min(saturated_volume(shape), kTooMuch); }
+
+std::int64_t bytes_of(std::size_t bytes) {
+  return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
+}
+
 // The longest box of source elements that a task of `grid` can reach through a leaf.
 std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
-  std::int64_t elements = 1;
+  std::int64_t product = 1;
   for (const graph::Term& term : leaf.terms) {
     if (term.axis < 0) continue;
-    const std::int64_t step = term.step < 0 ? -term.step : term.step;
-    elements *= (std::max<std::int64_t>(1, grid.axis(term.axis).longest()) - 1) * step + 1;
+    const std::int64_t longest = std::max<std::int64_t>(1, grid.axis(term.axis).longest());
+    product = times(product, plus(times(longest - 1, std::abs(term.step)), 1));
   }
-  return elements;
+  return product;
 }
 
 std::int64_t reader_bytes(const io::Dataset& dataset) {
   const std::int64_t chunk = dataset.chunk.empty() ? dataset.grid.largest_chunk()
-                                                   : volume(dataset.chunk);
-  return 3 * chunk * 8 + static_cast<std::int64_t>(io::kReadAheadBytes);
+                                                   : elements(dataset.chunk);
+  return plus(times(chunk, 3 * 8), bytes_of(io::kReadAheadBytes));
 }
 
 std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
   const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
-  auto bytes = static_cast<std::int64_t>(kernels::scratch_bytes(map.program));
+  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
   for (const graph::Leaf& leaf : map.leaves) {
     // Gathered from chunks or widened to the box it may stand there twice.
-    bytes += 2 * leaf_elements(leaf, grid) * static_cast<std::int64_t>(size_of(leaf.dtype));
+    bytes = plus(bytes, times(leaf_elements(leaf, grid), 2 * bytes_of(size_of(leaf.dtype))));
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
-      bytes += reader_bytes(topology.graph().datasets[file->dataset]);
+      bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
     }
   }
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
-    if (std::holds_alternative<graph::Partial>(map.heads[i])) {
-      bytes += 2 * topology.largest_output_bytes({layer, i});
-      continue;
-    }
-    const std::int64_t dense =
-        map.grid.largest_chunk() *
-        static_cast<std::int64_t>(size_of(map.program.output_dtype(static_cast<int>(i))));
-    bytes += std::holds_alternative<graph::Store>(map.heads[i]) ? 4 * dense : dense;
+    // A store holds the dense chunk beside what its filters make of it.
+    const bool stored = std::holds_alternative<graph::Store>(map.heads[i]);
+    const bool merged = std::holds_alternative<graph::Partial>(map.heads[i]);
+    bytes = plus(bytes, times(topology.largest_output_bytes({layer, i}),
+                              stored ? 4 : merged ? 2 : 1));
   }
   return bytes;
 }
@@ -68,51 +72,88 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement,
   if (!kept_axes_first(placement, tree.source.layer, tree.reduced)) return all;
   const auto levels = static_cast<std::int64_t>(constants.level_start.size());
   // The tree under way, and those that neighbours share with this rank at both ends of its range.
-  return std::min(all, 3 * tree.fan_in * levels);
+  return std::min(all, times(3 * tree.fan_in, levels));
+}
+
+// Chunks of one layer that wait for their consumers.
+std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+  const graph::Layer& what = topology.graph().layers[layer];
+  if (const auto* tree = std::get_if<graph::Reduce>(&what.kind)) {
+    const std::int64_t states = tree_states(topology, placement, layer, *tree);
+    // Finished values: every rank may need all of them.
+    const std::int64_t values = elements(topology.reduction(layer).kept_grid.shape());
+    return plus(times(states, topology.largest_output_bytes({layer, 0})), times(values, 8));
+  }
+  const auto& map = std::get<graph::Map>(what.kind);
+  std::int64_t share = 0, held = 0;
+  for (int rank = 0; rank < placement.ranks(); ++rank) {
+    share = std::max(share, placement.range(topology, layer, rank).length());
+  }
+  for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
+    const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
+    const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
+    // A rank's own share, and as much again from neighbours whose cuts do not agree.
+    if (kept || (partial != nullptr && partial->complete)) {
+      const std::int64_t chunks = std::min(2 * share, topology.task_count(layer));
+      held = plus(held, times(chunks, topology.largest_output_bytes({layer, i})));
+    }
+  }
+  return held;
+}
+
+std::int64_t task_bytes_of(const Topology& topology, std::uint32_t layer) {
+  const graph::Kind& kind = topology.graph().layers[layer].kind;
+  if (const auto* map = std::get_if<graph::Map>(&kind)) {
+    return map_task_bytes(topology, layer, *map);
+  }
+  return times(2, topology.largest_output_bytes({layer, 0}));
+}
+
+std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
+  const auto* map = std::get_if<graph::Map>(&topology.graph().layers[layer].kind);
+  const std::size_t outputs = map == nullptr ? 1 : map->heads.size();
+  std::int64_t largest = 0;
+  for (std::uint32_t i = 0; i < outputs; ++i) {
+    largest = std::max(largest, topology.largest_output_bytes({layer, i}));
+  }
+  return largest;
 }
 
 }  // namespace
 
+std::int64_t Footprint::total(int threads) const {
+  return plus(times(task_bytes, threads), plus(held_bytes, result_bytes));
+}
+
+std::string Footprint::largest(int threads) const {
+  const std::int64_t running = times(task_bytes, threads);
+  if (result_bytes >= running && result_bytes >= most_held_bytes) return "the fetched results";
+  if (running >= most_held_bytes) return "a task of layer '" + largest_task + "'";
+  return "what layer '" + most_holding + "' leaves for others";
+}
+
 Footprint footprint(const Topology& topology, const Placement& placement) {
   Footprint result;
-  std::int64_t most = 0;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
-    const graph::Layer& what = topology.graph().layers[layer];
-    std::int64_t held = 0;
-    if (const auto* tree = std::get_if<graph::Reduce>(&what.kind)) {
-      const std::int64_t state = topology.largest_output_bytes({layer, 0});
-      held = tree_states(topology, placement, layer, *tree) * state;
-      // Finished values: every rank may need all of them.
-      held += topology.reduction(layer).kept_grid.shape().empty()
-                  ? 8
-                  : volume(topology.reduction(layer).kept_grid.shape()) * 8;
-      result.task_bytes = std::max(result.task_bytes, 2 * state);
-    } else {
-      const auto& map = std::get<graph::Map>(what.kind);
-      result.task_bytes = std::max(result.task_bytes, map_task_bytes(topology, layer, map));
-      std::int64_t share = 0;
-      for (int rank = 0; rank < placement.ranks(); ++rank) {
-        share = std::max(share, placement.range(topology, layer, rank).length());
-      }
-      for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
-        const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
-        const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
-        // A rank's own share, and as much again from neighbours whose cuts do not agree.
-        if (kept || (partial != nullptr && partial->complete)) {
-          held += std::min(2 * share, topology.task_count(layer)) *
-                  topology.largest_output_bytes({layer, i});
-        }
-      }
+    const std::string& name = topology.graph().layers[layer].name;
+    const std::int64_t held = held_by(topology, placement, layer);
+    const std::int64_t running = task_bytes_of(topology, layer);
+    result.held_bytes = plus(result.held_bytes, held);
+    if (held > result.most_held_bytes) {
+      result.most_held_bytes = held;
+      result.most_holding = name;
     }
-    result.held_bytes += held;
-    if (held > most) {
-      most = held;
-      result.largest = what.name;
+    if (running > result.task_bytes) {
+      result.task_bytes = running;
+      result.largest_task = name;
     }
+    result.least_bytes = std::max(result.least_bytes, largest_output(topology, layer));
   }
   for (const graph::Result& fetched : topology.graph().results) {
-    result.result_bytes += volume(fetched.shape) * static_cast<std::int64_t>(size_of(fetched.dtype));
+    result.result_bytes = plus(result.result_bytes,
+                               times(elements(fetched.shape), bytes_of(size_of(fetched.dtype))));
   }
+  result.least_bytes = std::max(result.least_bytes, result.result_bytes);
   return result;
 }
 

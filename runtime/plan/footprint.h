@@ -7,15 +7,21 @@
 
 namespace rankine::plan {
 
+// Bytes; none is above kTooMuch (saturate.h).
 struct Footprint {
   std::int64_t task_bytes = 0;    // the largest working memory of one running task
   std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
   std::int64_t result_bytes = 0;  // arrays fetched to rank 0
-  std::string largest;            // the layer that holds most
+  // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
+  // numbers are bounds from above.
+  std::int64_t least_bytes = 0;
+  std::int64_t most_held_bytes = 0;  // by the layer `most_holding`
+  std::string most_holding;
+  std::string largest_task;  // the layer of task_bytes
 
-  std::int64_t total(int threads) const {
-    return task_bytes * threads + held_bytes + result_bytes;
-  }
+  std::int64_t total(int threads) const;
+  // What takes most: "the fetched results", "a task of layer 'mean'", ...
+  std::string largest(int threads) const;
 };
 
 // The largest footprint of any rank. Partial states of a reduction are counted by the window of

@@ -1,10 +1,13 @@
 #include "runtime/session/physical_plan.h"
 
+#include <fmt/format.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "runtime/base/error.h"
+#include "runtime/plan/saturate.h"
 
 namespace rankine::session {
 namespace {
@@ -12,8 +15,15 @@ namespace {
 // What a process needs beside its chunks: program, libraries, stacks, MPI, caches of the pool.
 constexpr std::int64_t kOverhead = std::int64_t{64} << 20;
 
-std::string mebibytes(std::int64_t bytes) {
-  return std::to_string((bytes + (std::int64_t{1} << 20) - 1) >> 20) + " MiB";
+// "1536 bytes (1.5 KiB)"
+std::string size_text(std::int64_t bytes) {
+  if (bytes >= plan::kTooMuch) return "more than 2 EiB";
+  constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1024; ++unit) size /= 1024;
+  const std::string exact = std::to_string(bytes) + " bytes";
+  return unit == 0 ? exact : fmt::format("{} ({:.5g} {})", exact, size, kUnits[unit]);
 }
 
 std::string names_of(const std::vector<expr::NodePtr>& nodes) {
@@ -31,21 +41,51 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
   plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
   plan.footprint = plan::footprint(*plan.topology, plan.placement);
-  plan.bound_bytes = resident_bytes() + kOverhead + plan.footprint.total(machine.threads);
+  plan.bound_bytes =
+      plan::plus(resident_bytes() + kOverhead, plan.footprint.total(machine.threads));
   return plan;
 }
 
+// What no rank of this machine can hold, whatever the user allows.
+std::int64_t physical_bytes() {
+  struct sysinfo system {};
+  if (::sysinfo(&system) != 0) return plan::kTooMuch;
+  return plan::times(static_cast<std::int64_t>(system.totalram + system.totalswap),
+                     system.mem_unit);
+}
+
+// Whatever is allowed, what a rank cannot do without must be there.
+bool holdable(const PhysicalPlan& plan) {
+  return plan.footprint.least_bytes <= physical_bytes() && plan.bound_bytes < plan::kTooMuch;
+}
+
 bool fits(const PhysicalPlan& plan, const Machine& machine) {
-  return machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes;
+  return holdable(plan) &&
+         (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
+}
+
+std::string most_of(const PhysicalPlan& plan, int threads) {
+  const std::int64_t tasks_and_chunks = plan.footprint.total(threads);
+  return tasks_and_chunks <= plan.bound_bytes / 2 ? "the program itself"
+                                                  : plan.footprint.largest(threads);
+}
+
+std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
+  const std::int64_t total = plan.footprint.total(machine.threads);
+  if (total <= plan.bound_bytes / 2) return "allow more by --memory";
+  if (plan.footprint.result_bytes > total / 2) {
+    return "write the result to a file with -o, take a part of it, or allow more by --memory";
+  }
+  return "use more ranks, fewer threads, smaller chunks, or allow more by --memory";
 }
 
 void require_fit(const PhysicalPlan& plan, const Machine& machine) {
   if (fits(plan, machine)) return;
+  const std::string limit = holdable(plan) ? "allowed are " + size_text(machine.memory_bytes)
+                                           : "this machine has " + size_text(physical_bytes());
   throw Error(ExitCode::kRefused,
-              "the plan needs " + mebibytes(plan.bound_bytes) + " on a rank, allowed are " +
-                  mebibytes(machine.memory_bytes),
-              "layer '" + plan.footprint.largest + "' holds most",
-              "use more ranks, fewer threads, smaller chunks, or --memory");
+              "the plan needs " + size_text(plan.bound_bytes) + " on a rank, " + limit,
+              "most of it goes to " + most_of(plan, machine.threads), remedy_for(plan, machine));
 }
 
 }  // namespace
@@ -71,11 +111,11 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
     if (reuse == Reuse::kHold) require_fit(held, machine);
     if (fits(held, machine)) {
       held.reuse = "hold " + names_of(shared) + ": read once, " +
-                   mebibytes(held.footprint.held_bytes) + " held at most on a rank";
+                   size_text(held.footprint.held_bytes) + " held at most on a rank";
       return held;
     }
     lowering.held.clear();
-    reason = "reread " + names_of(shared) + ": holding needs " + mebibytes(held.bound_bytes) +
+    reason = "reread " + names_of(shared) + ": holding needs " + size_text(held.bound_bytes) +
              " on a rank";
   }
   PhysicalPlan again = build(numeric, lowering, machine);

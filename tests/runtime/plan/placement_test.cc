@@ -148,7 +148,7 @@ TEST(Footprint, IsAtLeastWhatOneRankHoldsWhenItRunsEverything) {
     const Footprint promised = footprint(topology, placement);
     BoardRun run(topology, placement);
     run.run([&](const TaskId&) {
-      ASSERT_LE(run.held(), promised.held_bytes) << "round " << round << ", " << promised.largest;
+      ASSERT_LE(run.held(), promised.held_bytes) << "round " << round;
     });
     ASSERT_LE(run.most_held, promised.held_bytes + promised.task_bytes) << "round " << round;
   }

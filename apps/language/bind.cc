@@ -51,6 +51,7 @@ class Binder {
   Binder(const Ast& ast, CheckedCalls calls, const Inputs& inputs)
       : ast_(ast),
         calls_(std::move(calls)),
+        places_(places_of(ast.source)),
         terms_(ast.nodes.size()),
         sources_(inputs) {}
 
@@ -72,6 +73,7 @@ class Binder {
   // Gives errors without a place that of the node.
   Term term_at(NodeId id) {
     const Node& node = ast_.nodes[id];
+    const expr::LocationScope here(places_[node.offset]);
     try {
       return std::visit([&](const auto& value) { return term(id, node, value); }, node.value);
     } catch (const Error& error) {
@@ -80,7 +82,8 @@ class Binder {
       placed.exit_code = error.exit_code;
       throw placed;
     } catch (const std::length_error&) {
-      throw error_at(ast_.source, node.offset, "the result has more than 32 axes");
+      throw error_at(ast_.source, node.offset, "the result has more than 32 axes",
+                     "reduce or select some of them first");
     }
   }
 
@@ -139,7 +142,8 @@ class Binder {
   Term term(NodeId, const Node& node, const Subscript& subscript) {
     const auto* array = std::get_if<Array>(&*terms_[subscript.operand]);
     if (array == nullptr) {
-      throw error_at(ast_.source, node.offset, "a number has no axes to select from");
+      throw error_at(ast_.source, node.offset, "a number has no axes to select from",
+                     "leave the brackets out");
     }
     return select(ast_, subscript, *array, reader_);
   }
@@ -169,6 +173,7 @@ class Binder {
 
   const Ast& ast_;
   const CheckedCalls calls_;
+  const std::vector<expr::Location> places_;
   std::vector<std::optional<Term>> terms_;
   std::map<std::string, Term> earlier_;
   Sources sources_;

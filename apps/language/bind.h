@@ -40,7 +40,4 @@ struct Binding {
 // child: on rank 0, in one thread.
 std::vector<Binding> bind(const Ast& ast, const Inputs& inputs);
 
-// One line per function, for --help: "mean(x, axis, ..., axis=, keepdims=, skipna=)".
-std::string describe_functions();
-
 }  // namespace rankine::language

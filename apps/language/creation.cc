@@ -1,7 +1,4 @@
 // zeros, ones, full, arange.
-#include <algorithm>
-#include <cmath>
-
 #include "apps/language/functions.h"
 #include "apps/language/token.h"
 #include "apps/language/words.h"
@@ -11,7 +8,8 @@ namespace {
 
 Literal literal_value(const CallSite& site, std::size_t i) {
   if (const auto* literal = std::get_if<Literal>(&site.values[i])) return *literal;
-  throw error_at(site.ast.source, site.call.arguments[i].offset, "expected a number, not an array");
+  throw error_at(site.ast.source, site.call.arguments[i].offset, "expected a number, not an array",
+                 "a result of reductions is an array; write the value itself");
 }
 
 // The values from number `first` on, as the lengths of a shape.
@@ -21,21 +19,20 @@ Extents shape_of(const CallSite& site, std::size_t first) {
     const Literal length = literal_value(site, i);
     if (length.kind != Literal::Kind::kInteger || length.integer < 0) {
       throw error_at(site.ast.source, site.call.arguments[i].offset,
-                     "a length is a whole number, 0 or more");
+                     "a length is a whole number, 0 or more", "write it in digits: zeros(3, 4)");
     }
     shape.push_back(length.integer);
   }
-  volume(shape);  // throws if it has more elements than can be counted
   return shape;
 }
 
-// chunk=: elements along every axis. 0: not given.
+// chunk=: elements along every axis, -1 for whole ones. 0: not given.
 std::int64_t chunk_of(const CallSite& site) {
   const Argument* given = keyword(site.call, "chunk");
   if (given == nullptr) return 0;
   const std::int64_t chunk = integer_word(site.ast, *given);
-  if (chunk >= 1) return chunk;
-  throw error_at(site.ast.source, given->offset, "a chunk has at least one element");
+  check_chunk_length(site.ast, *given, chunk);
+  return chunk;
 }
 
 DType dtype_of_call(const CallSite& site, DType standard) {
@@ -47,7 +44,7 @@ Term filled(const CallSite& site, Literal value, std::size_t first_length, DType
   const Extents shape = shape_of(site, first_length);
   const std::int64_t chunk = chunk_of(site);
   const DType dtype = dtype_of_call(site, standard);
-  return full(shape, value, dtype, chunk > 0 ? Extents(shape.size(), chunk) : Extents());
+  return full(shape, value, dtype, chunk != 0 ? Extents(shape.size(), chunk) : Extents());
 }
 
 Term build_zeros(CallSite& site) {
@@ -69,13 +66,6 @@ Term build_arange(CallSite& site) {
     stop = literal_value(site, 1);
   }
   if (site.values.size() > 2) step = literal_value(site, 2);
-  for (const Literal& number : {start, stop, step}) {
-    if (!std::isfinite(number.real)) throw usage_error("arange needs finite numbers");
-  }
-  constexpr double kMost = 0x1p53;  // beyond, lengths are not exact
-  if (step.real != 0 && (stop.real - start.real) / step.real > kMost) {
-    throw usage_error("arange has more than 2^53 elements");
-  }
   const Array array = arange(start, stop, step, chunk_of(site));
   return array.astype(dtype_of_call(site, array.dtype()));
 }

@@ -67,7 +67,7 @@ const Function& function_of(const Ast& ast, const Node& node, const Call& call) 
     for (const Function& known : functions()) names.push_back(known.name);
     const auto near = near_names(call.function, names);
     throw error_at(ast.source, node.offset, "there is no function `" + call.function + "`",
-                   near.empty() ? "the functions are " + listed(names, names.size())
+                   near.empty() ? "README.md lists the functions under 'The eval language'"
                                 : "did you mean " + listed(near, near.size()) + "?");
   }
   const std::size_t given = positional_count(call);
@@ -91,13 +91,7 @@ Array to_array(const Term& term) {
 
 Value to_value(const Term& term) {
   if (const auto* array = std::get_if<Array>(&term)) return Value(*array);
-  return Value(std::get<Literal>(term), Location::current());
-}
-
-std::string describe_functions() {
-  std::string text;
-  for (const Function& function : functions()) text += function.usage + "\n";
-  return text;
+  return Value(std::get<Literal>(term), Here::current());
 }
 
 std::vector<Function> elementwise_functions() {

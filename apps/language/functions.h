@@ -34,7 +34,7 @@ struct Function {
   static constexpr std::size_t kAny = ~std::size_t{0};
 };
 
-// All functions, in the order of describe_functions().
+// All functions.
 const std::vector<Function>& functions();
 
 // Checks the name, the number of arguments and the keywords of a call. Throws Error (usage) with

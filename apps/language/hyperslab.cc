@@ -100,9 +100,7 @@ Hyperslab parse_hyperslab(const std::string& text) {
 
 Index index_of(const Array& array, std::size_t axis, const Hyperslab& slab, LabelReader& reader) {
   const ClosedRange range = range_of(array, axis, slab, reader);
-  // A step longer than the axis selects as much as one of its length, and cannot overflow.
-  const std::int64_t step = std::min(slab.step, std::max<std::int64_t>(array.shape()[axis], 1));
-  return rankine::Range{range.first, range.last + 1, step};
+  return rankine::Range{range.first, range.last + 1, slab.step};
 }
 
 }  // namespace rankine::language

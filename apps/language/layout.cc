@@ -65,11 +65,13 @@ std::vector<std::pair<Axis, std::int64_t>> numbers_by_axis(const CallSite& site,
     const bool by_name = !argument.keyword.empty();
     if (!by_name && i > array.rank()) {
       throw error_at(site.ast.source, argument.offset,
-                     "the operand has only " + std::to_string(array.rank()) + " axes");
+                     "the operand has only " + std::to_string(array.rank()) + " axes",
+                     "give one number for each axis at most");
     }
     const std::size_t axis =
         by_name ? named_axis(site.ast, argument.offset, argument.keyword, array) : i - 1;
-    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice");
+    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice",
+                                     "name each axis once");
     taken[axis] = true;
     numbers.emplace_back(static_cast<std::int64_t>(axis), integer_word(site.ast, argument));
   }
@@ -78,18 +80,16 @@ std::vector<std::pair<Axis, std::int64_t>> numbers_by_axis(const CallSite& site,
 
 Term build_rechunk(CallSite& site) {
   const Array array = to_array(site.values.front());
-  return array.rechunk(numbers_by_axis(site, array));
+  const auto lengths = numbers_by_axis(site, array);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    check_chunk_length(site.ast, site.call.arguments[i + 1], lengths[i].second);
+  }
+  return array.rechunk(lengths);
 }
 
-// An offset beyond the axis leaves nothing of it, whatever its size.
 Term build_shift(CallSite& site) {
   const Array array = to_array(site.values.front());
-  auto offsets = numbers_by_axis(site, array);
-  for (auto& [axis, offset] : offsets) {
-    const std::int64_t length = array.shape()[array.axis_number(axis)];
-    offset = std::clamp(offset, -length, length);
-  }
-  return array.shift(offsets);
+  return array.shift(numbers_by_axis(site, array));
 }
 
 Term build_matmul(CallSite& site) {
@@ -105,7 +105,8 @@ Term build_rename(CallSite& site) {
     const Argument& argument = site.call.arguments[i];
     const auto name = word_text(site.ast, argument);
     if (!name || name->empty() || name->find('/') != std::string::npos) {
-      throw error_at(site.ast.source, argument.offset, "expected a name for a dimension");
+      throw error_at(site.ast.source, argument.offset, "expected a name for a dimension",
+                     "write a name, between quotes if it has unusual characters");
     }
     if (argument.keyword.empty()) {
       listed.push_back(*name);
@@ -123,7 +124,8 @@ Term build_rename(CallSite& site) {
   }
   for (std::size_t k = 0; k < dims.size(); ++k) {
     if (!dims[k].empty() && std::count(dims.begin(), dims.end(), dims[k]) > 1) {
-      throw usage_error("rename gives two axes the name `" + dims[k] + "`");
+      throw usage_error("rename gives two axes the name `" + dims[k] + "`",
+                        "give each axis a name of its own");
     }
   }
   return array.rename(std::move(dims));

@@ -70,7 +70,7 @@ double power(double base, double exponent) {
   if (base == 0 && exponent < 0) throw division_by_zero();
   const double result = std::pow(base, exponent);
   if (std::isnan(result) && !std::isnan(base) && !std::isnan(exponent)) {
-    throw usage_error("a broken power of a negative number is not real");
+    throw usage_error("a broken power of a negative number is not real", "write nan");
   }
   return result;
 }
@@ -95,7 +95,8 @@ Literal compare(BinaryOp op, const Literal& x, const Literal& y) {
 
 Literal bitwise(BinaryOp op, const Literal& a, const Literal& b) {
   if (a.kind == Kind::kFloat || b.kind == Kind::kFloat) {
-    throw usage_error(std::string(spelling(op)) + " needs bool or whole numbers");
+    throw usage_error(std::string(spelling(op)) + " needs bool or whole numbers",
+                      "compare first: (a > 0) & (b > 0)");
   }
   const std::int64_t bits = op == BinaryOp::kAnd ? a.integer & b.integer : a.integer | b.integer;
   if (a.kind == Kind::kBool && b.kind == Kind::kBool) return Literal::of(bits != 0);
@@ -137,7 +138,9 @@ Op operation_of(BinaryOp op) { return kOperators[static_cast<std::size_t>(op)]; 
 
 Literal fold(UnaryOp op, const Literal& x) {
   if (op == UnaryOp::kNot) {
-    if (x.kind == Kind::kFloat) throw usage_error("! needs bool or whole numbers");
+    if (x.kind == Kind::kFloat) {
+      throw usage_error("! needs bool or whole numbers", "compare first: !(a > 0)");
+    }
     return x.kind == Kind::kBool ? Literal::of(x.integer == 0) : Literal::of(~x.integer);
   }
   if (x.kind == Kind::kFloat) return Literal::of(op == UnaryOp::kMinus ? -x.real : x.real);

@@ -31,7 +31,8 @@ std::vector<std::string> near_names(const std::string& wanted,
                                     const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 3;
   const std::string goal = plain(wanted);
-  const std::size_t limit = std::max<std::size_t>(1, goal.size() / 3);
+  // Two neighbours that changed places are two changes.
+  const std::size_t limit = std::max<std::size_t>(goal.size() < 4 ? 1 : 2, goal.size() / 3);
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const std::string& name : names) {
     const std::size_t distance = edit_distance(goal, plain(name), limit);

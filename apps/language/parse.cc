@@ -272,7 +272,8 @@ class Parser {
       expect("=");
       for (const Argument& other : earlier) {
         if (other.keyword != argument.keyword) continue;
-        throw fail(first, "the argument `" + argument.keyword + "` is given twice");
+        throw fail(first, "the argument `" + argument.keyword + "` is given twice",
+                   "leave one of them out");
       }
     } else if (!earlier.empty() && !earlier.back().keyword.empty()) {
       throw fail(first, "an argument without a name follows one with a name",
@@ -310,11 +311,13 @@ class Parser {
       item.selection = selection();
     for (const SubscriptItem& other : earlier) {
       if (!item.dimension.empty() && other.dimension == item.dimension) {
-        throw fail(first, "the dimension `" + item.dimension + "` is given twice");
+        throw fail(first, "the dimension `" + item.dimension + "` is given twice",
+                   "select twice: x[...][...]");
       }
       if (std::holds_alternative<Ellipsis>(item.selection) &&
           std::holds_alternative<Ellipsis>(other.selection)) {
-        throw fail(first, "`...` is given twice");
+        throw fail(first, "`...` is given twice",
+                   "write : for one whole axis");
       }
     }
     return item;
@@ -350,7 +353,7 @@ class Parser {
     }
     const std::uint64_t value = integer(take());
     if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      throw fail(token, "an index is beyond 63 bits");
+      throw fail(token, "an index is beyond 63 bits", "leave it out for the whole axis");
     }
     return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
   }
@@ -359,7 +362,8 @@ class Parser {
     const Token& token = peek();
     const Bound value = bound();
     const auto* step = std::get_if<std::int64_t>(&value);
-    if (!step || *step == 0) throw fail(token, "a step is a whole number other than 0");
+    if (!step || *step == 0) throw fail(token, "a step is a whole number other than 0",
+                                             "write 1 for every element, -1 to go back");
     return *step;
   }
 

@@ -16,7 +16,8 @@ Axes axes_of(const CallSite& site, const Array& array) {
     const Argument& argument = site.call.arguments[i];
     if (!argument.keyword.empty() && argument.keyword != "axis") continue;
     const std::size_t axis = axis_word(site.ast, argument, array);
-    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice");
+    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice",
+                                     "name each axis once");
     taken[axis] = true;
     axes.emplace_back(static_cast<std::int64_t>(axis));
   }
@@ -35,15 +36,15 @@ Term build_reduction(CallSite& site, ReduceOp op) {
   if (const Argument* given = keyword(site.call, "ddof")) {
     options.ddof = integer_word(site.ast, *given);
   }
-  return array.reduce(op, axes_of(site, array), options, Location::current());
+  return array.reduce(op, axes_of(site, array), options, Here::current());
 }
 
-Function reduction(std::string name, ReduceOp op, bool can_keep_na) {
+Function reduction(std::string name, ReduceOp op, bool has_skipna) {
   Function function;
   function.name = std::move(name);
   function.most_words = Function::kAny;
   function.keywords = {"axis", "keepdims"};
-  if (can_keep_na) function.keywords.push_back("skipna");
+  if (has_skipna) function.keywords.push_back("skipna");
   if (op == ReduceOp::kVar || op == ReduceOp::kStd) function.keywords.push_back("ddof");
   function.usage = function.name + "(x, axis, ...";
   for (const std::string& word : function.keywords) function.usage += ", " + word + "=";
@@ -63,7 +64,7 @@ std::vector<Function> reduction_functions() {
     all.push_back(reduction("nan" + name, op, false));  // skips NaN, as all do without skipna=
   }
   for (ReduceOp op : {ReduceOp::kAny, ReduceOp::kAll, ReduceOp::kCount}) {
-    all.push_back(reduction(std::string(expr::name_of(op)), op, true));
+    all.push_back(reduction(std::string(expr::name_of(op)), op, false));
   }
   return all;
 }

@@ -17,24 +17,21 @@ std::optional<std::int64_t> index(const std::optional<Bound>& bound) {
   return std::get<std::int64_t>(*bound);
 }
 
-// A step longer than the axis selects as much as one of its length, and cannot overflow.
-std::int64_t bounded_step(const Range& range, std::int64_t length) {
-  const std::int64_t most = std::max<std::int64_t>(length, 1);
-  return std::clamp(range.step.value_or(1), -most, most);
-}
-
 Index chosen(const Array& array, std::size_t axis, const Single& single, LabelReader& reader) {
   if (const auto* position = std::get_if<std::int64_t>(&single.at)) {
     const std::int64_t length = array.shape()[axis];
     if (*position >= -length && *position < length) return *position;
     throw usage_error("index " + std::to_string(*position) + " is out of bounds for " +
-                      std::to_string(length) + " elements");
+                          std::to_string(length) + " elements",
+                      length == 0 ? "the axis is empty"
+                                  : "indices go from " + std::to_string(-length) + " to " +
+                                        std::to_string(length - 1));
   }
   return label_index(reader.labels_of(array, axis), std::get<double>(single.at));
 }
 
 Index chosen(const Array& array, std::size_t axis, const Range& range, LabelReader& reader) {
-  const std::int64_t step = bounded_step(range, array.shape()[axis]);
+  const std::int64_t step = range.step.value_or(1);
   const auto begin = coordinate(range.begin), end = coordinate(range.end);
   if (!begin && !end) return rankine::Range{index(range.begin), index(range.end), step};
   const ClosedRange found = label_range(reader.labels_of(array, axis), begin, end);
@@ -70,9 +67,11 @@ std::vector<std::size_t> axes_of(const Ast& ast, const Subscript& subscript, con
     } else if (next++ >= array.rank() || positional > array.rank()) {
       throw error_at(ast.source, item.offset,
                      std::to_string(positional) + " positions for an array with " +
-                         std::to_string(array.rank()) + " axes");
+                         std::to_string(array.rank()) + " axes",
+                     "give one index or range for each axis at most");
     }
-    if (taken[axis]) throw error_at(ast.source, item.offset, "an axis is selected twice");
+    if (taken[axis]) throw error_at(ast.source, item.offset, "an axis is selected twice",
+                                     "give one index or range for each axis at most");
     taken[axis] = true;
     axes.push_back(axis);
   }

@@ -106,7 +106,7 @@ std::optional<Array> Sources::find(const std::string& name, LabelReader& reader)
 }
 
 Array Sources::open(const Given& given, LabelReader& reader) const {
-  const Array array = api::open_variable(given.file, given.path, Location::current());
+  const Array array = api::open_variable(given.file, given.path, Here::current());
   std::vector<Index> all(array.rank(), rankine::Range{});
   for (const Hyperslab& slab : hyperslabs_) {
     const auto axis = std::find(array.dims().begin(), array.dims().end(), slab.dimension);

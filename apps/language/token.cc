@@ -87,7 +87,10 @@ class Scanner {
       kind = TokenKind::kReal;
       ++here_;
       if (at(0) == '+' || at(0) == '-') ++here_;
-      if (!is_digit(at(0))) throw error_at(source_, begin, "a number has an empty exponent");
+      if (!is_digit(at(0))) {
+        throw error_at(source_, begin, "a number has an empty exponent",
+                       "write digits after e: 1e3");
+      }
       skip_digits();
     }
     if (is_letter(at(0)) || (at(0) == '.' && at(1) != '.')) {
@@ -108,7 +111,8 @@ class Scanner {
     const char quote = source_[here_++];
     while (here_ < source_.size() && source_[here_] != quote) {
       if (is_control(source_[here_])) {
-        throw error_at(source_, here_, "a control character stands between quotes");
+        throw error_at(source_, here_, "a control character stands between quotes",
+                       "leave it out");
       }
       ++here_;
     }
@@ -118,7 +122,7 @@ class Scanner {
     Token token{kind, begin, source_.substr(begin + 1, here_ - begin - 1)};
     ++here_;
     if (kind == TokenKind::kQuotedName && token.text.empty()) {
-      throw error_at(source_, begin, "a name is empty");
+      throw error_at(source_, begin, "a name is empty", "write it between the backquotes");
     }
     return token;
   }
@@ -166,6 +170,20 @@ bool is_reserved(std::string_view word) {
 bool is_plain_name(std::string_view name) {
   return !name.empty() && !is_digit(name.front()) && !is_reserved(name) &&
          std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c); });
+}
+
+std::vector<expr::Location> places_of(std::string_view source) {
+  std::vector<expr::Location> places;
+  std::uint32_t line = 1, column = 0;
+  for (const char c : source) {
+    if (column == 0 || !continues_character(c)) ++column;
+    places.push_back(expr::Location::in_expression(line, column));
+    if (c != '\n') continue;
+    ++line;
+    column = 0;
+  }
+  places.push_back(expr::Location::in_expression(line, column + 1));
+  return places;
 }
 
 Error error_at(std::string_view source, std::size_t offset, std::string message,

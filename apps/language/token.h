@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/expr/location.h"
 
 namespace rankine::language {
 
@@ -39,6 +40,10 @@ bool is_reserved(std::string_view word);
 
 // True for a name that needs no backquotes.
 bool is_plain_name(std::string_view name);
+
+// The place of every byte of `source` and of its end. Lines and columns count from 1, columns
+// characters.
+std::vector<expr::Location> places_of(std::string_view source);
 
 // A usage error whose `where` shows the line of `source` that holds the byte `offset`, and a caret
 // under it. Columns count characters from 1. Never shows more than about 70 characters of the line.

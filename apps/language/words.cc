@@ -16,21 +16,31 @@ std::optional<std::string> word_text(const Ast& ast, const Argument& argument) {
 
 std::int64_t integer_word(const Ast& ast, const Argument& argument) {
   if (const auto value = literal_integer(ast, argument.value)) return *value;
-  throw error_at(ast.source, argument.offset, "expected a whole number");
+  throw error_at(ast.source, argument.offset, "expected a whole number",
+                 "write it in digits, such as 3 or -1");
+}
+
+void check_chunk_length(const Ast& ast, const Argument& argument, std::int64_t length) {
+  if (length >= 1 || length == -1) return;
+  throw error_at(ast.source, argument.offset, "a chunk length is " + std::to_string(length),
+                 "write 1 or more, or -1 for the whole axis");
 }
 
 bool flag_word(const Ast& ast, const Argument& argument) {
   if (const auto* flag = std::get_if<Boolean>(&ast.nodes[argument.value].value)) return flag->value;
-  throw error_at(ast.source, argument.offset, "expected true or false");
+  throw error_at(ast.source, argument.offset, "expected true or false",
+                 "write it out, without quotes: keepdims=true");
 }
 
 DType dtype_word(const Ast& ast, const Argument& argument) {
   const auto text = word_text(ast, argument);
-  if (!text) throw error_at(ast.source, argument.offset, "expected a type such as float32");
-  if (const auto dtype = parse_dtype(*text)) return *dtype;
+  if (text) {
+    if (const auto dtype = parse_dtype(*text)) return *dtype;
+  }
   std::vector<std::string> known;
   for (int i = 0; i < kDTypeCount; ++i) known.emplace_back(name_of(static_cast<DType>(i)));
-  throw error_at(ast.source, argument.offset, "there is no type `" + *text + "`",
+  throw error_at(ast.source, argument.offset,
+                 text ? "there is no type `" + *text + "`" : "expected a type such as float32",
                  "the types are " + listed(known, known.size()));
 }
 
@@ -54,11 +64,11 @@ std::size_t named_axis(const Ast& ast, std::size_t offset, const std::string& di
 
 std::size_t axis_word(const Ast& ast, const Argument& argument, const Array& array) {
   if (const auto number = literal_integer(ast, argument.value)) {
-    const auto rank = static_cast<std::int64_t>(array.rank());
-    if (*number >= -rank && *number < rank) return *number < 0 ? *number + rank : *number;
-    throw error_at(ast.source, argument.offset,
-                   "axis " + std::to_string(*number) + " is out of bounds for an array with " +
-                       std::to_string(rank) + " axes");
+    try {
+      return array.axis_number(Axis(*number));
+    } catch (const Error& error) {
+      throw error_at(ast.source, argument.offset, error.message, error.remedy);
+    }
   }
   const auto text = word_text(ast, argument);
   if (!text) {

@@ -14,6 +14,9 @@ namespace rankine::language {
 // The text of a name or of a quoted text.
 std::optional<std::string> word_text(const Ast& ast, const Argument& argument);
 
+// Refuses what is neither 1 or more nor -1, the whole axis.
+void check_chunk_length(const Ast& ast, const Argument& argument, std::int64_t length);
+
 std::int64_t integer_word(const Ast& ast, const Argument& argument);
 bool flag_word(const Ast& ast, const Argument& argument);
 DType dtype_word(const Ast& ast, const Argument& argument);

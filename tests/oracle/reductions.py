@@ -88,7 +88,8 @@ class Case:
     def text(self):
         words = [self.array, *self.words]
         words += ["keepdims=true"] if self.keepdims else []
-        words += [f"skipna={str(self.skipna).lower()}"] if self.skipna is not None else []
+        takes_skipna = self.skipna is not None and self.name not in ("any", "all", "count")
+        words += [f"skipna={str(self.skipna).lower()}"] if takes_skipna else []
         words += [f"ddof={self.ddof}"] if self.ddof else []
         return f"{self.name}({', '.join(words)})"
 

@@ -1,4 +1,8 @@
 // Functions: elementwise, reductions, layout, creation.
+#include <fstream>
+#include <set>
+
+#include "apps/language/functions.h"
 #include "tests/apps/language/bind_support.h"
 
 namespace rankine::language::test {
@@ -193,13 +197,49 @@ TEST(Creation, RefusesImpossibleShapes) {
   }
 }
 
-TEST(Functions, AreDescribedForHelp) {
-  const std::string text = describe_functions();
-  for (const char* usage :
-       {"sqrt(x)\n", "where(condition, a, b)\n", "mean(x, axis, ..., axis=, keepdims=, skipna=)\n",
-        "std(x, axis, ..., axis=, keepdims=, skipna=, ddof=)\n", "concatenate(x, y, ..., axis=)\n",
-        "arange(start, stop, step, dtype=, chunk=)\n"}) {
-    EXPECT_NE(text.find(usage), std::string::npos) << usage;
+TEST(Functions, AreAllListedInTheReadme) {
+  std::ifstream file(RANKINE_SOURCE_DIR "/README.md");
+  std::set<std::string> words;
+  for (std::string word; file >> word;) words.insert(word);
+  for (const Function& function : functions()) {
+    EXPECT_TRUE(words.contains(function.name)) << function.name;
+  }
+}
+
+TEST(Functions, ThatDoNotExistAreAnsweredByNearNamesOnly) {
+  EXPECT_EQ(refusal("meen(t2m)").remedy.find("did you mean mean"), 0u);
+  EXPECT_EQ(refusal("mena(t2m)").remedy.find("did you mean"), 0u);
+  EXPECT_NE(refusal("mena(t2m)").remedy.find("mean"), std::string::npos);
+  EXPECT_LT(refusal("frobnicate(t2m)").remedy.size(), 80u);
+}
+
+TEST(Nodes, LieWhereTheExpressionNamesThem) {
+  const auto place = [](const Array& x) { return expr::to_string(x.node()->location); };
+  EXPECT_EQ(place(array("a = mean(t2m, lat)")), "expression, column 5");
+  EXPECT_EQ(place(array("t2m - 271.5")), "expression, column 5");
+  EXPECT_EQ(place(array("t2m[0:5:2]")), "expression, column 4");
+  EXPECT_EQ(place(array("_x = 1;\n y = sqrt(zeros(1301))")), "expression, line 2, column 6");
+  EXPECT_EQ(place(array("`\xc3\xa4\xc3\xb6` = exp(zeros(1302))")), "expression, column 8");
+}
+
+TEST(Arguments, ThatAreWrongShowThemselvesAndARemedy) {
+  const std::vector<std::pair<const char*, std::size_t>> cases = {
+      {"rechunk(t2m, lat=0)", 14},       {"rechunk(t2m, 2, -2)", 17},
+      {"mean(t2m, 3)", 11},              {"mean(t2m, lat, 1)", 16},
+      {"mean(t2m, keepdims=1)", 11},     {"std(t2m, ddof=1.5)", 10},
+      {"shift(t2m, lat=0.5)", 12},       {"zeros(4, chunk=0)", 10},
+      {"t2m[7]", 5},                     {"t2m[0, 9]", 8},
+      {"t2m[..., ...]", 10},             {"transpose(t2m, 0)", 1},
+      {"matmul(1, t2m)", 1},             {"concatenate(t2m, mask, axis=0)", 1},
+      {"any(mask, skipna=true)", 11},    {"count(t2m, skipna=false)", 12},
+      {"arange(0, 1, 0)", 1},            {"arange(0, nan)", 1},
+      {"t2m[0][0][0][0]", 14},           {"zeros(2) + zeros(3)", 10},
+  };
+  for (const auto& [program, where] : cases) {
+    const Error error = refusal(program);
+    EXPECT_EQ(error.exit_code, ExitCode::kUsage) << program;
+    EXPECT_EQ(column(error), where) << program << ": " << error.block();
+    EXPECT_FALSE(error.remedy.empty()) << program << ": " << error.message;
   }
 }
 

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "runtime/base/divide.h"
+
 namespace rankine::optimize {
 namespace {
 
 using expr::Node;
 using expr::NodePtr;
 using graph::Term;
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  const std::int64_t q = a / b;
-  return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
-}
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
 
 // Shrinks `domain` to the iteration indices whose element along the term lies in [0, length). False
 // if there are none: a box without axes cannot say that itself.

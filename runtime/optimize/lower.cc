@@ -32,6 +32,25 @@ Literal empty_reduction(const kernels::ReduceSpec& spec) {
   });
 }
 
+// A reduction along an axis of length 0: a constant, without tasks.
+bool reduces_nothing(const Point& point) {
+  const auto* reduce = point.target < 0 ? point.node->as<expr::Reduce>() : nullptr;
+  if (reduce == nullptr) return false;
+  for (std::size_t k = 0; k < reduce->reduced.size(); ++k) {
+    if (reduce->reduced[k] != 0 && point.grid.axis(k).count() == 0) return true;
+  }
+  return false;
+}
+
+// Chunks along the reduced axes: the leaves of each tree.
+std::int64_t reduced_chunks(const Point& point, const expr::Reduce& reduce) {
+  std::int64_t chunks = 1;
+  for (std::size_t k = 0; k < reduce.reduced.size(); ++k) {
+    if (reduce.reduced[k] != 0) chunks *= point.grid.axis(k).count();
+  }
+  return chunks;
+}
+
 bool common_source(const Point& a, const Point& b) {
   return std::any_of(a.sources.begin(), a.sources.end(), [&](const Node* source) {
     return std::binary_search(b.sources.begin(), b.sources.end(), source);
@@ -108,18 +127,13 @@ class Lowering {
     }
   }
 
-  // A reduction along an axis of length 0 is a constant; its users find it as one.
+  // Users of a reduction of nothing find it as a constant.
   bool constant_of(const Point& point) {
-    const auto* reduce = point.target < 0 ? point.node->as<expr::Reduce>() : nullptr;
-    if (reduce == nullptr) return false;
-    for (std::size_t k = 0; k < reduce->reduced.size(); ++k) {
-      if (reduce->reduced[k] != 0 && point.grid.axis(k).count() == 0) {
-        made_.emplace(point.node.get(),
-                      graph::Ramp{empty_reduction(reduce->spec), Literal::of(std::int64_t{0})});
-        return true;
-      }
-    }
-    return false;
+    if (!reduces_nothing(point)) return false;
+    const auto& spec = point.node->as<expr::Reduce>()->spec;
+    made_.emplace(point.node.get(),
+                  graph::Ramp{empty_reduction(spec), Literal::of(std::int64_t{0})});
+    return true;
   }
 
   // Outputs and results are numbered in the order of the targets.
@@ -139,11 +153,7 @@ class Lowering {
   graph::Head head_of(const Point& point) {
     if (point.target >= 0) return target_heads_[point.target];
     if (const auto* reduce = point.node->as<expr::Reduce>()) {
-      std::int64_t chunks = 1;
-      for (std::size_t k = 0; k < reduce->reduced.size(); ++k) {
-        if (reduce->reduced[k] != 0) chunks *= point.grid.axis(k).count();
-      }
-      return graph::Partial{reduce->spec, reduce->reduced, chunks == 1};
+      return graph::Partial{reduce->spec, reduce->reduced, reduced_chunks(point, *reduce) == 1};
     }
     return graph::Keep{};
   }
@@ -179,6 +189,29 @@ class Lowering {
 
 std::shared_ptr<graph::Graph> lower(const NumericPlan& plan, const LowerOptions& options) {
   return Lowering(plan, options).run();
+}
+
+GraphSize unfused_size(const NumericPlan& plan) {
+  LowerOptions apart;
+  apart.fuse = false;
+  GraphSize size;
+  const Points points(plan, apart);
+  for (const Point& point : points.all()) {
+    if (reduces_nothing(point)) continue;
+    const std::int64_t chunks = point.grid.chunk_count();
+    ++size.layers;
+    size.tasks += chunks;
+    const auto* reduce = point.target < 0 ? point.node->as<expr::Reduce>() : nullptr;
+    const std::int64_t leaves = reduce == nullptr ? 1 : reduced_chunks(point, *reduce);
+    if (leaves <= 1) continue;
+    ++size.layers;
+    const std::int64_t fan_in = plan.folds.at(point.node.get()).fan_in;
+    for (std::int64_t width = leaves; width > 1;) {
+      width = (width + fan_in - 1) / fan_in;
+      size.tasks += chunks / leaves * width;
+    }
+  }
+  return size;
 }
 
 std::vector<NodePtr> shared_nodes(const NumericPlan& plan) {

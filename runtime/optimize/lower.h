@@ -24,6 +24,14 @@ struct LowerOptions {
 // of the plan.
 std::shared_ptr<graph::Graph> lower(const NumericPlan& plan, const LowerOptions& options);
 
+// How large the graph is that lower() makes without fusion, from the points alone.
+struct GraphSize {
+  std::int64_t layers = 0;
+  std::int64_t tasks = 0;
+  bool operator==(const GraphSize&) const = default;
+};
+GraphSize unfused_size(const NumericPlan& plan);
+
 // Nodes that two or more points would compute again: what `held` may name. Operands before users.
 std::vector<expr::NodePtr> shared_nodes(const NumericPlan& plan);
 

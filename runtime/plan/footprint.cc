@@ -64,12 +64,29 @@ bool kept_axes_first(const Placement& placement, std::uint32_t layer, const Exte
   return true;
 }
 
+// Whether the tasks under one tree become ready together, so that trees are worked off one by one:
+// what they wait for does not change along the reduced axes.
+bool ready_together(const Topology& topology, std::uint32_t layer, const Extents& reduced) {
+  for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+    for (const std::int32_t axis : edge.axes) {
+      if (axis >= 0 && reduced[axis] != 0) return false;
+    }
+    for (std::size_t k = 0; k < edge.domain.size(); ++k) {
+      if (reduced[k] != 0 && !(edge.domain[k] == Interval{0, topology.counts(layer)[k]})) return false;
+    }
+  }
+  return true;
+}
+
 // States of one reduction that can be on a rank at once.
 std::int64_t tree_states(const Topology& topology, const Placement& placement,
                          std::uint32_t layer, const graph::Reduce& tree) {
   const graph::Reduction& constants = topology.reduction(layer);
   const std::int64_t all = topology.task_count(tree.source.layer) + topology.task_count(layer);
-  if (!kept_axes_first(placement, tree.source.layer, tree.reduced)) return all;
+  if (!kept_axes_first(placement, tree.source.layer, tree.reduced) ||
+      !ready_together(topology, tree.source.layer, tree.reduced)) {
+    return all;
+  }
   const auto levels = static_cast<std::int64_t>(constants.level_start.size());
   // The tree under way, and those that neighbours share with this rank at both ends of its range.
   return std::min(all, times(3 * tree.fan_in, levels));

@@ -11,12 +11,10 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
   Prepared prepared;
   const Stopwatch optimize_wall;
   const double cpu_start = process_cpu_seconds();
-  optimize::LowerOptions apart;
-  apart.fuse = false;
   optimize::NumericPlan numeric = optimize::plan_numbers(targets);
-  const graph::Topology before(optimize::lower(numeric, apart));
-  prepared.layers_before = static_cast<std::int64_t>(before.layer_count());
-  prepared.tasks_before = before.task_count();
+  const optimize::GraphSize before = optimize::unfused_size(numeric);
+  prepared.layers_before = before.layers;
+  prepared.tasks_before = before.tasks;
   if (options.fuse) numeric = optimize::plan_numbers(optimize::rewrite(targets));
   prepared.numeric_hash = numeric.hash;
   prepared.physical = plan_physical(numeric, options.machine, options.reuse, options.fuse);

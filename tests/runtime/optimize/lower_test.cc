@@ -171,6 +171,17 @@ TEST(Lower, ARechunkThatWouldReadAgainHoldsItsOperand) {
       << "whole chunks joined: nothing is read twice";
 }
 
+TEST(Lower, TheSizeWithoutFusionIsKnownWithoutLowering) {
+  Random random("Lower.TheSizeWithoutFusionIsKnownWithoutLowering");
+  for (int round = 0; round < 300; ++round) {
+    RandomProgram program(random, static_cast<int>(random.between(1, 16)));
+    const NumericPlan plan = plan_numbers(program.targets(random.one_in(2)));
+    const Topology topology(lower(plan, apart()));
+    const GraphSize size{static_cast<std::int64_t>(topology.layer_count()), topology.task_count()};
+    ASSERT_EQ(unfused_size(plan), size) << "round " << round;
+  }
+}
+
 TEST(Lower, KnownProgramsGiveKnownNumbers) {
   run_cluster(3, threads(2), [](Session& session) {
     const Array x = counting(11, 6);

@@ -49,8 +49,7 @@ void measure_once(Session& session, Row& row) {
   const double construct_ms = 1e3 * construct.seconds();
   session::PrepareOptions options;
   options.machine.ranks = session.ranks();
-  const session::Prepared prepared =
-      session::prepare(session::targets_of(program), options);
+  const session::Prepared prepared = session::prepare(session::targets_of(program), options);
   const double communicate_ms = 1e3 * session.rehearse(prepared);
   row.layers_before = prepared.layers_before;
   row.layers = static_cast<std::int64_t>(prepared.physical.topology->layer_count());
@@ -73,9 +72,8 @@ Pairs needed(const graph::Topology& topology) {
     for (std::int64_t position = 0; position < topology.task_count(layer); ++position) {
       const graph::TaskId task{layer, position};
       const std::size_t before = pairs.size();
-      topology.for_each_input(task, [&](const graph::ChunkId& chunk) {
-        pairs.emplace_back(chunk, task);
-      });
+      topology.for_each_input(
+          task, [&](const graph::ChunkId& chunk) { pairs.emplace_back(chunk, task); });
       if (static_cast<std::int64_t>(pairs.size() - before) != topology.count_inputs(task)) {
         throw Error(ExitCode::kDiffers, "the inputs of a task are counted wrongly");
       }
@@ -104,8 +102,8 @@ Pairs used(const graph::Topology& topology) {
 std::size_t check_edges(const graph::Topology& topology) {
   const auto order = [](const Pairs::value_type& a, const Pairs::value_type& b) {
     const auto key = [](const Pairs::value_type& pair) {
-      return std::tuple(pair.first.layer, pair.first.output, pair.first.position,
-                        pair.second.layer, pair.second.position);
+      return std::tuple(pair.first.layer, pair.first.output, pair.first.position, pair.second.layer,
+                        pair.second.position);
     };
     return key(a) < key(b);
   };
@@ -139,10 +137,10 @@ std::string check(Session& session) {
       throw Error(ExitCode::kDiffers, "fused and unfused tasks give different bytes");
     }
   }
-  return fmt::format("check at 1e3: {} edges agree from both ends, {} fused and {} unfused tasks "
-                     "gave the same bytes\n",
-                     edges, fused.physical.topology->task_count(),
-                     apart.physical.topology->task_count());
+  return fmt::format(
+      "check at 1e3: {} edges agree from both ends, {} fused and {} unfused tasks "
+      "gave the same bytes\n",
+      edges, fused.physical.topology->task_count(), apart.physical.topology->task_count());
 }
 
 std::string text_of(const std::vector<Row>& rows) {
@@ -150,13 +148,12 @@ std::string text_of(const std::vector<Row>& rows) {
                                  "tasks", "of the graph", "layers", "construct ms", "optimize ms",
                                  "serialize ms", "communicate ms", "total ms", "bytes");
   for (const Row& row : rows) {
-    text += fmt::format("{:>8.0e} {:>16} {:>7} {:>13.3f} {:>12.3f} {:>13.3f} {:>15.3f} {:>10.3f} "
-                        "{:>8}\n",
-                        row.tasks, row.actual_tasks,
-                        fmt::format("{}>{}", row.layers_before, row.layers),
-                        median(row.construct_ms), median(row.optimize_ms),
-                        median(row.serialize_ms), median(row.communicate_ms),
-                        median(row.total_ms), row.bytes);
+    text += fmt::format(
+        "{:>8.0e} {:>16} {:>7} {:>13.3f} {:>12.3f} {:>13.3f} {:>15.3f} {:>10.3f} "
+        "{:>8}\n",
+        row.tasks, row.actual_tasks, fmt::format("{}>{}", row.layers_before, row.layers),
+        median(row.construct_ms), median(row.optimize_ms), median(row.serialize_ms),
+        median(row.communicate_ms), median(row.total_ms), row.bytes);
   }
   return text;
 }
@@ -184,9 +181,9 @@ int bench(Cli& cli, const BenchOptions& options) {
   }
   for (const double tasks : options.tasks) {
     if (tasks >= 1 && tasks <= kMostTasks) continue;  // false for NaN
-    throw usage_error(fmt::format("--tasks {}: a graph has 1 to {:.0e} tasks here", tasks,
-                                  kMostTasks),
-                      "rankine bench graph --tasks 1e3,1e6,1e9");
+    throw usage_error(
+        fmt::format("--tasks {}: a graph has 1 to {:.0e} tasks here", tasks, kMostTasks),
+        "rankine bench graph --tasks 1e3,1e6,1e9");
   }
   RunSettings settings = run_settings(cli);
   settings.quiet = true;
@@ -208,11 +205,10 @@ int bench(Cli& cli, const BenchOptions& options) {
 
 void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"bench", "graph [--tasks N,N,...] [--check] [--json FILE]",
-       "Measures what a graph costs before its first task.",
-       "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
-      Ranks::kAll, [&cli, options] { return bench(cli, *options); });
+  CLI::App& verb = cli.add_verb({"bench", "graph [--tasks N,N,...] [--check] [--json FILE]",
+                                 "Measures what a graph costs before its first task.",
+                                 "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
+                                Ranks::kAll, [&cli, options] { return bench(cli, *options); });
   verb.add_option("WHAT", options->what, "graph")->required();
   verb.add_option("--tasks", options->tasks, "sizes of the grid, in tasks")->delimiter(',');
   verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")

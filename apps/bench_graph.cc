@@ -23,10 +23,10 @@ std::vector<Array> bench_program(std::int64_t chunks) {
   const std::vector<std::string> names{"time", "lat", "lon"};
 
   const Array t = arange(time.length(), 64).rename({"time"});
-  const Array x = ((t % 17 + arange(lat, 64).rename({"lat"}) % 13) +
-                   arange(lon, 64).rename({"lon"}) % 11)
-                      .rechunk(grid)
-                      .astype(DType::kFloat64);
+  const Array x =
+      ((t % 17 + arange(lat, 64).rename({"lat"}) % 13) + arange(lon, 64).rename({"lon"}) % 11)
+          .rechunk(grid)
+          .astype(DType::kFloat64);
   const Array smooth = (x.shift({{"time", 1}}) + x + x.shift({{"time", -1}})) / 3.0;
   const Array anomaly = smooth - smooth.mean("time");
   const Array scaled = anomaly / (anomaly.std("time") + 1.0);
@@ -41,8 +41,12 @@ std::vector<Array> bench_program(std::int64_t chunks) {
   const Array plane_a = x.sum("time").rechunk({{0, 4}, {1, 3}});
   const Array plane_b = (x * x).sum("time").transpose().rechunk({{0, 3}, {1, 4}});
   const Array product = matmul(plane_a, plane_b);
-  return {zonal.sum("time"), back.var(), product.mean(0), back.shift({{"lat", 2}}).sum("lat").max(),
-          (ring * ring).mean("time").sum(), x.isel("lon", Range{{}, {}, -1}).count("lat").sum()};
+  return {zonal.sum("time"),
+          back.var(),
+          product.mean(0),
+          back.shift({{"lat", 2}}).sum("lat").max(),
+          (ring * ring).mean("time").sum(),
+          x.isel("lon", Range{{}, {}, -1}).count("lat").sum()};
 }
 
 }  // namespace rankine::apps

@@ -76,8 +76,7 @@ class ProgramHelp : public CLI::Formatter {
     for (const CLI::App* verb : app->get_subcommands({})) {
       text += entry(verb->get_name(), verb->get_description());
     }
-    return text + "\noptions:\n" + option_lines(*app) +
-           "\nexample:\n  rankine VERB --help\n";
+    return text + "\noptions:\n" + option_lines(*app) + "\nexample:\n  rankine VERB --help\n";
   }
 };
 
@@ -96,7 +95,9 @@ Error usage_of(const CLI::ParseError& problem, const std::string& verb) {
 }  // namespace
 
 Cli::Cli(int argc, char** argv)
-    : argc_(argc), argv_(argv), app_("Computes on chunked arrays in HDF5 and netCDF-4 files.") {
+    : argc_(argc),
+      argv_(argv),
+      app_("Computes on chunked arrays in HDF5 and netCDF-4 files.") {
   app_.formatter(std::make_shared<ProgramHelp>());
   app_.set_help_flag("-h,--help", "this text");
   app_.set_version_flag("--version", "rankine " RANKINE_VERSION, "the version");

@@ -44,8 +44,7 @@ Surroundings without(const std::string& prefix) {
 const char* threads_source() {
   Surroundings more_cores = Surroundings::of_process();
   more_cores.cores += collectives::local_size();
-  const bool from_mask =
-      collectives::default_threads(more_cores) != collectives::default_threads();
+  const bool from_mask = collectives::default_threads(more_cores) != collectives::default_threads();
   return from_mask ? "the affinity mask, divided by the ranks of the node" : "OMP_NUM_THREADS";
 }
 
@@ -64,6 +63,7 @@ std::string memory_source() {
 
 Json configuration() {
   const auto hdf5 = io::hdf5_version();
+  // clang-format off
   return {{"version", RANKINE_VERSION},
           {"compiler", RANKINE_COMPILER},
           {"build_type", RANKINE_BUILD_TYPE},
@@ -82,6 +82,7 @@ Json configuration() {
           {"threads", {{"default", collectives::default_threads()}, {"from", threads_source()}}},
           {"memory", {{"default_bytes", collectives::default_memory_bytes()},
                       {"from", memory_source()}}}};
+  // clang-format on
 }
 
 std::string text_of(const Json& config) {
@@ -89,8 +90,8 @@ std::string text_of(const Json& config) {
     return config.at(Json::json_pointer(pointer)).get<std::string>();
   };
   const auto list = [&](const char* name) {
-    return fmt::format("{}", fmt::join(config["features"][name].get<std::vector<std::string>>(),
-                                       " "));
+    return fmt::format("{}",
+                       fmt::join(config["features"][name].get<std::vector<std::string>>(), " "));
   };
   std::string result;
   const auto line = [&](const char* label, const std::string& value) {
@@ -98,9 +99,9 @@ std::string text_of(const Json& config) {
   };
   line("rankine", text("/version"));
   line("compiler", text("/compiler") + ", " + text("/build_type"));
-  line("HDF5", fmt::format("{}, built with {}, {}thread-safe", text("/hdf5/version"),
-                           text("/hdf5/headers"),
-                           config["hdf5"]["thread_safe"].get<bool>() ? "" : "not "));
+  line("HDF5",
+       fmt::format("{}, built with {}, {}thread-safe", text("/hdf5/version"), text("/hdf5/headers"),
+                   config["hdf5"]["thread_safe"].get<bool>() ? "" : "not "));
   const std::string mpi = text("/mpi/library");  // Open MPI adds its package and dates
   line("MPI", fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")), text("/mpi/standard")));
   line("OpenMP", config["openmp"].dump());

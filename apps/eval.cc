@@ -46,13 +46,14 @@ int eval(Cli& cli, const ProgramOptions& options) {
 
 void add_eval(Cli& cli) {
   const auto options = std::make_shared<ProgramOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"eval", "EXPRESSION [FILE] [-o OUT] [options]",
-       "Computes an expression over HDF5 and netCDF-4 files.",
-       "mpirun -n 4 rankine eval 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc"},
-      Ranks::kAll, [&cli, options] { return eval(cli, *options); });
+  CLI::App& verb =
+      cli.add_verb({"eval", "EXPRESSION [FILE] [-o OUT] [options]",
+                    "Computes an expression over HDF5 and netCDF-4 files.",
+                    "mpirun -n 4 rankine eval 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc"},
+                   Ranks::kAll, [&cli, options] { return eval(cli, *options); });
   add_program_options(verb, options);
-  add_output_option(verb, options, "the netCDF-4 file to write; without it the results are printed");
+  add_output_option(verb, options,
+                    "the netCDF-4 file to write; without it the results are printed");
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
   add_run_options(verb);
 }

@@ -40,8 +40,7 @@ void add_info(Cli& cli) {
   verb.add_flag("--json", options->json, "as JSON; several files give an array");
   verb.add_flag("--allow-plugins", options->access.plugins,
                 "let HDF5 load filters from HDF5_PLUGIN_PATH");
-  verb.add_flag("--allow-external", options->access.external,
-                "let data sets refer to other files");
+  verb.add_flag("--allow-external", options->access.external, "let data sets refer to other files");
 }
 
 std::optional<std::uint64_t> raw_bytes(const io::Variable& variable) {

@@ -95,8 +95,8 @@ std::string variable_text(const io::Variable& variable) {
   std::string text =
       fmt::format("  {}  {}{} {}\n", printable(variable.path), printable(variable.type_name),
                   variable.big_endian ? ", big-endian," : "", axes_text(variable));
-  text += line(variable.layout == io::Layout::kChunked ? "chunks" : "layout",
-               layout_text(variable));
+  text +=
+      line(variable.layout == io::Layout::kChunked ? "chunks" : "layout", layout_text(variable));
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));
   text += line("bytes", sizes_text(variable));
   if (variable.fill.count() > 0) text += line("fill", number_text(variable.fill, 0));

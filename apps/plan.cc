@@ -11,15 +11,16 @@ namespace rankine::apps {
 namespace {
 
 std::string text_of(const PlanReport& report, int ranks) {
-  return fmt::format("layers   {} before optimization, {} after\n"
-                     "tasks    {} before optimization, {} after\n"
-                     "graph    {} bytes to broadcast, whatever the number of tasks\n"
-                     "memory   at most {} MiB resident on each of {} ranks\n"
-                     "reuse    {}\n"
-                     "numbers  plan {:016x}: equal plans give equal bytes\n{}",
-                     report.layers_before, report.layers_after, report.tasks_before, report.tasks,
-                     report.bytes, (report.memory_bound_bytes + 1048575) / 1048576, ranks,
-                     report.reuse, report.numeric_hash, report.text);
+  return fmt::format(
+      "layers   {} before optimization, {} after\n"
+      "tasks    {} before optimization, {} after\n"
+      "graph    {} bytes to broadcast, whatever the number of tasks\n"
+      "memory   at most {} MiB resident on each of {} ranks\n"
+      "reuse    {}\n"
+      "numbers  plan {:016x}: equal plans give equal bytes\n{}",
+      report.layers_before, report.layers_after, report.tasks_before, report.tasks, report.bytes,
+      (report.memory_bound_bytes + 1048575) / 1048576, ranks, report.reuse, report.numeric_hash,
+      report.text);
 }
 
 std::string json_of(const PlanReport& report) {
@@ -40,10 +41,10 @@ int plan(Cli& cli, const ProgramOptions& options) {
   if (!options.output.empty()) {
     io::check_output(options.output, files_of(options.inputs), options.overwrite);
   }
-  const PlanReport report = session::describe_plan(
-      options.output.empty() ? session::targets_of(results)
-                             : session::plan_store(results, {}).targets,
-      prepare);
+  const PlanReport report =
+      session::describe_plan(options.output.empty() ? session::targets_of(results)
+                                                    : session::plan_store(results, {}).targets,
+                             prepare);
   print_result(options.json ? json_of(report) : text_of(report, options.ranks));
   return 0;
 }
@@ -52,11 +53,11 @@ int plan(Cli& cli, const ProgramOptions& options) {
 
 void add_plan(Cli& cli) {
   const auto options = std::make_shared<ProgramOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"plan", "EXPRESSION [FILE] [-o OUT] [--ranks N] [--json]",
-       "Shows what a program would cost, without running it.",
-       "rankine plan 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc --ranks 8"},
-      Ranks::kFirstOnly, [&cli, options] { return plan(cli, *options); });
+  CLI::App& verb =
+      cli.add_verb({"plan", "EXPRESSION [FILE] [-o OUT] [--ranks N] [--json]",
+                    "Shows what a program would cost, without running it.",
+                    "rankine plan 'anom = t2m - mean(t2m, time)' era5.nc -o anom.nc --ranks 8"},
+                   Ranks::kFirstOnly, [&cli, options] { return plan(cli, *options); });
   add_program_options(verb, options);
   add_output_option(verb, options, "plan writing this file instead of printing");
   verb.add_flag("--overwrite", options->overwrite, "plan replacing the output if it exists");

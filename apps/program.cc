@@ -42,11 +42,13 @@ void add_run_options(CLI::App& verb) {
   const auto text = std::make_shared<std::string>();
   const auto flag = std::make_shared<bool>(false);
   const auto value = [&](const char* name, const char* type, const char* help) {
-    verb.add_option_function<std::string>(name, [text](const std::string& s) { *text = s; }, help)
+    verb.add_option_function<std::string>(
+            name, [text](const std::string& s) { *text = s; }, help)
         ->type_name(type);
   };
   const auto on = [&](const char* name, const char* help) {
-    verb.add_flag_callback(name, [flag] { *flag = true; }, help);
+    verb.add_flag_callback(
+        name, [flag] { *flag = true; }, help);
   };
   value("--threads", "N", "threads of each rank (default: its cores)");
   value("--memory", "SIZE", "resident memory of each rank: bytes, KiB, MiB, GiB");

@@ -1,5 +1,5 @@
-// How far long work is, on stderr: one line that is drawn again and again on a terminal, a plain line
-// every 30 s elsewhere (the log of a batch job).
+// How far long work is, on stderr: one line that is drawn again and again on a terminal, a plain
+// line every 30 s elsewhere (the log of a batch job).
 #pragma once
 
 #include <string>
@@ -28,8 +28,7 @@ class ProgressLine {
 };
 
 // "1204 of 5000 chunks, 24 %, 12 s, about 38 s left"
-std::string describe_share(std::int64_t done, std::int64_t total, const char* what,
-                           double seconds);
+std::string describe_share(std::int64_t done, std::int64_t total, const char* what, double seconds);
 std::string describe(const RunProgress& progress);
 
 // Writes to stderr what a ProgressLine decided; a stderr that is closed is no failure.

@@ -89,15 +89,15 @@ int write_sample(const SampleOptions& options) {
 
 void add_sample(Cli& cli) {
   const auto options = std::make_shared<SampleOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"sample", "-o FILE [options]",
-       "Writes a temperature field to try things on.",
-       "rankine sample -o sample.nc --seed 1 --shape 365,361,720"},
-      Ranks::kFirstOnly, [options] { return write_sample(*options); });
+  CLI::App& verb =
+      cli.add_verb({"sample", "-o FILE [options]", "Writes a temperature field to try things on.",
+                    "rankine sample -o sample.nc --seed 1 --shape 365,361,720"},
+                   Ranks::kFirstOnly, [options] { return write_sample(*options); });
   verb.add_option("-o,--output", options->output, "the file to write")
       ->required()
       ->type_name("FILE");
-  verb.add_option("--seed", options->sample.seed, "of the noise")->check(CLI::NonNegativeNumber)
+  verb.add_option("--seed", options->sample.seed, "of the noise")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("N");
   verb.add_option("--shape", options->shape, "days, latitudes, longitudes")

@@ -46,7 +46,8 @@ SampleGrid sample_grid(const Extents& shape) {
 }
 
 SampleField::SampleField(std::uint64_t seed, const Extents& shape, double missing)
-    : key_(mixed(seed + kWeyl)), missing_below_(static_cast<std::uint64_t>(missing * 0x1p53)),
+    : key_(mixed(seed + kWeyl)),
+      missing_below_(static_cast<std::uint64_t>(missing * 0x1p53)),
       shape_(shape) {
   const SampleGrid grid = sample_grid(shape);
   for (const float lat : grid.lat) latitude_.push_back(static_cast<double>(lat) / 360 * kTurn);

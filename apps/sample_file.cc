@@ -50,8 +50,7 @@ io::OutputVariable field_variable(const Sample& sample) {
   t2m.deflate = sample.deflate;
   if (sample.missing > 0) t2m.fill = numbers<float>({kFill});
   t2m.attributes = {text_attribute("standard_name", "air_temperature"),
-                    text_attribute("long_name", "temperature at 2 m"),
-                    text_attribute("units", "K"),
+                    text_attribute("long_name", "temperature at 2 m"), text_attribute("units", "K"),
                     text_attribute("cell_methods", "time: point")};
   return t2m;
 }
@@ -70,11 +69,10 @@ io::OutputFile sample_file(const Sample& sample) {
   file.dimensions = {{"time", sample.shape[0], true},
                      {"lat", sample.shape[1], false},
                      {"lon", sample.shape[2], false}};
-  file.variables.push_back(
-      coordinate("time", grid.hours,
-                 {text_attribute("standard_name", "time"), text_attribute("axis", "T"),
-                  text_attribute("units", "hours since 2000-01-01"),
-                  text_attribute("calendar", "standard")}));
+  file.variables.push_back(coordinate(
+      "time", grid.hours,
+      {text_attribute("standard_name", "time"), text_attribute("axis", "T"),
+       text_attribute("units", "hours since 2000-01-01"), text_attribute("calendar", "standard")}));
   file.variables.push_back(
       coordinate("lat", grid.lat,
                  {text_attribute("standard_name", "latitude"), text_attribute("axis", "Y"),

@@ -25,7 +25,8 @@ namespace {
 class ChunkProgress {
  public:
   explicit ChunkProgress(std::int64_t whole)
-      : whole_(whole), line_("rankine sample", stderr_is_terminal()) {}
+      : whole_(whole),
+        line_("rankine sample", stderr_is_terminal()) {}
   ~ChunkProgress() { draw(line_.wipe()); }
   void update(std::int64_t done) {
     const double seconds = clock_.seconds();
@@ -43,7 +44,9 @@ class ChunkProgress {
 class ChunkWriter {
  public:
   ChunkWriter(const Sample& sample, const io::OutputVariable& variable, io::LogWriter& log)
-      : variable_(variable), grid_(io::chunk_grid(variable)), log_(log),
+      : variable_(variable),
+        grid_(io::chunk_grid(variable)),
+        log_(log),
         field_(sample.seed, sample.shape, sample.missing) {}
 
   void run(int threads) {

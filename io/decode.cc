@@ -150,10 +150,8 @@ Numbers valid_range(const Variable& variable, DType packed) {
     declared = true;
     const auto value = with_value(*end.numbers, end.i, *variable.dtype, packed,
                                   [&](auto v) { return bound<T>(v, upper); });
-    if (value)
-      limit = *value;
-    else
-      possible = false;
+    if (value) limit = *value;
+    else possible = false;
   };
   apply(low, false, lowest);
   apply(high, true, highest);
@@ -190,10 +188,8 @@ void complete(const Variable& variable, Decode& decode) {
                         numbers_of(variable, "missing_value") != nullptr ||
                         !decode.range.bytes.empty();
   const bool is_packed = scale != nullptr || offset != nullptr;
-  if (is_packed)
-    decode.result = unpacked_type(decode.packed, scale, offset);
-  else if (declares)
-    decode.result = float_for(decode.packed);
+  if (is_packed) decode.result = unpacked_type(decode.packed, scale, offset);
+  else if (declares) decode.result = float_for(decode.packed);
 }
 
 bool is_text_bool(const Variable& variable) {
@@ -272,10 +268,8 @@ void decode_values(const Decode& decode, const std::byte* in, std::byte* out, st
   }
   visit_dtype(decode.packed, [&](auto tag) {
     using P = typename decltype(tag)::type;
-    if (decode.result == DType::kFloat32)
-      decode_all<P, float>(decode, in, out, count);
-    else
-      decode_all<P, double>(decode, in, out, count);
+    if (decode.result == DType::kFloat32) decode_all<P, float>(decode, in, out, count);
+    else decode_all<P, double>(decode, in, out, count);
   });
 }
 

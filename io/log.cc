@@ -51,7 +51,8 @@ PosixFile create_log(const std::string& folder, const std::string& path) {
 class Scanner {
  public:
   explicit Scanner(const std::string& path)
-      : file_(PosixFile::open_read(path)), size_(file_.size()) {}
+      : file_(PosixFile::open_read(path)),
+        size_(file_.size()) {}
 
   LogScan run() {
     LogScan scan;
@@ -137,7 +138,8 @@ std::string log_path(const std::string& folder, int rank) {
 }
 
 LogWriter::LogWriter(const std::string& folder, int rank)
-    : path_(log_path(folder, rank)), file_(create_log(folder, path_)) {}
+    : path_(log_path(folder, rank)),
+      file_(create_log(folder, path_)) {}
 
 void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
                        std::span<const std::byte> payload) {
@@ -152,8 +154,7 @@ void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
   header.header_checksum = header_checksum(header, position);
   write_record(position, std::as_bytes(std::span(&header, 1)), payload);
   const std::lock_guard lock(mutex_);
-  records_.push_back(
-      {variable, 0, chunk, position + sizeof header, size, header.payload_checksum});
+  records_.push_back({variable, 0, chunk, position + sizeof header, size, header.payload_checksum});
 }
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,

@@ -16,12 +16,12 @@
 namespace rankine::io {
 
 struct LogRecord {
-  std::uint32_t variable = 0;     // index into OutputFile::variables
+  std::uint32_t variable = 0;  // index into OutputFile::variables
   std::uint32_t filter_mask = 0;
-  std::int64_t chunk = 0;         // row-major position in the variable's chunk grid
-  std::uint64_t offset = 0;       // of the payload in the log
-  std::uint32_t size = 0;         // bytes of the payload
-  std::uint64_t checksum = 0;     // XXH3 of the payload
+  std::int64_t chunk = 0;      // row-major position in the variable's chunk grid
+  std::uint64_t offset = 0;    // of the payload in the log
+  std::uint32_t size = 0;      // bytes of the payload
+  std::uint64_t checksum = 0;  // XXH3 of the payload
   bool operator==(const LogRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
@@ -65,9 +65,9 @@ class LogWriter {
 
 // What a log on disk holds.
 struct LogScan {
-  std::vector<LogRecord> records;  // whole, both checksums right, in file order
-  std::uint64_t end = 0;           // first byte after the last record, whole or damaged
-  bool torn = false;               // bytes after `end` are no record (the writer was killed)
+  std::vector<LogRecord> records;    // whole, both checksums right, in file order
+  std::uint64_t end = 0;             // first byte after the last record, whole or damaged
+  bool torn = false;                 // bytes after `end` are no record (the writer was killed)
   std::vector<std::string> damaged;  // one sentence each: payload checksum wrong, header lost
 };
 

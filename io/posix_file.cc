@@ -49,11 +49,13 @@ SystemError::SystemError(ExitCode code, const std::string& what, std::string pla
     : Error(code, number == 0 ? what : what + ": " + error_text(number), std::move(place)),
       error_number(number) {
   if (number == ENOSPC || number == EDQUOT) {
-    remedy = "free space there or write elsewhere; while it is written, an output takes twice its "
-             "size";
+    remedy =
+        "free space there or write elsewhere; while it is written, an output takes twice its "
+        "size";
   } else if (number == EFBIG) {
-    remedy = "raise the limit on the size of files (ulimit -f), or write to a file system that "
-             "takes larger ones";
+    remedy =
+        "raise the limit on the size of files (ulimit -f), or write to a file system that "
+        "takes larger ones";
   }
 }
 

@@ -13,8 +13,8 @@
 
 namespace rankine::io {
 
-// An Error that keeps errno, so that a full disk can be told from a broken one. Says what to do when
-// the disk, a quota or a limit is in the way.
+// An Error that keeps errno, so that a full disk can be told from a broken one. Says what to do
+// when the disk, a quota or a limit is in the way.
 class SystemError : public Error {
  public:
   SystemError(ExitCode code, const std::string& what, std::string place, int number);

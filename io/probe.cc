@@ -170,10 +170,8 @@ std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
   std::vector<Probed> results;
   for (auto& answer : ask(request_for(paths), options)) {
     Probed& result = results.emplace_back();
-    if (auto* info = std::get_if<FileInfo>(&answer.value))
-      result.info = std::move(*info);
-    else if (auto* error = std::get_if<Error>(&answer.value))
-      result.error = std::move(*error);
+    if (auto* info = std::get_if<FileInfo>(&answer.value)) result.info = std::move(*info);
+    else if (auto* error = std::get_if<Error>(&answer.value)) result.error = std::move(*error);
   }
   return results;
 }

@@ -28,8 +28,9 @@ struct Probed {
 };
 
 // Every file by itself: one that crashes or hangs the library is an error, and a new child goes on
-// with the next. Blocks; one thread at a time is enough. Throws Error only if no child can start, or
-// at a signal that StopSignals watches for: then the child is ended, and the files are not blamed.
+// with the next. Blocks; one thread at a time is enough. Throws Error only if no child can start,
+// or at a signal that StopSignals watches for: then the child is ended, and the files are not
+// blamed.
 std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
                                     const ProbeOptions& options = {});
 

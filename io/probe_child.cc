@@ -95,8 +95,9 @@ bool send_all(int socket, const void* data, std::size_t size) {
 
 enum class Arrival { kWhole, kEnd, kSilence };
 
-// Whether something arrives, or the other side goes away, within timeout_ms (-1: no limit). A signal
-// may come to another thread or just before the poll, so nobody waits for long without asking.
+// Whether something arrives, or the other side goes away, within timeout_ms (-1: no limit). A
+// signal may come to another thread or just before the poll, so nobody waits for long without
+// asking.
 bool arrives(int socket, int timeout_ms) {
   constexpr int kSliceMs = 100;
   int waited_ms = 0;

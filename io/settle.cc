@@ -34,7 +34,8 @@ std::vector<std::int64_t> first_chunks(const OutputFile& file) {
 class Copier {
  public:
   Copier(std::string log_folder, const std::string& part_path)
-      : log_folder_(std::move(log_folder)), part_(PosixFile::open_read_write(part_path)) {}
+      : log_folder_(std::move(log_folder)),
+        part_(PosixFile::open_read_write(part_path)) {}
 
   void copy(const CopySegment& segment) {
     if (segment.size < kLongSegment) return gather(segment);
@@ -61,8 +62,8 @@ class Copier {
     const bool continues = segment.address == gathered_at_ + gathered_;
     if (!continues || gathered_ + segment.size > kGather) flush();
     if (gathered_ == 0) gathered_at_ = segment.address;
-    log(segment.log).pread_full(std::span(buffer_).subspan(gathered_, segment.size),
-                                segment.offset);
+    log(segment.log)
+        .pread_full(std::span(buffer_).subspan(gathered_, segment.size), segment.offset);
     gathered_ += segment.size;
   }
 
@@ -90,8 +91,8 @@ class Copier {
     while (done < segment.size) {
       auto offset = static_cast<off64_t>(segment.offset + done);
       auto address = static_cast<off64_t>(segment.address + done);
-      const ssize_t moved = ::copy_file_range(from, &offset, part_.descriptor(), &address,
-                                              segment.size - done, 0);
+      const ssize_t moved =
+          ::copy_file_range(from, &offset, part_.descriptor(), &address, segment.size - done, 0);
       if (moved < 0 && errno == EINTR) continue;
       if (moved <= 0) break;
       done += static_cast<std::uint64_t>(moved);
@@ -177,9 +178,9 @@ std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, 
                   {source.log, source.offset, placement.address, head});
     if (head == placement.size) continue;
     page_owner = source.log;
-    append_joined(lists[static_cast<std::size_t>(page_owner)],
-                  {source.log, source.offset + head, placement.address + head,
-                   placement.size - head});
+    append_joined(
+        lists[static_cast<std::size_t>(page_owner)],
+        {source.log, source.offset + head, placement.address + head, placement.size - head});
   }
   return lists;
 }

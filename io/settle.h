@@ -14,13 +14,13 @@
 namespace rankine::io {
 
 struct LogOffset {
-  std::int32_t log = 0;     // the rank that wrote the chunk
-  std::uint64_t offset = 0; // of the payload in that log
+  std::int32_t log = 0;      // the rank that wrote the chunk
+  std::uint64_t offset = 0;  // of the payload in that log
 };
 
 struct Settlement {
-  std::vector<Placement> placements;  // in the order (variable, chunk) = by address
-  std::vector<LogOffset> sources;     // of each placement
+  std::vector<Placement> placements;    // in the order (variable, chunk) = by address
+  std::vector<LogOffset> sources;       // of each placement
   std::uint64_t data_end = kDataStart;  // first byte after the last chunk
 };
 

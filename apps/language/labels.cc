@@ -124,8 +124,8 @@ std::int64_t label_index(const Labels& labels, double value) {
 
 ClosedRange label_range(const Labels& labels, std::optional<double> begin,
                         std::optional<double> end) {
-  if (labels.values.empty()) throw usage_error("the axis has no elements to select from",
-                                                "take it whole, by :");
+  if (labels.values.empty())
+    throw usage_error("the axis has no elements to select from", "take it whole, by :");
   const bool descending = descends(labels);
   if (begin && end && *begin > *end) {
     if (!descending) {

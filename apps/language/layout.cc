@@ -70,8 +70,9 @@ std::vector<std::pair<Axis, std::int64_t>> numbers_by_axis(const CallSite& site,
     }
     const std::size_t axis =
         by_name ? named_axis(site.ast, argument.offset, argument.keyword, array) : i - 1;
-    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice",
-                                     "name each axis once");
+    if (taken[axis])
+      throw error_at(site.ast.source, argument.offset, "an axis is named twice",
+                     "name each axis once");
     taken[axis] = true;
     numbers.emplace_back(static_cast<std::int64_t>(axis), integer_word(site.ast, argument));
   }

@@ -305,10 +305,8 @@ class Parser {
       item.dimension = take_name();
       expect("=");
     }
-    if (item.dimension.empty() && accept("..."))
-      item.selection = Ellipsis{};
-    else
-      item.selection = selection();
+    if (item.dimension.empty() && accept("...")) item.selection = Ellipsis{};
+    else item.selection = selection();
     for (const SubscriptItem& other : earlier) {
       if (!item.dimension.empty() && other.dimension == item.dimension) {
         throw fail(first, "the dimension `" + item.dimension + "` is given twice",
@@ -316,8 +314,7 @@ class Parser {
       }
       if (std::holds_alternative<Ellipsis>(item.selection) &&
           std::holds_alternative<Ellipsis>(other.selection)) {
-        throw fail(first, "`...` is given twice",
-                   "write : for one whole axis");
+        throw fail(first, "`...` is given twice", "write : for one whole axis");
       }
     }
     return item;
@@ -362,8 +359,9 @@ class Parser {
     const Token& token = peek();
     const Bound value = bound();
     const auto* step = std::get_if<std::int64_t>(&value);
-    if (!step || *step == 0) throw fail(token, "a step is a whole number other than 0",
-                                             "write 1 for every element, -1 to go back");
+    if (!step || *step == 0)
+      throw fail(token, "a step is a whole number other than 0",
+                 "write 1 for every element, -1 to go back");
     return *step;
   }
 

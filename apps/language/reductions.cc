@@ -16,8 +16,9 @@ Axes axes_of(const CallSite& site, const Array& array) {
     const Argument& argument = site.call.arguments[i];
     if (!argument.keyword.empty() && argument.keyword != "axis") continue;
     const std::size_t axis = axis_word(site.ast, argument, array);
-    if (taken[axis]) throw error_at(site.ast.source, argument.offset, "an axis is named twice",
-                                     "name each axis once");
+    if (taken[axis])
+      throw error_at(site.ast.source, argument.offset, "an axis is named twice",
+                     "name each axis once");
     taken[axis] = true;
     axes.emplace_back(static_cast<std::int64_t>(axis));
   }

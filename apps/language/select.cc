@@ -70,8 +70,9 @@ std::vector<std::size_t> axes_of(const Ast& ast, const Subscript& subscript, con
                          std::to_string(array.rank()) + " axes",
                      "give one index or range for each axis at most");
     }
-    if (taken[axis]) throw error_at(ast.source, item.offset, "an axis is selected twice",
-                                     "give one index or range for each axis at most");
+    if (taken[axis])
+      throw error_at(ast.source, item.offset, "an axis is selected twice",
+                     "give one index or range for each axis at most");
     taken[axis] = true;
     axes.push_back(axis);
   }

@@ -111,8 +111,7 @@ class Scanner {
     const char quote = source_[here_++];
     while (here_ < source_.size() && source_[here_] != quote) {
       if (is_control(source_[here_])) {
-        throw error_at(source_, here_, "a control character stands between quotes",
-                       "leave it out");
+        throw error_at(source_, here_, "a control character stands between quotes", "leave it out");
       }
       ++here_;
     }

@@ -51,10 +51,8 @@ class Walk {
     const H5Group root(H5Gopen2(file_, "/", H5P_DEFAULT), "open the root group", info_.path);
     const auto attributes = read_attributes(root);
     for (const auto& attribute : attributes) {
-      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict")
-        is_netcdf_ = true;
-      else
-        info_.attributes.push_back(attribute);
+      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") is_netcdf_ = true;
+      else info_.attributes.push_back(attribute);
     }
     visit_group(root, "");
     resolve_dimensions();

@@ -46,7 +46,9 @@ struct Scale {
 class Writer {
  public:
   Writer(const std::string& path, const OutputFile& file, std::span<const Placement> placements)
-      : path_(path), spec_(file), placements_(placements),
+      : path_(path),
+        spec_(file),
+        placements_(placements),
         driver_(placements.empty() ? kDataStart
                                    : placements.back().address + placements.back().size),
         data_sets_(file.variables.size()) {
@@ -92,8 +94,8 @@ class Writer {
     must(H5Pset_link_creation_order(creation, kInOrder), "track creation order", path_);
     must(H5Pset_attr_creation_order(creation, kInOrder), "track creation order", path_);
     must(H5Pset_obj_track_times(creation, 0), "leave out times", path_);
-    file_ = H5File(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, access),
-                   "create the output", path_, kCode);
+    file_ = H5File(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, access), "create the output",
+                   path_, kCode);
   }
 
   H5Plist data_set_properties(const std::string& where) const {
@@ -158,10 +160,9 @@ class Writer {
            "set the fill value", where);
     }
     set_layout(variable, creation, where);
-    data_sets_[index] = H5Dataset(
-        H5Dcreate2(file_, name.c_str(), stored_type(variable.dtype), space, H5P_DEFAULT, creation,
-                   H5P_DEFAULT),
-        "create the data set", where, kCode);
+    data_sets_[index] = H5Dataset(H5Dcreate2(file_, name.c_str(), stored_type(variable.dtype),
+                                             space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                                  "create the data set", where, kCode);
     if (is_logged(variable)) {
       index_chunks(index, where);
     } else {
@@ -276,9 +277,9 @@ class Writer {
   // An int32 without a dimension: other attributes of netCDF are 1-D.
   static void write_dimension_id(hid_t scale, int id, const std::string& where) {
     const H5Space space(H5Screate(H5S_SCALAR), "make a data space", where, kCode);
-    H5Attr attribute(H5Acreate2(scale, "_Netcdf4Dimid", H5T_STD_I32LE, space, H5P_DEFAULT,
-                                H5P_DEFAULT),
-                     "number a dimension", where, kCode);
+    H5Attr attribute(
+        H5Acreate2(scale, "_Netcdf4Dimid", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT),
+        "number a dimension", where, kCode);
     must(H5Awrite(attribute, H5T_NATIVE_INT, &id), "number a dimension", where);
     attribute.close("number a dimension", where);
   }

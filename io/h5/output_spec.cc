@@ -59,7 +59,8 @@ void check_fill(const OutputVariable& variable) {
 void check_axes(const OutputVariable& variable, const Dimensions& dimensions) {
   if (variable.dims.size() != variable.shape.size()) {
     refuse("there are " + std::to_string(variable.dims.size()) + " dimension names for shape " +
-               to_string(variable.shape), variable.name);
+               to_string(variable.shape),
+           variable.name);
   }
   for (std::size_t axis = 0; axis < variable.dims.size(); ++axis) {
     const auto found = dimensions.find(variable.dims[axis]);
@@ -69,7 +70,8 @@ void check_axes(const OutputVariable& variable, const Dimensions& dimensions) {
     if (found->second->length != variable.shape[axis]) {
       refuse("dimension " + variable.dims[axis] + " has length " +
                  std::to_string(found->second->length) + ", the shape is " +
-                 to_string(variable.shape), variable.name);
+                 to_string(variable.shape),
+             variable.name);
     }
   }
 }
@@ -82,15 +84,17 @@ void check_chunk(const OutputVariable& variable, const Dimensions& dimensions) {
     return;
   }
   if (variable.chunk.size() != variable.shape.size()) {
-    refuse("chunk " + to_string(variable.chunk) + " does not fit shape " +
-               to_string(variable.shape), variable.name);
+    refuse(
+        "chunk " + to_string(variable.chunk) + " does not fit shape " + to_string(variable.shape),
+        variable.name);
   }
   for (std::size_t axis = 0; axis < variable.chunk.size(); ++axis) {
     const std::int64_t length = variable.shape[axis];
     const bool free = length == 0 || dimensions.at(variable.dims[axis])->unlimited;
     if (variable.chunk[axis] < 1 || (!free && variable.chunk[axis] > length)) {
-      refuse("chunk " + to_string(variable.chunk) + " does not fit shape " +
-                 to_string(variable.shape), variable.name);
+      refuse(
+          "chunk " + to_string(variable.chunk) + " does not fit shape " + to_string(variable.shape),
+          variable.name);
     }
   }
   const auto size = static_cast<std::int64_t>(size_of(variable.dtype));
@@ -112,7 +116,8 @@ void check_variable(const OutputVariable& variable, const Dimensions& dimensions
   const auto bytes = static_cast<std::size_t>(volume(variable.shape)) * size_of(variable.dtype);
   if (variable.inline_data && variable.inline_data->size() != bytes) {
     refuse("there are " + std::to_string(variable.inline_data->size()) + " bytes for shape " +
-               to_string(variable.shape), variable.name);
+               to_string(variable.shape),
+           variable.name);
   }
 }
 

@@ -34,8 +34,8 @@ struct OutputVariable {
   Extents chunk;                  // elements per chunk; empty: contiguous, inline_data required
   int deflate = 4;                // 0 (none) to 9
   bool shuffle = true;
-  std::optional<Numbers> fill;    // one finite element of type dtype: `_FillValue`, and fill value
-                                  // of the data set; stands for NaN in floats
+  std::optional<Numbers> fill;  // one finite element of type dtype: `_FillValue`, and fill value
+                                // of the data set; stands for NaN in floats
   std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
   // The whole contents, row-major, host order, NaN as computed: small variables and scalars.
   std::optional<std::vector<std::byte>> inline_data;
@@ -87,8 +87,8 @@ bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::
 // Replaces every NaN by the fill value. Only where needs_fill is true.
 void replace_nan(const OutputVariable& variable, std::byte* elements, std::size_t count);
 
-// The names netCDF allows for variables, dimensions and attributes: no '/', no control characters, no
-// space at the end, a letter, digit, underscore or non-ASCII character first, at most 256 bytes.
+// The names netCDF allows for variables, dimensions and attributes: no '/', no control characters,
+// no space at the end, a letter, digit, underscore or non-ASCII character first, at most 256 bytes.
 bool is_netcdf_name(const std::string& name);
 
 // Throws Error (usage) if the file could not be written as netCDF-4: names twice or not allowed,

@@ -8,9 +8,12 @@ namespace rankine::io {
 namespace {
 
 constexpr std::pair<H5Z_filter_t, const char*> kFilters[] = {
-    {H5Z_FILTER_DEFLATE, "deflate"},     {H5Z_FILTER_SHUFFLE, "shuffle"},
-    {H5Z_FILTER_FLETCHER32, "fletcher32"}, {H5Z_FILTER_SZIP, "szip"},
-    {H5Z_FILTER_NBIT, "nbit"},           {H5Z_FILTER_SCALEOFFSET, "scaleoffset"}};
+    {H5Z_FILTER_DEFLATE, "deflate"},
+    {H5Z_FILTER_SHUFFLE, "shuffle"},
+    {H5Z_FILTER_FLETCHER32, "fletcher32"},
+    {H5Z_FILTER_SZIP, "szip"},
+    {H5Z_FILTER_NBIT, "nbit"},
+    {H5Z_FILTER_SCALEOFFSET, "scaleoffset"}};
 
 std::string numbered(unsigned major, unsigned minor, unsigned release) {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);

@@ -179,9 +179,7 @@ Array Array::count(const Axes& axes, ReduceOptions o, Location at) const {
   return reduce(ReduceOp::kCount, axes, o, at);
 }
 
-Array Array::astype(DType dtype, Location at) const {
-  return Array(expr::cast(node_, dtype, at));
-}
+Array Array::astype(DType dtype, Location at) const { return Array(expr::cast(node_, dtype, at)); }
 
 Array Array::operator[](const std::vector<Index>& index) const { return slice(index); }
 
@@ -376,8 +374,7 @@ Array arange(Literal start, Literal stop, Literal step, std::int64_t chunk, Loca
                                     : arange_length(start.real, stop.real, step.real);
   require_holdable({length});
   const DType dtype = whole ? DType::kInt64 : DType::kFloat64;
-  const Extents lengths =
-      chosen_chunk({length}, dtype, chunk != 0 ? Extents{chunk} : Extents());
+  const Extents lengths = chosen_chunk({length}, dtype, chunk != 0 ? Extents{chunk} : Extents());
   return Array(expr::arange(start, step, AxisChunks::regular(length, lengths[0]), dtype, at));
 }
 

@@ -52,11 +52,11 @@ class Axes {
 };
 
 struct ReduceOptions {
-  bool keepdims = false;   // reduced axes stay with length 1
+  bool keepdims = false;  // reduced axes stay with length 1
   // NaN counts as missing; false: NumPy's plain functions. any, all and count refuse false: they
   // take NaN as true and as missing either way.
   bool skipna = true;
-  std::int64_t ddof = 0;   // var, std: the divisor is count - ddof
+  std::int64_t ddof = 0;  // var, std: the divisor is count - ddof
 };
 
 // start:stop:step along one axis as in NumPy: half open, negative indices count from the end.
@@ -146,9 +146,11 @@ class Value {
   Value(const Array& array, Location at = Here::current()) : array_(array.node()), at_(at) {}
   Value(double number, Location at = Here::current()) : literal_(Literal::of(number)), at_(at) {}
   Value(int number, Location at = Here::current())
-      : literal_(Literal::of(std::int64_t{number})), at_(at) {}
+      : literal_(Literal::of(std::int64_t{number})),
+        at_(at) {}
   Value(std::int64_t number, Location at = Here::current())
-      : literal_(Literal::of(number)), at_(at) {}
+      : literal_(Literal::of(number)),
+        at_(at) {}
   Value(bool flag, Location at = Here::current()) : literal_(Literal::of(flag)), at_(at) {}
   Value(Literal literal, Location at) : literal_(literal), at_(at) {}
 

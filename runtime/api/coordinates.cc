@@ -49,8 +49,8 @@ AxisSegments sliced(const AxisSegments& whole, std::int64_t start, std::int64_t 
     const auto after = std::upper_bound(begins.begin(), begins.end(), element);
     if (after == begins.begin() || after == begins.end()) return {};
     const auto k = static_cast<std::size_t>(after - begins.begin()) - 1;
-    const std::int64_t room = step > 0 ? (begins[k + 1] - 1 - element) / step
-                                       : (element - begins[k]) / -step;
+    const std::int64_t room =
+        step > 0 ? (begins[k + 1] - 1 - element) / step : (element - begins[k]) / -step;
     AxisSegment part = whole[k];
     part.start += (element - begins[k]) * part.step;
     part.step *= step;
@@ -116,8 +116,8 @@ std::vector<AxisTrace::Shared> AxisTrace::trace(const expr::Node& node) const {
       axes[k] = joined->axis == static_cast<std::int64_t>(k) ? concatenated(node, k)
                                                              : elementwise(node, k);
     } else if (const auto* slice = node.as<expr::Slice>()) {
-      axes[k] = std::make_shared<const AxisSegments>(sliced(
-          *at(operand, k), slice->start[k], slice->step[k], node.grid.axis(k).length()));
+      axes[k] = std::make_shared<const AxisSegments>(
+          sliced(*at(operand, k), slice->start[k], slice->step[k], node.grid.axis(k).length()));
     } else if (const auto* view = node.as<expr::View>()) {
       if (view->axes[k] >= 0) axes[k] = at(operand, static_cast<std::size_t>(view->axes[k]));
     } else if (reduce != nullptr) {

@@ -11,8 +11,8 @@
 
 namespace rankine::api {
 
-// Elements start, start + step, ... (count of them, step != 0) of one axis of a data set. count is 0
-// where an empty range was chosen.
+// Elements start, start + step, ... (count of them, step != 0) of one axis of a data set. count is
+// 0 where an empty range was chosen.
 struct AxisSegment {
   std::shared_ptr<const io::FileInfo> file;
   std::string dataset;  // absolute path
@@ -29,9 +29,9 @@ class AxisTrace {
 
   // In order along the axis; empty if the axis is not made of elements of a data set's axis (it was
   // generated, or has another origin in part). Slices compose, views permute, a shift keeps the
-  // labels (as xarray's), elementwise operations take those of the first operand that has any and is
-  // not broadcast along the axis, concatenation joins them, a reduction keeps those of kept axes.
-  // `node` is a root or below one.
+  // labels (as xarray's), elementwise operations take those of the first operand that has any and
+  // is not broadcast along the axis, concatenation joins them, a reduction keeps those of kept
+  // axes. `node` is a root or below one.
   const AxisSegments& of(const expr::NodePtr& node, std::size_t axis) const;
 
  private:
@@ -49,11 +49,11 @@ class AxisTrace {
 // AxisTrace of one node, for one question.
 AxisSegments trace_axis(const expr::NodePtr& node, std::size_t axis);
 
-// The values of the 1-d coordinate variable of a dimension, decoded by the CF conventions, as float64
-// (integers beyond 2^53 are rounded): for selection by value. `dimension` is a path or a name; a name
-// stands for the variable in the root group, else for that of the only dimension with this name.
-// Reads the file (and starts the probe child). Throws Error (input) if there is no such variable or
-// it has no numbers.
+// The values of the 1-d coordinate variable of a dimension, decoded by the CF conventions, as
+// float64 (integers beyond 2^53 are rounded): for selection by value. `dimension` is a path or a
+// name; a name stands for the variable in the root group, else for that of the only dimension with
+// this name. Reads the file (and starts the probe child). Throws Error (input) if there is no such
+// variable or it has no numbers.
 std::vector<double> coordinate_values(const io::FileInfo& file, const std::string& dimension);
 
 }  // namespace rankine::api

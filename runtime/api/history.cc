@@ -13,11 +13,11 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array<std::string_view, 9> kDroppedWithValue = {
-    "-o",       "--output", "--threads", "--memory", "--reuse",
-    "--stages", "--report", "--trace",   "--scratch"};
+constexpr std::array<std::string_view, 9> kDroppedWithValue = {"-o",       "--output", "--threads",
+                                                               "--memory", "--reuse",  "--stages",
+                                                               "--report", "--trace",  "--scratch"};
 constexpr std::array<std::string_view, 9> kDroppedFlags = {
-    "--overwrite", "--quiet",   "--no-history", "--resume", "--dedicated-scheduler",
+    "--overwrite", "--quiet",   "--no-history",    "--resume",        "--dedicated-scheduler",
     "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};
 
 std::tm moment() {

@@ -6,8 +6,8 @@
 namespace rankine::api {
 
 // "Tue Nov 17 10:00:00 2026: " + command, as CDO and NCO write it. The date is SOURCE_DATE_EPOCH
-// (seconds, UTC) if that is set, else now in local time. Throws Error (usage) if SOURCE_DATE_EPOCH is
-// no number of seconds.
+// (seconds, UTC) if that is set, else now in local time. Throws Error (usage) if SOURCE_DATE_EPOCH
+// is no number of seconds.
 std::string history_line(const std::string& command);
 
 // The base name of the program and its arguments, quoted for a shell where needed, on one line.

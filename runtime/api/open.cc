@@ -33,11 +33,10 @@ std::string only_variable(const io::FileInfo& file, const std::string& group) {
   std::vector<std::string> candidates;
   for (const io::Variable& variable : file.variables) {
     const bool inside = variable.path.rfind(prefix, 0) == 0;
-    const bool auxiliary = std::any_of(
-        file.variables.begin(), file.variables.end(), [&](const io::Variable& other) {
+    const bool auxiliary =
+        std::any_of(file.variables.begin(), file.variables.end(), [&](const io::Variable& other) {
           const io::Attribute* bounds = other.attribute("bounds");
-          const auto* name =
-              bounds != nullptr ? std::get_if<std::string>(&bounds->value) : nullptr;
+          const auto* name = bounds != nullptr ? std::get_if<std::string>(&bounds->value) : nullptr;
           return name != nullptr && prefix + *name == variable.path;
         });
     if (inside && !variable.is_scale && !auxiliary && variable.dtype && !variable.null_space) {
@@ -50,8 +49,7 @@ std::string only_variable(const io::FileInfo& file, const std::string& group) {
     names += (i > 0 ? ", " : "") + candidates[i];
   }
   if (candidates.empty()) throw input_error("there is no variable with numbers", file.path);
-  throw Error(ExitCode::kUsage, "which variable? the file has " +
-                                    std::to_string(candidates.size()),
+  throw Error(ExitCode::kUsage, "which variable? the file has " + std::to_string(candidates.size()),
               file.path, "name one as FILE:/NAME: " + names);
 }
 

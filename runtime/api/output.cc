@@ -68,7 +68,10 @@ void append_text(std::vector<io::Attribute>& attributes, const std::string& name
 class OutputBuilder {
  public:
   OutputBuilder(const std::vector<NamedArray>& arrays, const OutputOptions& options)
-      : arrays_(arrays), options_(options), trace_(nodes_of(arrays)), dimensions_(arrays, reader_),
+      : arrays_(arrays),
+        options_(options),
+        trace_(nodes_of(arrays)),
+        dimensions_(arrays, reader_),
         related_(reader_, dimensions_, file_, options_) {}
 
   io::OutputFile build() {

@@ -26,12 +26,12 @@ struct OutputOptions {
   std::string command;  // for the history line (history.h)
 };
 
-// Dimensions, coordinate variables, bounds and attributes of a file that holds the arrays, by the CF
-// conventions 1.11. variables[i] is arrays[i], without inline data (an array of rank 0 needs it from
-// the caller); coordinates and what they refer to follow, with their values. Reads those values from
-// the inputs (starting the probe child), nothing else. Rank 0 only.
-// Throws Error: (usage) for names, chunks or lengths that netCDF does not allow, (input) if a
-// coordinate cannot be read.
+// Dimensions, coordinate variables, bounds and attributes of a file that holds the arrays, by the
+// CF conventions 1.11. variables[i] is arrays[i], without inline data (an array of rank 0 needs it
+// from the caller); coordinates and what they refer to follow, with their values. Reads those
+// values from the inputs (starting the probe child), nothing else. Rank 0 only. Throws Error:
+// (usage) for names, chunks or lengths that netCDF does not allow, (input) if a coordinate cannot
+// be read.
 io::OutputFile describe_output(const std::vector<NamedArray>& arrays, const OutputOptions& options);
 
 }  // namespace rankine::api

@@ -17,13 +17,13 @@ const io::Numbers* numbers_of(const io::Variable& variable, const std::string& n
 
 bool is_packed(const io::Variable& variable) {
   return numbers_of(variable, "scale_factor") != nullptr ||
-         numbers_of(variable, "add_offset") != nullptr || variable.attribute("_Unsigned") != nullptr;
+         numbers_of(variable, "add_offset") != nullptr ||
+         variable.attribute("_Unsigned") != nullptr;
 }
 
 std::string text_of(const io::Variable& variable, const std::string& name) {
   const io::Attribute* attribute = variable.attribute(name);
-  const auto* text =
-      attribute == nullptr ? nullptr : std::get_if<std::string>(&attribute->value);
+  const auto* text = attribute == nullptr ? nullptr : std::get_if<std::string>(&attribute->value);
   return text == nullptr ? std::string() : *text;
 }
 
@@ -119,8 +119,7 @@ bool holds(const SourceArray& array, const io::Numbers& value) {
 // What stands for missing elements, if there are any.
 std::optional<io::Numbers> fill_of(const CopiedVariable& copy) {
   const SourceArray& values = copy.values;
-  const io::Numbers* own =
-      copy.decoded ? nullptr : numbers_of(*copy.variable, "_FillValue");
+  const io::Numbers* own = copy.decoded ? nullptr : numbers_of(*copy.variable, "_FillValue");
   const bool usable = own != nullptr && own->count() == 1 && own->dtype == values.dtype &&
                       std::isfinite(own->as_double(0)) && values.dtype != DType::kBool;
   if (usable && (holds(values, *own) || has_nan(values))) return *own;
@@ -132,8 +131,7 @@ std::optional<io::Numbers> fill_of(const CopiedVariable& copy) {
 std::string dimension_path(const AxisSegment& segment) {
   const io::Variable* variable = segment.file->variable(segment.dataset);
   const auto axis = static_cast<std::size_t>(segment.axis);
-  return variable == nullptr || axis >= variable->dim_paths.size() ? ""
-                                                                   : variable->dim_paths[axis];
+  return variable == nullptr || axis >= variable->dim_paths.size() ? "" : variable->dim_paths[axis];
 }
 
 bool is_unlimited(const AxisSegment& segment) {
@@ -168,8 +166,8 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
       chosen[*joined] = {segment.start, segment.step, segment.count};
     }
     if (is_packed(*there) != copy.decoded) return std::nullopt;
-    SourceArray piece = reader.read(*from, *there,
-                                    copy.decoded ? Decoding::kDecoded : Decoding::kStored, chosen);
+    SourceArray piece =
+        reader.read(*from, *there, copy.decoded ? Decoding::kDecoded : Decoding::kStored, chosen);
     if (i == 0) {
       copy.values = std::move(piece);
     } else if (piece.dtype == copy.values.dtype) {

@@ -25,8 +25,8 @@ bool is_unlimited(const AxisSegment& segment);
 
 // The elements of `variable` that the segments of each of its axes choose; stored numbers as they
 // are, packed ones decoded. Segments of other files take the variable with the same path there.
-// Empty if that cannot be said for certain: the files disagree (type, units, calendar, lengths), more
-// than one axis has several segments, or a segment reaches past the end of the variable.
+// Empty if that cannot be said for certain: the files disagree (type, units, calendar, lengths),
+// more than one axis has several segments, or a segment reaches past the end of the variable.
 std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
                                          const std::shared_ptr<const io::FileInfo>& file,
                                          const io::Variable& variable,

@@ -30,7 +30,8 @@ std::string netcdf_name(std::string name) {
 }
 
 OutputDimensions::OutputDimensions(const std::vector<NamedArray>& arrays, CoordinateReader& reader)
-    : arrays_(arrays), reader_(reader) {
+    : arrays_(arrays),
+      reader_(reader) {
   for (const NamedArray& array : arrays) taken_.insert(array.name);
 }
 
@@ -98,9 +99,9 @@ std::string OutputDimensions::find_or_add(Wanted wanted, const std::vector<std::
     return known.out.name;
   }
   Dimension fresh;
-  const bool first = std::ranges::find(dimensions_, wanted.base,
-                                       [](const Dimension& d) { return d.out.name; }) ==
-                     dimensions_.end();
+  const bool first = std::ranges::find(dimensions_, wanted.base, [](const Dimension& d) {
+                       return d.out.name;
+                     }) == dimensions_.end();
   fresh.owned = first && is_owned(wanted.base, wanted);
   fresh.out = {fresh.owned ? wanted.base : claim_name(wanted.base), wanted.length,
                wanted.unlimited};

@@ -26,18 +26,18 @@ class OutputDimensions {
  public:
   struct Dimension {
     io::OutputDimension out;
-    std::string base;                     // the name asked for
+    std::string base;                      // the name asked for
     std::optional<CopiedVariable> labels;  // its coordinate variable
-    AxisSegments segments;                // of the labels
-    bool owned = false;                   // a stored array is its coordinate variable
+    AxisSegments segments;                 // of the labels
+    bool owned = false;                    // a stored array is its coordinate variable
   };
 
   // Keeps a reference to `arrays` and `reader`.
   OutputDimensions(const std::vector<NamedArray>& arrays, CoordinateReader& reader);
 
-  // The dimension of each axis of a stored array. Axes share one if name, length and labels agree (an
-  // axis without labels agrees with any); two axes of one array never do. What does not fit under
-  // its name becomes NAME_1, NAME_2, ...; an axis without name dim_LENGTH.
+  // The dimension of each axis of a stored array. Axes share one if name, length and labels agree
+  // (an axis without labels agrees with any); two axes of one array never do. What does not fit
+  // under its name becomes NAME_1, NAME_2, ...; an axis without name dim_LENGTH.
   std::vector<PlacedAxis> place(const expr::NodePtr& array, const AxisTrace& trace);
   // An axis that no stored array has, such as the corners of bounds. `used`: the other dimensions
   // of its variable.

@@ -11,8 +11,8 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array kReferences = {"bounds",        "climatology",         "coordinates",
-                                    "grid_mapping",  "cell_measures",       "ancillary_variables",
+constexpr std::array kReferences = {"bounds",       "climatology",   "coordinates",
+                                    "grid_mapping", "cell_measures", "ancillary_variables",
                                     "formula_terms"};
 
 bool is_reference(const std::string& attribute) {
@@ -45,8 +45,7 @@ const io::Variable* find_named(const io::FileInfo& file, const io::Variable& fro
 
 // Variables outside the file, named by the global attribute external_variables (CF 2.6.3).
 bool is_external(const io::FileInfo& file, const std::string& name) {
-  const auto found =
-      std::ranges::find(file.attributes, "external_variables", &io::Attribute::name);
+  const auto found = std::ranges::find(file.attributes, "external_variables", &io::Attribute::name);
   if (found == file.attributes.end()) return false;
   const auto* text = std::get_if<std::string>(&found->value);
   if (text == nullptr) return false;
@@ -155,16 +154,15 @@ std::optional<std::string> RelatedVariables::rewritten(const Referrer& from,
                                                        const std::string& attribute,
                                                        const std::string& text) {
   std::string result;
-  std::string key;         // waits for a name that goes along
-  bool follows = true;     // names after a grid mapping that is left out are left out too
+  std::string key;      // waits for a name that goes along
+  bool follows = true;  // names after a grid mapping that is left out are left out too
   for (const std::string& word : words_of(text)) {
     const bool mapping = attribute == "grid_mapping" && is_key(word);
     if (is_key(word) && !mapping) {
       key = word + " ";
       continue;
     }
-    const auto name =
-        target(from, attribute, mapping ? word.substr(0, word.size() - 1) : word);
+    const auto name = target(from, attribute, mapping ? word.substr(0, word.size() - 1) : word);
     if (!name && attribute == "formula_terms") return std::nullopt;
     if (mapping) follows = name.has_value();
     if (name && follows) {
@@ -184,8 +182,7 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
     return kept ? std::optional(name) : std::nullopt;
   }
   if (variable->is_pure_dimension) return std::nullopt;
-  const auto axes =
-      axes_of(from, *variable, attribute == "bounds" || attribute == "climatology");
+  const auto axes = axes_of(from, *variable, attribute == "bounds" || attribute == "climatology");
   if (!axes) return std::nullopt;
   // The coordinate variable of an axis is there already, or is not to be had.
   if (axes->size() == 1 && variable->dim_paths[0] == variable->path) {
@@ -216,8 +213,7 @@ std::optional<std::vector<PlacedAxis>> RelatedVariables::axes_of(const Referrer&
     const std::string& path = variable.dim_paths[k];
     const auto found = std::ranges::find_if(
         from.axes, [&](const PlacedAxis& axis) { return lies_along(axis, *from.file, path); });
-    const bool corner =
-        with_corners && (path.empty() || std::ranges::find(own, path) == own.end());
+    const bool corner = with_corners && (path.empty() || std::ranges::find(own, path) == own.end());
     if (found != from.axes.end()) {
       axes.push_back(*found);
     } else if (corner) {
@@ -233,8 +229,8 @@ std::string RelatedVariables::add(const Referrer& from, const Key& key, const Co
                                   std::vector<PlacedAxis> axes) {
   for (std::size_t k = 0; k < axes.size(); ++k) {
     if (!axes[k].dim.empty()) continue;
-    axes[k].dim = dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k],
-                                          dims_of(axes));
+    axes[k].dim =
+        dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k], dims_of(axes));
   }
   io::OutputVariable result = output_variable(copy, dims_of(axes), true);
   return append(from, key, *copy.variable, std::move(result), axes, copy.decoded);
@@ -255,8 +251,8 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   // The same thing from another file, such as the map projection of two model runs.
   for (const auto& [other, added] : added_) {
     const auto there = std::ranges::find(file_.variables, added.name, &io::OutputVariable::name);
-    if (last_name(added.source->path) == last_name(source.path) &&
-        is_same(*there, variable) && same_attributes(*added.source, source)) {
+    if (last_name(added.source->path) == last_name(source.path) && is_same(*there, variable) &&
+        same_attributes(*added.source, source)) {
       return added_.emplace(key, Added{added.name, &source}).first->second.name;
     }
   }

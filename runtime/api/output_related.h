@@ -20,7 +20,10 @@ class RelatedVariables {
   // Keeps references to all. Copies are appended to file.variables with names from `dimensions`.
   RelatedVariables(CoordinateReader& reader, OutputDimensions& dimensions, io::OutputFile& file,
                    const OutputOptions& options)
-      : reader_(reader), dimensions_(dimensions), file_(file), options_(options) {}
+      : reader_(reader),
+        dimensions_(dimensions),
+        file_(file),
+        options_(options) {}
 
   // Looks up the chunk indexes of everything `variable` refers to with one probe child.
   void prepare(const io::FileInfo& file, const io::Variable& variable);

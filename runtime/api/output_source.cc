@@ -58,9 +58,16 @@ bool is_literal(expr::NodePtr node) {
 // those that only round, select or negate its values.
 bool elementwise_keeps_units(const expr::Node& node, Op op, std::size_t from) {
   switch (op) {
-    case Op::kAdd: case Op::kSubtract: case Op::kNegative: case Op::kAbsolute: case Op::kFloor:
-    case Op::kCeil: case Op::kRint: case Op::kMinimum: case Op::kMaximum: case Op::kClip:
-      return true;
+    case Op::kAdd:
+    case Op::kSubtract:
+    case Op::kNegative:
+    case Op::kAbsolute:
+    case Op::kFloor:
+    case Op::kCeil:
+    case Op::kRint:
+    case Op::kMinimum:
+    case Op::kMaximum:
+    case Op::kClip: return true;
     case Op::kWhere: return from > 0;
     case Op::kMultiply: return is_literal(node.operands[1 - from]);
     case Op::kDivide: return from == 0 && is_literal(node.operands[1]);
@@ -74,7 +81,8 @@ bool reduction_keeps_units(ReduceOp op) {
 }
 
 bool keeps_units(const expr::Node& node, std::size_t from) {
-  if (const auto* x = node.as<expr::Elementwise>()) return elementwise_keeps_units(node, x->op, from);
+  if (const auto* x = node.as<expr::Elementwise>())
+    return elementwise_keeps_units(node, x->op, from);
   if (const auto* x = node.as<expr::Reduce>()) return reduction_keeps_units(x->spec.op);
   return true;  // slices, views, shift, rechunk, concatenate, cast
 }

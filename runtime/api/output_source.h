@@ -20,11 +20,12 @@ struct OutputSource {
 // Walks from the node to its leftmost data set (`where` counts its condition last).
 OutputSource find_source(const expr::NodePtr& node);
 
-// The `_FillValue` of a result: the input's own if a float of type dtype can hold it and no result is
-// likely to equal it, else netCDF's default. None for integers and bool.
+// The `_FillValue` of a result: the input's own if a float of type dtype can hold it and no result
+// is likely to equal it, else netCDF's default. None for integers and bool.
 std::optional<io::Numbers> output_fill(const OutputSource& source, DType dtype);
 
-// Whether an attribute says how its variable is packed or which values are valid: untrue of results.
+// Whether an attribute says how its variable is packed or which values are valid: untrue of
+// results.
 bool describes_packing(const std::string& attribute_name);
 
 }  // namespace rankine::api

@@ -23,7 +23,7 @@ namespace rankine {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes seal(std::string_view payload);               // header + payload
+Bytes seal(std::string_view payload);                       // header + payload
 std::string_view unseal(std::span<const std::byte> bytes);  // checks the header; throws Error
 
 template <class... Values>

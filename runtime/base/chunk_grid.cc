@@ -132,8 +132,7 @@ std::int64_t overlapping_pairs(const AxisChunks& a, const AxisChunks& b) {
   for (const AxisChunks::Run& x : a.runs()) {
     for (const AxisChunks::Run& y : b.runs()) {
       const std::int64_t lo = std::max({x.start, y.start, std::int64_t{1}});
-      const std::int64_t hi =
-          std::min(x.start + x.length * x.count, y.start + y.length * y.count);
+      const std::int64_t hi = std::min(x.start + x.length * x.count, y.start + y.length * y.count);
       common += common_terms(x.start, x.length, y.start, y.length, lo, hi);
     }
   }

@@ -23,9 +23,9 @@ enum class DType : std::uint8_t {
 };
 inline constexpr int kDTypeCount = 11;
 
-std::size_t size_of(DType dtype);                           // bytes of one element
-std::string_view name_of(DType dtype);                      // "float32"
-std::optional<DType> parse_dtype(std::string_view name);    // NumPy names: "float32", "f4", "bool"
+std::size_t size_of(DType dtype);                         // bytes of one element
+std::string_view name_of(DType dtype);                    // "float32"
+std::optional<DType> parse_dtype(std::string_view name);  // NumPy names: "float32", "f4", "bool"
 bool is_float(DType dtype);
 bool is_integer(DType dtype);  // signed or unsigned, not bool
 bool is_signed_integer(DType dtype);
@@ -39,8 +39,8 @@ DType promote(DType a, DType b);
 // float32 + 1e300 is float64).
 struct Literal {
   enum class Kind : std::uint8_t { kBool, kInteger, kFloat } kind = Kind::kFloat;
-  double real = 0;            // the value as float64
-  std::int64_t integer = 0;   // the exact value where kind is not kFloat
+  double real = 0;           // the value as float64
+  std::int64_t integer = 0;  // the exact value where kind is not kFloat
 
   static Literal of(bool value) { return {Kind::kBool, value ? 1.0 : 0.0, value ? 1 : 0}; }
   static Literal of(std::int64_t value) {
@@ -86,6 +86,7 @@ decltype(auto) visit_dtype(DType dtype, Visitor&& visit) {
 
 template <class T>
 constexpr DType dtype_for();
+// clang-format off
 template <> constexpr DType dtype_for<bool>() { return DType::kBool; }
 template <> constexpr DType dtype_for<std::int8_t>() { return DType::kInt8; }
 template <> constexpr DType dtype_for<std::int16_t>() { return DType::kInt16; }
@@ -97,5 +98,6 @@ template <> constexpr DType dtype_for<std::uint32_t>() { return DType::kUInt32; 
 template <> constexpr DType dtype_for<std::uint64_t>() { return DType::kUInt64; }
 template <> constexpr DType dtype_for<float>() { return DType::kFloat32; }
 template <> constexpr DType dtype_for<double>() { return DType::kFloat64; }
+// clang-format on
 
 }  // namespace rankine

@@ -22,7 +22,9 @@ class Error : public std::exception {
  public:
   Error() = default;
   Error(ExitCode code, std::string what, std::string place = {}, std::string advice = {})
-      : exit_code(code), message(std::move(what)), where(std::move(place)),
+      : exit_code(code),
+        message(std::move(what)),
+        where(std::move(place)),
         remedy(std::move(advice)) {}
 
   const char* what() const noexcept override { return message.c_str(); }

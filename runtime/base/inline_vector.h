@@ -29,8 +29,7 @@ class InlineVector {
   }
   InlineVector(std::initializer_list<T> values) { append(values.begin(), values.end()); }
   template <class Iterator>
-    requires(!std::is_integral_v<Iterator>)
-  InlineVector(Iterator first, Iterator last) {
+  requires(!std::is_integral_v<Iterator>) InlineVector(Iterator first, Iterator last) {
     append(first, last);
   }
   InlineVector(const InlineVector& other) { *this = other; }

@@ -52,12 +52,13 @@ Buffer Pool::allocate(std::size_t bytes) {
   if (data == nullptr) {
     data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
     if (data == nullptr) {
-      throw Error(ExitCode::kTaskFailed, "no memory for a buffer of " + std::to_string(bytes) +
-                                             " bytes", {}, "use smaller chunks or more ranks");
+      throw Error(ExitCode::kTaskFailed,
+                  "no memory for a buffer of " + std::to_string(bytes) + " bytes", {},
+                  "use smaller chunks or more ranks");
     }
   }
-  const std::int64_t now = in_use_.fetch_add(static_cast<std::int64_t>(capacity)) +
-                           static_cast<std::int64_t>(capacity);
+  const std::int64_t now =
+      in_use_.fetch_add(static_cast<std::int64_t>(capacity)) + static_cast<std::int64_t>(capacity);
   std::int64_t peak = peak_.load(std::memory_order_relaxed);
   while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
   }

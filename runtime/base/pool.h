@@ -41,7 +41,10 @@ class Buffer {
  private:
   friend class Pool;
   Buffer(Pool* pool, std::byte* data, std::size_t size, std::size_t capacity)
-      : pool_(pool), data_(data), size_(size), capacity_(capacity) {}
+      : pool_(pool),
+        data_(data),
+        size_(size),
+        capacity_(capacity) {}
 
   Pool* pool_ = nullptr;
   std::byte* data_ = nullptr;

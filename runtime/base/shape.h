@@ -40,8 +40,8 @@ struct Box {
 
   std::size_t rank() const { return lo.size(); }
   Extents shape() const;
-  bool empty() const;              // some axis has no length (a 0-d box is one element, not empty)
-  std::int64_t size() const;       // number of elements
+  bool empty() const;         // some axis has no length (a 0-d box is one element, not empty)
+  std::int64_t size() const;  // number of elements
   bool contains(const Box& other) const;
   bool operator==(const Box&) const = default;
 

@@ -34,7 +34,11 @@ void watch(int signal, struct sigaction& before) {
 }  // namespace
 
 StopSignals::StopSignals()
-    : watched_{{{SIGINT, {}}, {SIGTERM, {}}, {SIGUSR1, {}}, {SIGHUP, {}}, {SIGXFSZ, {}},
+    : watched_{{{SIGINT, {}},
+                {SIGTERM, {}},
+                {SIGUSR1, {}},
+                {SIGHUP, {}},
+                {SIGXFSZ, {}},
                 {SIGPIPE, {}}}} {
   g_received.store(0, std::memory_order_relaxed);
   for (Watched& watched : watched_) watch(watched.signal, watched.before);
@@ -46,8 +50,8 @@ StopSignals::~StopSignals() {
 
 Error stopped_by_signal() {
   const int signal = StopSignals::received();
-  return Error(static_cast<ExitCode>(128 + signal),
-               "stopped by signal " + std::to_string(signal), {}, "run it again");
+  return Error(static_cast<ExitCode>(128 + signal), "stopped by signal " + std::to_string(signal),
+               {}, "run it again");
 }
 
 int StopSignals::received() { return g_received.load(std::memory_order_relaxed); }

@@ -9,8 +9,8 @@
 
 namespace rankine {
 
-// While the object lives, the first SIGINT, SIGTERM, SIGUSR1 or SIGHUP is remembered; the second one
-// of the same kind ends the process at once. One that the starter had ignored (nohup) stays so.
+// While the object lives, the first SIGINT, SIGTERM, SIGUSR1 or SIGHUP is remembered; the second
+// one of the same kind ends the process at once. One that the starter had ignored (nohup) stays so.
 // SIGXFSZ and SIGPIPE are ignored: a file that may not grow and a reader that went away are errors
 // of the write (EFBIG, EPIPE), which is reported. One object at a time.
 class StopSignals {

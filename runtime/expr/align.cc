@@ -114,8 +114,8 @@ Alignment align(const std::vector<Operand>& operands, Location location) {
   for (const Operand& operand : operands) {
     if (operand.array && operand.array->rank() > 0) arrays.push_back(operand.array);
   }
-  const bool by_name = std::all_of(arrays.begin(), arrays.end(),
-                                   [](const NodePtr& a) { return fully_named(*a); });
+  const bool by_name =
+      std::all_of(arrays.begin(), arrays.end(), [](const NodePtr& a) { return fully_named(*a); });
   const Plan plan = by_name ? plan_by_name(arrays) : plan_by_position(arrays);
 
   Alignment result;

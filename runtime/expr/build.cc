@@ -102,11 +102,12 @@ NodePtr elementwise(kernels::Op op, std::vector<Operand> operands, Location loca
   const std::vector<DType> types = operand_types(op, operands);
   std::vector<NodePtr> arrays;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    arrays.push_back(operands[i].array ? alignment.arrays[i]
-                                       : full(ChunkGrid(), types[i], operands[i].literal, location));
+    arrays.push_back(operands[i].array
+                         ? alignment.arrays[i]
+                         : full(ChunkGrid(), types[i], operands[i].literal, location));
   }
-  Node node = start_node(Elementwise{op}, std::move(arrays),
-                         kernels::infer_types(op, types).result, location);
+  Node node = start_node(Elementwise{op}, std::move(arrays), kernels::infer_types(op, types).result,
+                         location);
   node.grid = alignment.grid;
   node.dims = alignment.dims;
   node.broadcast = alignment.broadcast;
@@ -118,8 +119,8 @@ NodePtr cast(const NodePtr& array, DType dtype, Location location) {
   return intern(like(array, Cast{}, dtype, location));
 }
 
-NodePtr slice(const NodePtr& array, const Extents& start, const Extents& step,
-              const Extents& count, Location location) {
+NodePtr slice(const NodePtr& array, const Extents& start, const Extents& step, const Extents& count,
+              Location location) {
   std::vector<AxisChunks> axes;
   bool whole = true;
   for (std::size_t k = 0; k < array->rank(); ++k) {

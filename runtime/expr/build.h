@@ -12,15 +12,15 @@
 namespace rankine::expr {
 
 NodePtr from_dataset(std::shared_ptr<const io::FileInfo> file,
-                     std::shared_ptr<const io::Dataset> dataset,
-                     std::vector<std::string> dims, Location location);
+                     std::shared_ptr<const io::Dataset> dataset, std::vector<std::string> dims,
+                     Location location);
 NodePtr full(const ChunkGrid& grid, DType dtype, const Literal& value, Location location);
 NodePtr arange(const Literal& start, const Literal& step, const AxisChunks& chunks, DType dtype,
                Location location);
 
 // An operand is an array or a weak literal.
 struct Operand {
-  NodePtr array;    // null for a literal
+  NodePtr array;  // null for a literal
   Literal literal;
 };
 
@@ -31,8 +31,8 @@ NodePtr elementwise(kernels::Op op, std::vector<Operand> operands, Location loca
 NodePtr cast(const NodePtr& array, DType dtype, Location location);
 
 // start, step (not 0) and count per axis, already inside the shape.
-NodePtr slice(const NodePtr& array, const Extents& start, const Extents& step,
-              const Extents& count, Location location);
+NodePtr slice(const NodePtr& array, const Extents& start, const Extents& step, const Extents& count,
+              Location location);
 // axes as in View; lengths gives the length of each broadcast axis (ignored elsewhere).
 NodePtr view(const NodePtr& array, const Extents& axes, const Extents& lengths,
              std::vector<std::string> dims, Location location);

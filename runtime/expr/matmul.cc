@@ -11,18 +11,19 @@ namespace {
 // Where the axes of one operand lie in the iteration space.
 struct Side {
   NodePtr array;
-  std::size_t batch;   // number of leading batch axes
-  std::int64_t free;   // its own axis i or j, -1 for a vector
-  std::int64_t summed; // its axis k
+  std::size_t batch;    // number of leading batch axes
+  std::int64_t free;    // its own axis i or j, -1 for a vector
+  std::int64_t summed;  // its axis k
 };
 
 Extents axes_in_space(const Side& side, std::size_t batch_rank, const Extents& lengths,
                       bool own_first, bool has_i, bool has_j) {
   Extents axes;
   for (std::size_t b = 0; b < batch_rank; ++b) {
-    const std::int64_t axis = static_cast<std::int64_t>(b + side.batch) -
-                              static_cast<std::int64_t>(batch_rank);
-    const bool stretched = axis >= 0 && side.array->grid.axis(axis).length() == 1 && lengths[b] != 1;
+    const std::int64_t axis =
+        static_cast<std::int64_t>(b + side.batch) - static_cast<std::int64_t>(batch_rank);
+    const bool stretched =
+        axis >= 0 && side.array->grid.axis(axis).length() == 1 && lengths[b] != 1;
     axes.push_back(axis < 0 || stretched ? -1 : axis);
   }
   if (has_i) axes.push_back(own_first ? side.free : -1);
@@ -76,9 +77,10 @@ NodePtr matmul(const NodePtr& left, const NodePtr& right, Location location) {
   const Side b{right, right->rank() > 1 ? right->rank() - 2 : 0, rank_b > 1 ? rank_b - 1 : -1,
                rank_b > 1 ? rank_b - 2 : 0};
   if (left->grid.axis(a.summed).length() != right->grid.axis(b.summed).length()) {
-    throw usage_error("matmul: shapes " + to_string(left->shape()) + " and " +
-                          to_string(right->shape()) + " do not fit together",
-                      "the last axis of the first must be as long as the last but one of the second");
+    throw usage_error(
+        "matmul: shapes " + to_string(left->shape()) + " and " + to_string(right->shape()) +
+            " do not fit together",
+        "the last axis of the first must be as long as the last but one of the second");
   }
   Extents lengths = batch_lengths(a, b);
   const std::size_t batch = lengths.size();

@@ -81,11 +81,11 @@ class Node {
   Operation operation;
   std::vector<NodePtr> operands;
   DType dtype = DType::kFloat64;
-  ChunkGrid grid;                  // its shape is the shape of the array
-  std::vector<std::string> dims;   // name per axis; "" for an axis without a name
-  Extents broadcast;               // 1 where every element along the axis is the same one
-  std::uint64_t hash = 0;          // structural; equal on every rank
-  Location location;               // where the user wrote it first
+  ChunkGrid grid;                 // its shape is the shape of the array
+  std::vector<std::string> dims;  // name per axis; "" for an axis without a name
+  Extents broadcast;              // 1 where every element along the axis is the same one
+  std::uint64_t hash = 0;         // structural; equal on every rank
+  Location location;              // where the user wrote it first
 
   Extents shape() const { return grid.shape(); }
   std::size_t rank() const { return grid.rank(); }

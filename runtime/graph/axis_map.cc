@@ -9,7 +9,10 @@ namespace rankine::graph {
 
 AxisMap::AxisMap(AxisChunks consumer, AxisChunks producer, std::int64_t step, std::int64_t offset,
                  Interval domain)
-    : consumer_(std::move(consumer)), producer_(std::move(producer)), step_(step), offset_(offset),
+    : consumer_(std::move(consumer)),
+      producer_(std::move(producer)),
+      step_(step),
+      offset_(offset),
       domain_{std::max<std::int64_t>(0, domain.lo), std::min(consumer_.length(), domain.hi)},
       domain_chunks_(consumer_.chunks_over(domain_)),
       identity_(step == 1 && offset == 0 && domain_ == Interval{0, consumer_.length()} &&

@@ -102,14 +102,14 @@ struct Partial {  // the head of a reduction: a state per kept element
     archive(spec, reduced, complete);
   }
 };
-struct Store {  // encode the chunk and append it to the rank's log
+struct Store {                 // encode the chunk and append it to the rank's log
   std::uint32_t variable = 0;  // index into Graph::outputs
   template <class Archive>
   void serialize(Archive& archive) {
     archive(variable);
   }
 };
-struct Fetch {  // copy the chunk into a result in the memory of rank 0
+struct Fetch {               // copy the chunk into a result in the memory of rank 0
   std::uint32_t result = 0;  // index into Graph::results
   template <class Archive>
   void serialize(Archive& archive) {

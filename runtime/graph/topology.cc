@@ -37,7 +37,8 @@ Box source_box(const Leaf& leaf, const Box& box) {
   Box source{Extents(leaf.terms.size(), 0), Extents(leaf.terms.size(), 0)};
   for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
     const Term& term = leaf.terms[k];
-    const std::int64_t x = term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
+    const std::int64_t x =
+        term.axis < 0 ? term.offset : term.step * box.lo[term.axis] + term.offset;
     const std::int64_t y =
         term.axis < 0 ? term.offset : term.step * (box.hi[term.axis] - 1) + term.offset;
     source.lo[k] = std::min(x, y);
@@ -229,8 +230,7 @@ Box Topology::inputs_of(const LeafEdge& edge, const Extents& task) const {
   return box;
 }
 
-void Topology::for_each_input(TaskId task,
-                              const std::function<void(const ChunkId&)>& visit) const {
+void Topology::for_each_input(TaskId task, const std::function<void(const ChunkId&)>& visit) const {
   const Table& table = tables_[task.layer];
   if (table.reduction) {
     const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
@@ -260,8 +260,8 @@ void Topology::for_each_input(TaskId task,
   }
 }
 
-std::int64_t Topology::leaf_position(const Reduce& reduce, const Reduction& tree,
-                                     std::int64_t kept, std::int64_t leaf) const {
+std::int64_t Topology::leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
+                                     std::int64_t leaf) const {
   const Extents kept_chunk = coordinate_of(kept, tree.kept_grid.counts());
   const Extents leaf_chunk = coordinate_of(leaf, tree.reduced_counts);
   const Extents counts = reduce.source_grid.counts();

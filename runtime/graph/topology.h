@@ -29,7 +29,8 @@ struct ChunkId {
 
 struct TaskIdHash {
   std::size_t operator()(const TaskId& id) const {
-    return static_cast<std::size_t>(id.position) * 0x9e3779b97f4a7c15u ^ (id.layer + 1) * 0xff51afd7u;
+    return static_cast<std::size_t>(id.position) * 0x9e3779b97f4a7c15u ^
+           (id.layer + 1) * 0xff51afd7u;
   }
 };
 struct ChunkIdHash {
@@ -42,10 +43,10 @@ struct ChunkIdHash {
 Box source_box(const Leaf& leaf, const Box& box);
 
 // The tasks of one layer as a grid, and the shape of what they leave behind.
-struct Reduction {  // constants of a Reduce layer
-  Extents kept_axes;      // axes of the source grid that stay
-  Extents reduced_axes;   // and those that go
-  Extents reduced_counts; // chunks along the reduced axes
+struct Reduction {         // constants of a Reduce layer
+  Extents kept_axes;       // axes of the source grid that stay
+  Extents reduced_axes;    // and those that go
+  Extents reduced_counts;  // chunks along the reduced axes
   ChunkGrid kept_grid;
   std::int64_t leaves = 0;                // chunks per tree
   std::vector<std::int64_t> level_start;  // first node of each level; the last entry is the count

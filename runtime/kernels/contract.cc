@@ -12,8 +12,8 @@ namespace {
 
 template <class T, class A>
 A widened(const Matrix& m, std::int64_t row, std::int64_t column) {
-  return static_cast<A>(*reinterpret_cast<const T*>(m.data + row * m.row_stride +
-                                                    column * m.column_stride));
+  return static_cast<A>(
+      *reinterpret_cast<const T*>(m.data + row * m.row_stride + column * m.column_stride));
 }
 
 template <class A>

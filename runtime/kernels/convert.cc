@@ -82,9 +82,8 @@ void copy_plane(CopyRun copy, const Axis& lines, const Axis& run, const std::byt
 void choose_order(Axes& axes, std::size_t size) {
   constexpr std::int64_t kShort = 8;
   if (axes.back().extent < kShort) {
-    auto longest = std::max_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) {
-      return a.extent < b.extent;
-    });
+    auto longest = std::max_element(
+        axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.extent < b.extent; });
     if (longest->extent >= 2 * axes.back().extent) std::swap(*longest, axes.back());
   }
   if (axes.size() == 1) axes.insert_at(0, {1, 0, 0});
@@ -151,8 +150,8 @@ std::uint64_t element_bits(const Literal& literal, DType dtype) {
   std::uint64_t bits = 0;
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T element = literal.kind == Literal::Kind::kFloat ? cast<T>(literal.real)
-                                                            : cast<T>(literal.integer);
+    const T element =
+        literal.kind == Literal::Kind::kFloat ? cast<T>(literal.real) : cast<T>(literal.integer);
     std::memcpy(&bits, &element, sizeof element);
   });
   return bits;

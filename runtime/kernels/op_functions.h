@@ -68,7 +68,9 @@ struct Multiply {
 };
 struct Divide {
   template <class T>
-  static T apply(T a, T b) { return a / b; }
+  static T apply(T a, T b) {
+    return a / b;
+  }
 };
 
 // The result has the sign of the divisor; an integer modulo 0 is 0.
@@ -116,36 +118,52 @@ struct Negative {
 
 struct Equal {
   template <class T>
-  static bool apply(T a, T b) { return a == b; }
+  static bool apply(T a, T b) {
+    return a == b;
+  }
 };
 struct NotEqual {
   template <class T>
-  static bool apply(T a, T b) { return a != b; }
+  static bool apply(T a, T b) {
+    return a != b;
+  }
 };
 struct Less {
   template <class T>
-  static bool apply(T a, T b) { return a < b; }
+  static bool apply(T a, T b) {
+    return a < b;
+  }
 };
 struct LessEqual {
   template <class T>
-  static bool apply(T a, T b) { return a <= b; }
+  static bool apply(T a, T b) {
+    return a <= b;
+  }
 };
 struct Greater {
   template <class T>
-  static bool apply(T a, T b) { return a > b; }
+  static bool apply(T a, T b) {
+    return a > b;
+  }
 };
 struct GreaterEqual {
   template <class T>
-  static bool apply(T a, T b) { return a >= b; }
+  static bool apply(T a, T b) {
+    return a >= b;
+  }
 };
 
 struct BitwiseAnd {
   template <class T>
-  static T apply(T a, T b) { return static_cast<T>(a & b); }
+  static T apply(T a, T b) {
+    return static_cast<T>(a & b);
+  }
 };
 struct BitwiseOr {
   template <class T>
-  static T apply(T a, T b) { return static_cast<T>(a | b); }
+  static T apply(T a, T b) {
+    return static_cast<T>(a | b);
+  }
 };
 struct Invert {
   template <class T>
@@ -156,7 +174,9 @@ struct Invert {
 };
 struct LogicalNot {
   template <class T>
-  static bool apply(T a) { return a == T(0); }
+  static bool apply(T a) {
+    return a == T(0);
+  }
 };
 
 struct Absolute {
@@ -169,7 +189,9 @@ struct Absolute {
 };
 struct Square {
   template <class T>
-  static T apply(T a) { return Multiply::apply(a, a); }
+  static T apply(T a) {
+    return Multiply::apply(a, a);
+  }
 };
 struct Sign {
   template <class T>
@@ -198,15 +220,21 @@ struct Maximum {
 };
 struct Where {
   template <class T>
-  static T apply(bool condition, T a, T b) { return condition ? a : b; }
+  static T apply(bool condition, T a, T b) {
+    return condition ? a : b;
+  }
 };
 struct Clip {
   template <class T>
-  static T apply(T a, T low, T high) { return Minimum::apply(Maximum::apply(a, low), high); }
+  static T apply(T a, T low, T high) {
+    return Minimum::apply(Maximum::apply(a, low), high);
+  }
 };
 struct IsNan {
   template <class T>
-  static bool apply(T a) { return a != a; }
+  static bool apply(T a) {
+    return a != a;
+  }
 };
 struct IsFinite {
   template <class T>
@@ -245,7 +273,9 @@ RANKINE_KERNEL_LIBM(Rint, rint)
 
 struct Arctan2 {
   template <class T>
-  static T apply(T a, T b) { return std::atan2(a, b); }
+  static T apply(T a, T b) {
+    return std::atan2(a, b);
+  }
 };
 
 }  // namespace

@@ -36,9 +36,9 @@ DType promote_all(std::span<const DType> operands) {
 }
 
 [[noreturn]] void refuse(Op op, DType dtype, std::string remedy) {
-  throw usage_error(std::string(name_of(op)) + " is not defined for " +
-                        std::string(rankine::name_of(dtype)),
-                    std::move(remedy));
+  throw usage_error(
+      std::string(name_of(op)) + " is not defined for " + std::string(rankine::name_of(dtype)),
+      std::move(remedy));
 }
 
 DType bitwise_type(Op op, std::span<const DType> operands) {

@@ -13,51 +13,51 @@
 namespace rankine::kernels {
 
 // id, NumPy's name, our name, number of operands, type rule, scalar function (op_functions.h)
-#define RANKINE_KERNEL_OPS(X)                                                   \
-  X(kAdd, "add", "add", 2, kArithmetic, Add)                                    \
-  X(kSubtract, "subtract", "subtract", 2, kNoBool, Subtract)                    \
-  X(kMultiply, "multiply", "multiply", 2, kArithmetic, Multiply)                \
-  X(kDivide, "true_divide", "divide", 2, kDivision, Divide)                     \
-  X(kRemainder, "remainder", "mod", 2, kBoolAsInt8, Remainder)                  \
-  X(kPower, "power", "pow", 2, kBoolAsInt8, Power)                              \
-  X(kNegative, "negative", "negative", 1, kNoBool, Negative)                    \
-  X(kEqual, "equal", "equal", 2, kPredicate, Equal)                             \
-  X(kNotEqual, "not_equal", "not_equal", 2, kPredicate, NotEqual)               \
-  X(kLess, "less", "less", 2, kPredicate, Less)                                 \
-  X(kLessEqual, "less_equal", "less_equal", 2, kPredicate, LessEqual)           \
-  X(kGreater, "greater", "greater", 2, kPredicate, Greater)                     \
+#define RANKINE_KERNEL_OPS(X)                                                     \
+  X(kAdd, "add", "add", 2, kArithmetic, Add)                                      \
+  X(kSubtract, "subtract", "subtract", 2, kNoBool, Subtract)                      \
+  X(kMultiply, "multiply", "multiply", 2, kArithmetic, Multiply)                  \
+  X(kDivide, "true_divide", "divide", 2, kDivision, Divide)                       \
+  X(kRemainder, "remainder", "mod", 2, kBoolAsInt8, Remainder)                    \
+  X(kPower, "power", "pow", 2, kBoolAsInt8, Power)                                \
+  X(kNegative, "negative", "negative", 1, kNoBool, Negative)                      \
+  X(kEqual, "equal", "equal", 2, kPredicate, Equal)                               \
+  X(kNotEqual, "not_equal", "not_equal", 2, kPredicate, NotEqual)                 \
+  X(kLess, "less", "less", 2, kPredicate, Less)                                   \
+  X(kLessEqual, "less_equal", "less_equal", 2, kPredicate, LessEqual)             \
+  X(kGreater, "greater", "greater", 2, kPredicate, Greater)                       \
   X(kGreaterEqual, "greater_equal", "greater_equal", 2, kPredicate, GreaterEqual) \
-  X(kBitwiseAnd, "bitwise_and", "and", 2, kBitwise, BitwiseAnd)                 \
-  X(kBitwiseOr, "bitwise_or", "or", 2, kBitwise, BitwiseOr)                     \
-  X(kInvert, "bitwise_not", "invert", 1, kBitwise, Invert)                      \
-  X(kLogicalNot, "logical_not", "not", 1, kPredicate, LogicalNot)               \
-  X(kAbsolute, "absolute", "abs", 1, kArithmetic, Absolute)                     \
-  X(kSqrt, "sqrt", "sqrt", 1, kFloating, Sqrt)                                  \
-  X(kSquare, "square", "square", 1, kBoolAsInt8, Square)                        \
-  X(kExp, "exp", "exp", 1, kFloating, Exp)                                      \
-  X(kLog, "log", "log", 1, kFloating, Log)                                      \
-  X(kLog10, "log10", "log10", 1, kFloating, Log10)                              \
-  X(kLog1p, "log1p", "log1p", 1, kFloating, Log1p)                              \
-  X(kExpm1, "expm1", "expm1", 1, kFloating, Expm1)                              \
-  X(kSin, "sin", "sin", 1, kFloating, Sin)                                      \
-  X(kCos, "cos", "cos", 1, kFloating, Cos)                                      \
-  X(kTan, "tan", "tan", 1, kFloating, Tan)                                      \
-  X(kArcsin, "arcsin", "asin", 1, kFloating, Arcsin)                            \
-  X(kArccos, "arccos", "acos", 1, kFloating, Arccos)                            \
-  X(kArctan, "arctan", "atan", 1, kFloating, Arctan)                            \
-  X(kArctan2, "arctan2", "atan2", 2, kFloating, Arctan2)                        \
-  X(kSinh, "sinh", "sinh", 1, kFloating, Sinh)                                  \
-  X(kCosh, "cosh", "cosh", 1, kFloating, Cosh)                                  \
-  X(kTanh, "tanh", "tanh", 1, kFloating, Tanh)                                  \
-  X(kFloor, "floor", "floor", 1, kFloating, Floor)                              \
-  X(kCeil, "ceil", "ceil", 1, kFloating, Ceil)                                  \
-  X(kRint, "rint", "round", 1, kFloating, Rint)                                 \
-  X(kSign, "sign", "sign", 1, kNoBool, Sign)                                    \
-  X(kMinimum, "minimum", "minimum", 2, kArithmetic, Minimum)                    \
-  X(kMaximum, "maximum", "maximum", 2, kArithmetic, Maximum)                    \
-  X(kWhere, "where", "where", 3, kSelect, Where)                                \
-  X(kIsNan, "isnan", "isnan", 1, kPredicate, IsNan)                             \
-  X(kIsFinite, "isfinite", "isfinite", 1, kPredicate, IsFinite)                 \
+  X(kBitwiseAnd, "bitwise_and", "and", 2, kBitwise, BitwiseAnd)                   \
+  X(kBitwiseOr, "bitwise_or", "or", 2, kBitwise, BitwiseOr)                       \
+  X(kInvert, "bitwise_not", "invert", 1, kBitwise, Invert)                        \
+  X(kLogicalNot, "logical_not", "not", 1, kPredicate, LogicalNot)                 \
+  X(kAbsolute, "absolute", "abs", 1, kArithmetic, Absolute)                       \
+  X(kSqrt, "sqrt", "sqrt", 1, kFloating, Sqrt)                                    \
+  X(kSquare, "square", "square", 1, kBoolAsInt8, Square)                          \
+  X(kExp, "exp", "exp", 1, kFloating, Exp)                                        \
+  X(kLog, "log", "log", 1, kFloating, Log)                                        \
+  X(kLog10, "log10", "log10", 1, kFloating, Log10)                                \
+  X(kLog1p, "log1p", "log1p", 1, kFloating, Log1p)                                \
+  X(kExpm1, "expm1", "expm1", 1, kFloating, Expm1)                                \
+  X(kSin, "sin", "sin", 1, kFloating, Sin)                                        \
+  X(kCos, "cos", "cos", 1, kFloating, Cos)                                        \
+  X(kTan, "tan", "tan", 1, kFloating, Tan)                                        \
+  X(kArcsin, "arcsin", "asin", 1, kFloating, Arcsin)                              \
+  X(kArccos, "arccos", "acos", 1, kFloating, Arccos)                              \
+  X(kArctan, "arctan", "atan", 1, kFloating, Arctan)                              \
+  X(kArctan2, "arctan2", "atan2", 2, kFloating, Arctan2)                          \
+  X(kSinh, "sinh", "sinh", 1, kFloating, Sinh)                                    \
+  X(kCosh, "cosh", "cosh", 1, kFloating, Cosh)                                    \
+  X(kTanh, "tanh", "tanh", 1, kFloating, Tanh)                                    \
+  X(kFloor, "floor", "floor", 1, kFloating, Floor)                                \
+  X(kCeil, "ceil", "ceil", 1, kFloating, Ceil)                                    \
+  X(kRint, "rint", "round", 1, kFloating, Rint)                                   \
+  X(kSign, "sign", "sign", 1, kNoBool, Sign)                                      \
+  X(kMinimum, "minimum", "minimum", 2, kArithmetic, Minimum)                      \
+  X(kMaximum, "maximum", "maximum", 2, kArithmetic, Maximum)                      \
+  X(kWhere, "where", "where", 3, kSelect, Where)                                  \
+  X(kIsNan, "isnan", "isnan", 1, kPredicate, IsNan)                               \
+  X(kIsFinite, "isfinite", "isfinite", 1, kPredicate, IsFinite)                   \
   X(kClip, "clip", "clip", 3, kArithmetic, Clip)
 
 enum class Op : std::uint8_t {

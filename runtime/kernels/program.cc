@@ -45,10 +45,14 @@ int Program::argument_count(const Value& value) {
 }
 
 std::size_t Program::ValueHash::operator()(const Value& value) const {
-  const std::uint64_t parts[] = {
-      static_cast<std::uint64_t>(value.kind), static_cast<std::uint64_t>(value.dtype),
-      static_cast<std::uint64_t>(value.op), static_cast<std::uint64_t>(value.compute),
-      value.arguments[0], value.arguments[1], value.arguments[2], value.bits};
+  const std::uint64_t parts[] = {static_cast<std::uint64_t>(value.kind),
+                                 static_cast<std::uint64_t>(value.dtype),
+                                 static_cast<std::uint64_t>(value.op),
+                                 static_cast<std::uint64_t>(value.compute),
+                                 value.arguments[0],
+                                 value.arguments[1],
+                                 value.arguments[2],
+                                 value.bits};
   return hash_bytes(std::as_bytes(std::span(parts)));
 }
 

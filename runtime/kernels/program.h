@@ -39,18 +39,16 @@ class Program {
   int leaf_count() const { return static_cast<int>(leaves_.size()); }
   DType leaf_dtype(int leaf) const { return dtype(leaves_[static_cast<std::size_t>(leaf)]); }
   const std::vector<std::uint16_t>& outputs() const { return outputs_; }
-  DType output_dtype(int output) const {
-    return dtype(outputs_[static_cast<std::size_t>(output)]);
-  }
+  DType output_dtype(int output) const { return dtype(outputs_[static_cast<std::size_t>(output)]); }
 
   enum class Kind : std::uint8_t { kLeaf, kConstant, kCast, kOp };
   struct Value {
     Kind kind = Kind::kLeaf;
     DType dtype = DType::kFloat64;
-    Op op = Op::kAdd;                             // kOp
-    DType compute = DType::kFloat64;              // kOp: the type it is computed in
-    std::array<std::uint16_t, 3> arguments{};     // kOp, kCast: values before this one
-    std::uint64_t bits = 0;  // kConstant: the element's bytes; kLeaf: its number
+    Op op = Op::kAdd;                          // kOp
+    DType compute = DType::kFloat64;           // kOp: the type it is computed in
+    std::array<std::uint16_t, 3> arguments{};  // kOp, kCast: values before this one
+    std::uint64_t bits = 0;                    // kConstant: the element's bytes; kLeaf: its number
     bool operator==(const Value&) const = default;
   };
   const Value& value(int number) const { return values_[static_cast<std::size_t>(number)]; }
@@ -86,9 +84,9 @@ class Program {
   };
   std::vector<Value> values_;
   std::unordered_map<Value, int, ValueHash> numbers_;  // of casts, operations and constants
-  std::vector<std::uint16_t> leaves_;   // value number of each leaf
-  std::vector<std::uint16_t> outputs_;  // value number of each output
-  std::vector<int> slots_;              // per value; follows from the above, not on the wire
+  std::vector<std::uint16_t> leaves_;                  // value number of each leaf
+  std::vector<std::uint16_t> outputs_;                 // value number of each output
+  std::vector<int> slots_;  // per value; follows from the above, not on the wire
   std::vector<std::uint8_t> needed_;
   int slot_count_ = 0;
 };

@@ -47,8 +47,8 @@ void unseen_to_nan(const ReduceSpec& spec, std::int64_t elements, const std::byt
 }  // namespace
 
 DType folded_dtype(const ReduceSpec& spec) {
-  const bool in_float64 = spec.op == ReduceOp::kMean || spec.op == ReduceOp::kVar ||
-                          spec.op == ReduceOp::kStd;
+  const bool in_float64 =
+      spec.op == ReduceOp::kMean || spec.op == ReduceOp::kVar || spec.op == ReduceOp::kStd;
   return in_float64 && !is_float(spec.input) ? DType::kFloat64 : spec.input;
 }
 
@@ -60,8 +60,7 @@ DType result_dtype(const ReduceSpec& spec) {
       return is_unsigned(spec.input) ? DType::kUInt64 : DType::kInt64;
     case ReduceOp::kMean:
     case ReduceOp::kVar:
-    case ReduceOp::kStd:
-      return spec.input == DType::kFloat32 ? DType::kFloat32 : DType::kFloat64;
+    case ReduceOp::kStd: return spec.input == DType::kFloat32 ? DType::kFloat32 : DType::kFloat64;
     case ReduceOp::kMin:
     case ReduceOp::kMax: return spec.input;
     case ReduceOp::kAny:

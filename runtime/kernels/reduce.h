@@ -17,7 +17,16 @@
 namespace rankine::kernels {
 
 enum class ReduceOp : std::uint8_t {
-  kSum, kProd, kMean, kVar, kStd, kMin, kMax, kAny, kAll, kCount
+  kSum,
+  kProd,
+  kMean,
+  kVar,
+  kStd,
+  kMin,
+  kMax,
+  kAny,
+  kAll,
+  kCount
 };
 
 struct ReduceSpec {

@@ -13,9 +13,9 @@ namespace rankine::kernels {
 // and bool, else the input's.
 DType folded_dtype(const ReduceSpec& spec);
 
-// A box of values of folded_dtype(*spec). `group` is the axis whose neighbours are folded eight at a time; the tile begins
-// at a multiple of eight along it. Along the last axis values are contiguous, and so are the kept
-// elements (or it is reduced: state stride 0).
+// A box of values of folded_dtype(*spec). `group` is the axis whose neighbours are folded eight at
+// a time; the tile begins at a multiple of eight along it. Along the last axis values are
+// contiguous, and so are the kept elements (or it is reduced: state stride 0).
 struct FoldTile {
   const ReduceSpec* spec = nullptr;
   const std::byte* data = nullptr;

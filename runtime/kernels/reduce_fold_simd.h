@@ -84,7 +84,9 @@ template <class R, class T>
 void fold_rows(const FoldTile& tile, const std::byte* data, int rows, std::int64_t first) {
   constexpr std::int64_t kStrip = 256;
   static constexpr auto kPads = [] {
-    struct { T values[kStrip]; } pads{};
+    struct {
+      T values[kStrip];
+    } pads{};
     for (T& value : pads.values) value = R::pad;
     return pads;
   }();

@@ -52,8 +52,14 @@ template <class T>
 struct Group {
   T e0, e1, e2, e3, e4, e5, e6, e7;
   constexpr T operator()(int k) const {
-    return k == 0 ? e0 : k == 1 ? e1 : k == 2 ? e2 : k == 3 ? e3
-         : k == 4 ? e4 : k == 5 ? e5 : k == 6 ? e6 : e7;
+    return k == 0   ? e0
+           : k == 1 ? e1
+           : k == 2 ? e2
+           : k == 3 ? e3
+           : k == 4 ? e4
+           : k == 5 ? e5
+           : k == 6 ? e6
+                    : e7;
   }
 };
 
@@ -83,8 +89,9 @@ struct Compensated {
     error += (sum - (next - part)) + (value - part);
     sum = next;
   }
-  double total() const { return std::fabs(sum) <= std::numeric_limits<double>::max() ? sum + error
-                                                                                      : sum; }
+  double total() const {
+    return std::fabs(sum) <= std::numeric_limits<double>::max() ? sum + error : sum;
+  }
 };
 struct Plain {
   double sum;
@@ -176,10 +183,9 @@ struct FloatProduct {
     plane<State>(s, n, 0)[i] = a;
   }
   static State part(const Group<T>& x, int) {
-    return tree<double>([](double p, double q) { return p * q; },
-                        [&](int k) {
-                          return !kSkip || present(x(k)) ? static_cast<double>(x(k)) : 1.0;
-                        });
+    return tree<double>(
+        [](double p, double q) { return p * q; },
+        [&](int k) { return !kSkip || present(x(k)) ? static_cast<double>(x(k)) : 1.0; });
   }
   static State combine(State a, State b) { return a * b; }
   static Result finish(State a, const ReduceSpec&) { return static_cast<T>(a); }
@@ -276,8 +282,7 @@ struct Variance {
     const bool first = a.count == 0;
     const double apart = (b.shift - a.shift) + (b.mean - a.mean);
     const double delta = choose(first | (b.count == 0), 0.0, apart);
-    return {count, choose(first, b.shift, a.shift),
-            choose(first, b.mean, a.mean) + delta * share,
+    return {count, choose(first, b.shift, a.shift), choose(first, b.mean, a.mean) + delta * share,
             a.m2 + b.m2 + delta * delta * a.count * share};
   }
   static Result finish(const State& a, const ReduceSpec& spec) {

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-// Under sanitizers only the first level is built: nothing vectorizes well there, and the loops would
-// take minutes to compile.
+// Under sanitizers only the first level is built: nothing vectorizes well there, and the loops
+// would take minutes to compile.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define RANKINE_KERNEL_LEVELS 1
 #else

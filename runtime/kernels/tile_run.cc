@@ -18,11 +18,15 @@ std::int64_t size_in_bytes(DType dtype) { return static_cast<std::int64_t>(size_
 }  // namespace
 
 TileRun::TileRun(const Program& program, const Walk& walk, std::span<const View> leaves,
-                 std::span<const Sink> sinks, std::span<const std::size_t> chosen,
-                 Scratch& scratch)
-    : program_(program), walk_(walk), scratch_(scratch), leaves_(leaves),
-      operands_(static_cast<std::size_t>(program.value_count())), leaf_data_(leaves.size()),
-      extents_(walk.axes().size(), 0), dense_strides_(walk.axes().size(), 0) {
+                 std::span<const Sink> sinks, std::span<const std::size_t> chosen, Scratch& scratch)
+    : program_(program),
+      walk_(walk),
+      scratch_(scratch),
+      leaves_(leaves),
+      operands_(static_cast<std::size_t>(program.value_count())),
+      leaf_data_(leaves.size()),
+      extents_(walk.axes().size(), 0),
+      dense_strides_(walk.axes().size(), 0) {
   std::vector<std::uint8_t> needed(operands_.size(), 0);
   for (std::size_t i : chosen) {
     const int value = program.outputs()[i];
@@ -269,9 +273,13 @@ void TileRun::fold(const Fold& fold, const Extents& origin) {
   Operand values = spread_rows(fold.value);
   if (given != dtype) values = converted(values, given, dtype);
   const std::size_t last = extents_.size() - 1;
-  FoldTile tile{.spec = fold.sink->spec, .data = values.data, .extents = extents_,
-                .data_strides = strides_of(dtype, values), .state_strides = extents_,
-                .group = static_cast<std::size_t>(walk_.group()), .state = fold.sink->state,
+  FoldTile tile{.spec = fold.sink->spec,
+                .data = values.data,
+                .extents = extents_,
+                .data_strides = strides_of(dtype, values),
+                .state_strides = extents_,
+                .group = static_cast<std::size_t>(walk_.group()),
+                .state = fold.sink->state,
                 .elements = walk_.kept_elements()};
   if (values.layout == Operand::Layout::kSplat && extents_[last] > 1) {
     std::byte* row = scratch_.buffer(buffer_count(program_) - 1);

@@ -61,7 +61,7 @@ class TileRun {
   void run_loop(const Step& step, std::span<const Operand> arguments, std::byte* out);
   Loop loop_for(Step& step, unsigned splat) const;
   std::byte* destination(const Step& step, bool all_splat);
-  const Operand& operand(int value);  // gathers a leaf if it must
+  const Operand& operand(int value);      // gathers a leaf if it must
   const Operand& spread_rows(int value);  // the same, but never kRowSplat
   Operand leaf_operand(std::size_t leaf, std::size_t size);
   Operand gather(std::size_t leaf, std::size_t size);
@@ -78,14 +78,14 @@ class TileRun {
   std::vector<Step> steps_;
   std::vector<Fold> folds_;
   std::vector<Dense> outputs_;
-  std::vector<Operand> operands_;  // per value
+  std::vector<Operand> operands_;            // per value
   std::vector<const std::byte*> leaf_data_;  // at the origin of the tile
 
   // Of the current tile.
   Extents extents_;
-  Extents dense_strides_;   // elements, of the tile itself in row-major order
+  Extents dense_strides_;  // elements, of the tile itself in row-major order
   std::int64_t elements_ = 0;
-  std::int64_t width_ = 0;  // of a row: the innermost axis of more than one element
+  std::int64_t width_ = 0;         // of a row: the innermost axis of more than one element
   std::int64_t dense_offset_ = 0;  // elements, of the origin in dense sinks
 };
 

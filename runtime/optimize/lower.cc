@@ -60,7 +60,9 @@ bool common_source(const Point& a, const Point& b) {
 class Lowering {
  public:
   Lowering(const NumericPlan& plan, const LowerOptions& options)
-      : plan_(plan), options_(options), points_(plan, options),
+      : plan_(plan),
+        options_(options),
+        points_(plan, options),
         graph_(std::make_shared<graph::Graph>()) {
     for (const Target& target : plan_.targets) declare(target);
   }
@@ -85,8 +87,8 @@ class Lowering {
  private:
   bool fits(const Point& first, const Point& other, bool same) const {
     if (same) return true;
-    return options_.fuse && other.grid == first.grid &&
-           other.steps == first.steps && common_source(first, other);
+    return options_.fuse && other.grid == first.grid && other.steps == first.steps &&
+           common_source(first, other);
   }
 
   std::optional<graph::Source> find(const Node& node) {

@@ -86,8 +86,8 @@ int MapBuilder::combine_elementwise(const Placed& request, kernels::Op op,
   const bool can_fail = op == kernels::Op::kPower && is_integer(request.node->dtype) &&
                         map_.program.value(values[1]).kind != kernels::Program::Kind::kConstant;
   if (can_fail && !(request.place.domain == Box::whole(map_.grid.shape()))) {
-    const int zero = map_.program.add_constant(Literal::of(std::int64_t{0}),
-                                               map_.program.dtype(values[1]));
+    const int zero =
+        map_.program.add_constant(Literal::of(std::int64_t{0}), map_.program.dtype(values[1]));
     const int args[] = {mask(request.place.domain), values[1], zero};
     values[1] = map_.program.add(kernels::Op::kWhere, args);
   }

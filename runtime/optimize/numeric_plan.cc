@@ -76,7 +76,8 @@ NodeSet choose_kept(const std::vector<NodePtr>& order, const std::vector<NodePtr
   return kept;
 }
 
-// A node's hash stands for the whole expression below it, its chunks and the paths of its data sets.
+// A node's hash stands for the whole expression below it, its chunks and the paths of its data
+// sets.
 std::uint64_t hash_of(const NumericPlan& plan) {
   Bytes bytes = to_bytes(kReductionFanIn, kFoldBlock, kFoldMinTasks, kVirtualChunkBytes, kGroup,
                          kGroupAxisLength);
@@ -103,9 +104,9 @@ NumericPlan plan_numbers(std::vector<Target> targets) {
   }
   for (const Target& target : plan.targets) {
     const bool own_chunks = target.output && !target.output->chunk.empty();
-    plan.target_grids.push_back(
-        own_chunks ? ChunkGrid::regular(target.node->shape(), target.output->chunk)
-                   : target.node->grid);
+    plan.target_grids.push_back(own_chunks
+                                    ? ChunkGrid::regular(target.node->shape(), target.output->chunk)
+                                    : target.node->grid);
   }
   plan.hash = hash_of(plan);
   return plan;

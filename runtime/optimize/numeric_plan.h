@@ -34,7 +34,7 @@ using NodeSet = std::unordered_set<const expr::Node*>;
 
 struct NumericPlan {
   std::vector<Target> targets;
-  std::vector<ChunkGrid> target_grids;  // the chunks in which each is computed
+  std::vector<ChunkGrid> target_grids;                    // the chunks in which each is computed
   std::unordered_map<const expr::Node*, FoldPlan> folds;  // of every reduction
   // Nodes that a task would have to compute at more than kMostPlaces places of its program (a
   // stencil of a stencil of a stencil): they are kept as chunks, so programs grow with the

@@ -9,9 +9,7 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-bool is_scalar_constant(const Node& node) {
-  return node.as<expr::Full>() != nullptr;
-}
+bool is_scalar_constant(const Node& node) { return node.as<expr::Full>() != nullptr; }
 
 }  // namespace
 

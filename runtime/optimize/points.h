@@ -9,9 +9,9 @@
 namespace rankine::optimize {
 
 struct Point {
-  expr::NodePtr node;    // the node that exists after this point
-  expr::NodePtr value;   // what its tasks compute: the operand of a reduction, else the node
-  int depth = 0;         // longest chain of points below it
+  expr::NodePtr node;        // the node that exists after this point
+  expr::NodePtr value;       // what its tasks compute: the operand of a reduction, else the node
+  int depth = 0;             // longest chain of points below it
   std::int32_t target = -1;  // index of the target, or -1 for an inner point
   ChunkGrid grid;            // one task per chunk
   std::optional<ChunkGrid> steps;

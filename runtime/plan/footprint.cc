@@ -29,8 +29,8 @@ std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
 }
 
 std::int64_t reader_bytes(const io::Dataset& dataset) {
-  const std::int64_t chunk = dataset.chunk.empty() ? dataset.grid.largest_chunk()
-                                                   : elements(dataset.chunk);
+  const std::int64_t chunk =
+      dataset.chunk.empty() ? dataset.grid.largest_chunk() : elements(dataset.chunk);
   return plus(times(chunk, 3 * 8), bytes_of(io::kReadAheadBytes));
 }
 
@@ -48,8 +48,9 @@ std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const
     // A store holds the dense chunk beside what its filters make of it.
     const bool stored = std::holds_alternative<graph::Store>(map.heads[i]);
     const bool merged = std::holds_alternative<graph::Partial>(map.heads[i]);
-    bytes = plus(bytes, times(topology.largest_output_bytes({layer, i}),
-                              stored ? 4 : merged ? 2 : 1));
+    bytes = plus(bytes, times(topology.largest_output_bytes({layer, i}), stored   ? 4
+                                                                         : merged ? 2
+                                                                                  : 1));
   }
   return bytes;
 }
@@ -72,15 +73,16 @@ bool ready_together(const Topology& topology, std::uint32_t layer, const Extents
       if (axis >= 0 && reduced[axis] != 0) return false;
     }
     for (std::size_t k = 0; k < edge.domain.size(); ++k) {
-      if (reduced[k] != 0 && !(edge.domain[k] == Interval{0, topology.counts(layer)[k]})) return false;
+      if (reduced[k] != 0 && !(edge.domain[k] == Interval{0, topology.counts(layer)[k]}))
+        return false;
     }
   }
   return true;
 }
 
 // States of one reduction that can be on a rank at once.
-std::int64_t tree_states(const Topology& topology, const Placement& placement,
-                         std::uint32_t layer, const graph::Reduce& tree) {
+std::int64_t tree_states(const Topology& topology, const Placement& placement, std::uint32_t layer,
+                         const graph::Reduce& tree) {
   const graph::Reduction& constants = topology.reduction(layer);
   const std::int64_t all = topology.task_count(tree.source.layer) + topology.task_count(layer);
   if (!kept_axes_first(placement, tree.source.layer, tree.reduced) ||
@@ -167,8 +169,8 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
     result.least_bytes = std::max(result.least_bytes, largest_output(topology, layer));
   }
   for (const graph::Result& fetched : topology.graph().results) {
-    result.result_bytes = plus(result.result_bytes,
-                               times(elements(fetched.shape), bytes_of(size_of(fetched.dtype))));
+    result.result_bytes =
+        plus(result.result_bytes, times(elements(fetched.shape), bytes_of(size_of(fetched.dtype))));
   }
   result.least_bytes = std::max(result.least_bytes, result.result_bytes);
   return result;

@@ -83,7 +83,8 @@ bool fetches(const graph::Layer& layer) {
 }  // namespace
 
 Placement::Placement(const Topology& topology, int ranks, int first_worker)
-    : ranks_(ranks), first_worker_(first_worker) {
+    : ranks_(ranks),
+      first_worker_(first_worker) {
   const AxisScores scores(topology);
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     LayerPlacement placement;

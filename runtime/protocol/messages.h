@@ -23,8 +23,19 @@
 namespace rankine::protocol {
 
 enum class Kind : std::uint8_t {
-  kEager, kAnnounce, kPull, kDecline, kCredit,
-  kProgress, kAdvance, kFailed, kAbort, kCountQuery, kCountReply, kFinish, kCommand,
+  kEager,
+  kAnnounce,
+  kPull,
+  kDecline,
+  kCredit,
+  kProgress,
+  kAdvance,
+  kFailed,
+  kAbort,
+  kCountQuery,
+  kCountReply,
+  kFinish,
+  kCommand,
 };
 
 struct ChunkName {
@@ -38,14 +49,14 @@ struct ChunkName {
 struct Message {
   Kind kind = Kind::kEager;
   std::uint8_t unused[3] = {};
-  std::uint32_t graph = 0;     // graphs are numbered from 1 in the order of their start
-  ChunkName chunk;             // kEager kAnnounce kPull kDecline
-  std::int64_t bytes = 0;      // kEager kAnnounce: of the chunk; kFailed: of the error
-  std::int64_t first = 0;      // kProgress kAdvance: tasks; kCountReply: sent; kCredit: how many;
-                               // kCommand: which; kPull: tag
-  std::int64_t second = 0;     // kCountReply: received
-  std::uint32_t round = 0;     // kCountQuery kCountReply
-  std::uint32_t idle = 0;      // kCountReply: 1 if no task is running or queued
+  std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
+  ChunkName chunk;          // kEager kAnnounce kPull kDecline
+  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed: of the error
+  std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: how many;
+                            // kCommand: which; kPull: tag
+  std::int64_t second = 0;  // kCountReply: received
+  std::uint32_t round = 0;  // kCountQuery kCountReply
+  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued
 };
 static_assert(sizeof(Message) == 56);
 
@@ -56,6 +67,6 @@ inline bool has_payload(Kind kind) { return kind == Kind::kEager || kind == Kind
 inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 
 inline constexpr std::int64_t kEagerLimit = 64 * 1024;  // bytes of a chunk that travels eagerly
-inline constexpr std::int64_t kEagerCredits = 16;       // eager messages under way per pair of ranks
+inline constexpr std::int64_t kEagerCredits = 16;  // eager messages under way per pair of ranks
 
 }  // namespace rankine::protocol

@@ -14,8 +14,12 @@ using protocol::Kind;
 using protocol::Message;
 
 Reactor::Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks)
-    : graph_(graph), total_(total_tasks), done_(ranks, kNoReport), seen_(ranks, 0),
-      counts_(ranks), last_counts_(ranks) {}
+    : graph_(graph),
+      total_(total_tasks),
+      done_(ranks, kNoReport),
+      seen_(ranks, 0),
+      counts_(ranks),
+      last_counts_(ranks) {}
 
 void Reactor::to_all(Kind kind, Outbox& outbox) {
   for (std::size_t rank = 0; rank < done_.size(); ++rank) {

@@ -2,14 +2,15 @@
 // machine like worker/reactor.h.
 //
 // End. The number of tasks of a graph is known in closed form. A rank reports its count of finished
-// tasks whenever it has nothing left to do and owes nothing (worker reactor quiet), and once even if
-// it has no task at all. When every rank has reported and the counts add up to the total, every task
-// has run and been reported; its rank reported it while it owed nothing, and ran nothing later, so it
-// sent nothing later: no message of the graph is under way, and Finish may be sent. A rank that could
-// not install the graph says so before its first report, so no failure comes after the end.
-// Abort. After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for the counts
-// of sent and received messages in rounds. Two equal rounds in which the sums agree and every rank
-// is idle mean that nothing was under way between them (Mattern 1987, four-counter method).
+// tasks whenever it has nothing left to do and owes nothing (worker reactor quiet), and once even
+// if it has no task at all. When every rank has reported and the counts add up to the total, every
+// task has run and been reported; its rank reported it while it owed nothing, and ran nothing
+// later, so it sent nothing later: no message of the graph is under way, and Finish may be sent. A
+// rank that could not install the graph says so before its first report, so no failure comes after
+// the end. Abort. After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for
+// the counts of sent and received messages in rounds. Two equal rounds in which the sums agree and
+// every rank is idle mean that nothing was under way between them (Mattern 1987, four-counter
+// method).
 #pragma once
 
 #include <cstdint>

@@ -19,8 +19,8 @@ struct RunGraph {
     archive(number, log_folder);
   }
 };
-// A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast of
-// its bytes and a barrier follow.
+// A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast
+// of its bytes and a barrier follow.
 struct Rehearse {
   template <class Archive>
   void serialize(Archive&) {}

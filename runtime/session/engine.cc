@@ -19,7 +19,9 @@ using protocol::Message;
 }  // namespace
 
 Engine::Engine(collectives::Communicator& communicator, EngineOptions options)
-    : communicator_(communicator), options_(options), contexts_(options.threads) {
+    : communicator_(communicator),
+      options_(options),
+      contexts_(options.threads) {
   start_thread();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return open_ || no_team_; });
@@ -96,8 +98,9 @@ void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
     }
     lock.lock();
   }
-  if (told) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(),
-                       since.seconds()});
+  if (told)
+    observer_(
+        {RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), since.seconds()});
 }
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.

@@ -2,11 +2,11 @@
 // commands and carries them out with the other ranks. On rank 0 the client's thread hands commands
 // in and sleeps until they are done; on the other ranks they come by message.
 //
-// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank 0,
-// one at a time. Everything else happens on the engine thread and its team.
+// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank
+// 0, one at a time. Everything else happens on the engine thread and its team.
 //
-// Errors: what a rank may meet travels to rank 0 as a value, and the phase completes on all ranks. A
-// rank that cannot complete a phase ends the job (Communicator::abort).
+// Errors: what a rank may meet travels to rank 0 as a value, and the phase completes on all ranks.
+// A rank that cannot complete a phase ends the job (Communicator::abort).
 #pragma once
 
 #include <atomic>
@@ -93,8 +93,8 @@ class Engine {
  private:
   void start_thread();
   void thread_main();
-  void lead();                      // thread 0 of the team: commands until Quit
-  void follow(int thread);          // the others: graphs until Quit
+  void lead();              // thread 0 of the team: commands until Quit
+  void follow(int thread);  // the others: graphs until Quit
   std::optional<Command> await_command();
   Command receive_command();
   void announce(const Command& command);
@@ -151,7 +151,7 @@ class Engine {
   bool open_ = false;             // the team is there
   std::optional<Error> no_team_;  // or will not be
 
-  OnRunProgress observer_;                  // client thread
+  OnRunProgress observer_;  // client thread
   std::function<void()> last_will_;
   std::atomic<std::int64_t> tasks_seen_{0};  // of the graph that runs, on rank 0
   std::atomic<std::int64_t> tasks_total_{0};

@@ -16,7 +16,9 @@ class NdArray {
  public:
   NdArray() = default;
   NdArray(DType dtype, Extents shape, std::vector<std::byte> bytes)
-      : dtype_(dtype), shape_(shape), bytes_(std::move(bytes)) {}
+      : dtype_(dtype),
+        shape_(shape),
+        bytes_(std::move(bytes)) {}
 
   const Extents& shape() const { return shape_; }
   DType dtype() const { return dtype_; }

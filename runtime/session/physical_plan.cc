@@ -60,8 +60,7 @@ bool holdable(const PhysicalPlan& plan) {
 }
 
 bool fits(const PhysicalPlan& plan, const Machine& machine) {
-  return holdable(plan) &&
-         (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
+  return holdable(plan) && (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
 }
 
 std::string most_of(const PhysicalPlan& plan, int threads) {
@@ -103,8 +102,8 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
   lowering.fuse = fuse;
   const std::vector<expr::NodePtr> shared =
       fuse ? optimize::shared_nodes(numeric) : std::vector<expr::NodePtr>();
-  std::string reason = shared.empty() ? "nothing is shared"
-                                      : "reread " + names_of(shared) + ": asked for";
+  std::string reason =
+      shared.empty() ? "nothing is shared" : "reread " + names_of(shared) + ": asked for";
   if (!shared.empty() && reuse != Reuse::kReread) {
     for (const expr::NodePtr& node : shared) lowering.held.insert(node.get());
     PhysicalPlan held = build(numeric, lowering, machine);

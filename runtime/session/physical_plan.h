@@ -18,8 +18,8 @@ enum class Reuse { kChoose, kHold, kReread };
 
 struct Machine {
   int ranks = 1;
-  int threads = 1;       // of a rank
-  int first_worker = 0;  // 1 if rank 0 only schedules
+  int threads = 1;                // of a rank
+  int first_worker = 0;           // 1 if rank 0 only schedules
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
 };
 

@@ -34,7 +34,8 @@ std::int64_t parse_memory(const std::string& text) {
   if (unit == "GiB") shift = 30;
   if (problem != std::errc() || shift < 0 || number <= 0 ||
       number > (std::int64_t{1} << 62) >> shift) {
-    throw usage_error("'" + text + "' is no amount of memory", "write bytes, or KiB, MiB, GiB: 4GiB");
+    throw usage_error("'" + text + "' is no amount of memory",
+                      "write bytes, or KiB, MiB, GiB: 4GiB");
   }
   return number << shift;
 }
@@ -42,8 +43,10 @@ std::int64_t parse_memory(const std::string& text) {
 int parse_threads(const std::string& text) {
   int number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 1 || number > kMostThreads) {
-    throw usage_error("'" + text + "' is no number of threads", "give --threads a number from 1 on");
+  if (problem != std::errc() || end != text.data() + text.size() || number < 1 ||
+      number > kMostThreads) {
+    throw usage_error("'" + text + "' is no number of threads",
+                      "give --threads a number from 1 on");
   }
   return number;
 }

@@ -28,9 +28,9 @@ RunSettings take_run_options(int& argc, char** argv);
 // Prints the block of the exception in flight and returns its exit code. For main().
 int report_current_exception();
 
-// The same for what fails before MPI has started, where mostly every rank fails alike: rank 0 of the
-// launcher speaks. Another rank gives it time to, then returns the code without a word, so that a
-// launcher ends the ranks that wait for it.
+// The same for what fails before MPI has started, where mostly every rank fails alike: rank 0 of
+// the launcher speaks. Another rank gives it time to, then returns the code without a word, so that
+// a launcher ends the ranks that wait for it.
 int report_failed_start();
 
 }  // namespace rankine

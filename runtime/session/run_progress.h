@@ -13,7 +13,7 @@ struct RunProgress {
     kOver,     // nothing runs: a line on a terminal is wiped
   };
   Phase phase = Phase::kTasks;
-  std::int64_t tasks_done = 0;   // on all ranks, as far as rank 0 knows
+  std::int64_t tasks_done = 0;  // on all ranks, as far as rank 0 knows
   std::int64_t tasks_total = 0;
   double seconds = 0;  // since this phase began
 };

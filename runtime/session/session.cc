@@ -26,7 +26,8 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
 class WorkingFiles {
  public:
   WorkingFiles(session::Engine& engine, const io::OutputPaths& paths)
-      : engine_(engine), paths_(paths) {
+      : engine_(engine),
+        paths_(paths) {
     engine_.set_last_will([paths] { io::remove_working_files(paths); });
   }
   ~WorkingFiles() {
@@ -55,7 +56,9 @@ session::PrepareOptions session::prepare_options(const RunSettings& settings, in
 }
 
 Session::Session(session::Engine& engine, RunSettings settings)
-    : engine_(engine), settings_(std::move(settings)), stages_file_(settings_.stages_file),
+    : engine_(engine),
+      settings_(std::move(settings)),
+      stages_file_(settings_.stages_file),
       cpu_since_last_(process_cpu_seconds()) {}
 
 NdArray Session::compute(const Array& array) { return std::move(compute_all({array}).front()); }

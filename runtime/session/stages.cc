@@ -33,14 +33,15 @@ std::string verdict(const std::vector<RankReport>& ranks) {
   }
   if (total <= 0) return "";
   const double idle = std::max(0.0, total - load - compute - write);
-  const char* word = load >= std::max({compute, write, idle})  ? "read and decode bound"
-                     : compute >= std::max(write, idle)        ? "compute bound"
-                     : write >= idle                           ? "compress and write bound"
-                                                               : "waiting and overhead bound";
-  return fmt::format("{}: {:.0f} % read and decode, {:.0f} % compute, {:.0f} % compress and write, "
-                     "{:.0f} % wait and overhead of {:.2f} thread-seconds\n",
-                     word, 100 * load / total, 100 * compute / total, 100 * write / total,
-                     100 * idle / total, total);
+  const char* word = load >= std::max({compute, write, idle}) ? "read and decode bound"
+                     : compute >= std::max(write, idle)       ? "compute bound"
+                     : write >= idle                          ? "compress and write bound"
+                                                              : "waiting and overhead bound";
+  return fmt::format(
+      "{}: {:.0f} % read and decode, {:.0f} % compute, {:.0f} % compress and write, "
+      "{:.0f} % wait and overhead of {:.2f} thread-seconds\n",
+      word, 100 * load / total, 100 * compute / total, 100 * write / total, 100 * idle / total,
+      total);
 }
 
 }  // namespace
@@ -96,23 +97,23 @@ std::string StageTable::text() const {
                                  "wall s", "cpu s", "layers", "tasks", "bytes", "us/task", "share");
   for (const Stage& stage : stages_) {
     const std::int64_t tasks = std::max(stage.tasks_in, stage.tasks_out);
-    text += fmt::format(
-        "{:<12}{:>10.4f}{:>10.4f}{:>16}{:>22}{:>14}{:>10.3f}{:>6.1f}%\n", stage.name, stage.wall_s,
-        stage.cpu_s, fmt::format("{} > {}", stage.layers_in, stage.layers_out),
-        fmt::format("{} > {}", stage.tasks_in, stage.tasks_out), stage.bytes,
-        tasks > 0 ? 1e6 * stage.wall_s / static_cast<double>(tasks) : 0.0,
-        total > 0 ? 100 * stage.wall_s / total : 0.0);
+    text += fmt::format("{:<12}{:>10.4f}{:>10.4f}{:>16}{:>22}{:>14}{:>10.3f}{:>6.1f}%\n",
+                        stage.name, stage.wall_s, stage.cpu_s,
+                        fmt::format("{} > {}", stage.layers_in, stage.layers_out),
+                        fmt::format("{} > {}", stage.tasks_in, stage.tasks_out), stage.bytes,
+                        tasks > 0 ? 1e6 * stage.wall_s / static_cast<double>(tasks) : 0.0,
+                        total > 0 ? 100 * stage.wall_s / total : 0.0);
   }
   text += fmt::format("chunk index: {} bytes of the communicated ones\n", index_bytes_);
   for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
     const RankReport& report = ranks_[rank];
-    text += fmt::format("rank {}: {} tasks, {:.1f} MB read, {:.1f} MB to other ranks, peak {:.0f} of "
-                        "{:.0f} MiB promised\n",
-                        rank, report.totals.tasks_run,
-                        static_cast<double>(report.totals.bytes_read) * 1e-6,
-                        static_cast<double>(report.totals.bytes_sent) * 1e-6,
-                        static_cast<double>(report.peak_rss_bytes) / 1048576.0,
-                        static_cast<double>(promised_bytes_) / 1048576.0);
+    text += fmt::format(
+        "rank {}: {} tasks, {:.1f} MB read, {:.1f} MB to other ranks, peak {:.0f} of "
+        "{:.0f} MiB promised\n",
+        rank, report.totals.tasks_run, static_cast<double>(report.totals.bytes_read) * 1e-6,
+        static_cast<double>(report.totals.bytes_sent) * 1e-6,
+        static_cast<double>(report.peak_rss_bytes) / 1048576.0,
+        static_cast<double>(promised_bytes_) / 1048576.0);
   }
   return text + verdict(ranks_);
 }

@@ -34,8 +34,8 @@ class StageTable {
   std::string json(int threads) const;
 
  private:
-  std::array<Stage, 6> stages_{{{"construct"}, {"optimize"}, {"serialize"}, {"communicate"},
-                                {"schedule"}, {"execute"}}};
+  std::array<Stage, 6> stages_{
+      {{"construct"}, {"optimize"}, {"serialize"}, {"communicate"}, {"schedule"}, {"execute"}}};
   std::int64_t graphs_ = 0;
   std::int64_t index_bytes_ = 0;
   std::int64_t promised_bytes_ = 0;

@@ -47,7 +47,8 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
 
 io::OutputFile StorePlan::logged_file() const {
   io::OutputFile logged;
-  for (std::uint32_t variable : logged_variables) logged.variables.push_back(file.variables[variable]);
+  for (std::uint32_t variable : logged_variables)
+    logged.variables.push_back(file.variables[variable]);
   return logged;
 }
 

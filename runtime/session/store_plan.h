@@ -17,7 +17,7 @@ using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
 struct StoreOptions {
   bool overwrite = false;
-  int deflate = 4;                // 0 (none) to 9
+  int deflate = 4;  // 0 (none) to 9
   bool shuffle = true;
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   bool history = true;            // prepend a line to the attribute `history`
@@ -37,7 +37,7 @@ struct PlanReport {
   std::int64_t memory_bound_bytes = 0;  // of one rank
   std::string reuse;
   std::uint64_t numeric_hash = 0;  // equal: equal bytes, whatever ranks, threads and memory
-  std::string text;  // one line per layer
+  std::string text;                // one line per layer
 };
 
 namespace session {

@@ -22,7 +22,9 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
 }  // namespace
 
 Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank)
-    : topology_(topology), placement_(placement), rank_(rank) {
+    : topology_(topology),
+      placement_(placement),
+      rank_(rank) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     if (always_fed(topology, layer)) continue;
     const Interval range = placement.range(topology, layer, rank);
@@ -33,8 +35,8 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
 
 void Board::skip_fed_tasks(Sources& sources) const {
   while (sources.mixed && sources.next < sources.range.hi &&
-         topology_.count_inputs({sources.layer, placement_.position_at(topology_, sources.layer,
-                                                                       sources.next)}) > 0) {
+         topology_.count_inputs(
+             {sources.layer, placement_.position_at(topology_, sources.layer, sources.next)}) > 0) {
     ++sources.next;
   }
 }
@@ -131,9 +133,10 @@ void Board::complete(const TaskId& task) {
 }
 
 void Board::sanity_check() const {
-  const bool wrong = running_ < 0 || std::any_of(waiting_.begin(), waiting_.end(), [](auto& entry) {
-                       return entry.second <= 0;
-                     }) || std::any_of(held_.begin(), held_.end(), [](auto& entry) {
+  const bool wrong = running_ < 0 ||
+                     std::any_of(waiting_.begin(), waiting_.end(),
+                                 [](auto& entry) { return entry.second <= 0; }) ||
+                     std::any_of(held_.begin(), held_.end(), [](auto& entry) {
                        return entry.second.uses <= 0 || !entry.second.chunk.buffer;
                      });
   if (wrong) throw std::logic_error("the board is wrong:\n" + describe());
@@ -142,8 +145,8 @@ void Board::sanity_check() const {
 std::string Board::describe() const {
   std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
-                     std::to_string(waiting_.size()) + " waiting, " +
-                     std::to_string(held_.size()) + " chunks held\n";
+                     std::to_string(waiting_.size()) + " waiting, " + std::to_string(held_.size()) +
+                     " chunks held\n";
   int shown = 0;
   for (const auto& [task, missing] : waiting_) {
     if (++shown > 10) break;

@@ -58,7 +58,11 @@ TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
 Executor::Executor(const graph::Topology& topology,
                    const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
                    io::LogWriter* log, std::vector<std::vector<std::byte>>& results, Pool& pool)
-    : topology_(topology), readers_(readers), log_(log), results_(results), pool_(pool) {}
+    : topology_(topology),
+      readers_(readers),
+      log_(log),
+      results_(results),
+      pool_(pool) {}
 
 std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chunk,
                                   TaskContext& context) const {
@@ -120,8 +124,8 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
     const auto* partial = std::get_if<Partial>(&map.heads[i]);
     if (partial != nullptr && partial->complete) {
       const std::int64_t kept = kept_elements(box, partial->reduced);
-      SharedBuffer value = pool_.allocate_shared(
-          static_cast<std::size_t>(kept) * size_of(kernels::result_dtype(partial->spec)));
+      SharedBuffer value = pool_.allocate_shared(static_cast<std::size_t>(kept) *
+                                                 size_of(kernels::result_dtype(partial->spec)));
       kernels::finalize_state(partial->spec, kept, made[i]->data(), value->data());
       made[i] = std::move(value);
     }

@@ -16,7 +16,7 @@ namespace rankine::worker {
 
 // Seconds of one thread by what it did; the parts of the time budget.
 struct TaskTimes {
-  double load_s = 0;      // reading, decoding, gathering inputs
+  double load_s = 0;  // reading, decoding, gathering inputs
   double compute_s = 0;
   double compress_s = 0;
   double write_s = 0;

@@ -23,9 +23,14 @@ graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, n
 
 GraphRun::GraphRun(collectives::Communicator& communicator, collectives::ProgressRight& right,
                    Pool& pool, Installation installation, io::LogWriter* log, OnReport on_report)
-    : communicator_(communicator), right_(right), pool_(pool), number_(installation.number),
-      topology_(std::move(installation.topology)), placement_(std::move(installation.placement)),
-      on_report_(std::move(on_report)), board_(*topology_, placement_, communicator.rank()),
+    : communicator_(communicator),
+      right_(right),
+      pool_(pool),
+      number_(installation.number),
+      topology_(std::move(installation.topology)),
+      placement_(std::move(installation.placement)),
+      on_report_(std::move(on_report)),
+      board_(*topology_, placement_, communicator.rank()),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
   for (int rank = 0; rank < communicator.size(); ++rank) {
     writers_.emplace_back(collectives::kPacketLimit);
@@ -212,7 +217,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     return;
   }
   if (message.kind == Kind::kCountQuery) {
-    carry_out();  // what was received must be answered before it is counted,
+    carry_out();      // what was received must be answered before it is counted,
     send_failures();  // and no failure may come after the last count
     Message reply;
     reply.kind = Kind::kCountReply;
@@ -280,8 +285,7 @@ void GraphRun::carry_out() {
   }
   for (const ChunkName& chunk : outbox_.delivered) {
     auto node = arrived_.extract(chunk);
-    plan::Piece piece =
-        plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
+    plan::Piece piece = plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
     board_.put(id_of(chunk), std::move(node.mapped()), false, std::move(piece.part));
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));

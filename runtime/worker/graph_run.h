@@ -29,14 +29,14 @@ namespace rankine::worker {
 // What a rank did in one graph.
 struct RunTotals {
   std::int64_t tasks_run = 0;
-  std::int64_t bytes_read = 0;       // stored bytes from input files
-  std::int64_t bytes_sent = 0;       // of chunks, to other ranks
-  std::int64_t bytes_received = 0;   // of chunks, from other ranks
-  TaskTimes times;                   // over all threads
+  std::int64_t bytes_read = 0;      // stored bytes from input files
+  std::int64_t bytes_sent = 0;      // of chunks, to other ranks
+  std::int64_t bytes_received = 0;  // of chunks, from other ranks
+  TaskTimes times;                  // over all threads
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(tasks_run, bytes_read, bytes_sent, bytes_received, times.load_s, times.compute_s, times.compress_s,
-            times.write_s);
+    archive(tasks_run, bytes_read, bytes_sent, bytes_received, times.load_s, times.compute_s,
+            times.compress_s, times.write_s);
   }
 };
 
@@ -86,10 +86,10 @@ class GraphRun {
   bool progress();  // holds the right; true if anything happened
   bool advance_transfers();
   void on_message(int from, const Message& message, std::span<const std::byte> payload);
-  void carry_out();         // the outbox; holds state_
-  void send_failures();     // holds state_
-  void report_if_idle();    // holds state_
-  void tell_advance();      // holds state_
+  void carry_out();       // the outbox; holds state_
+  void send_failures();   // holds state_
+  void report_if_idle();  // holds state_
+  void tell_advance();    // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   void flush();
   HeldChunk find_chunk(const graph::ChunkId& chunk);

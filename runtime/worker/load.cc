@@ -33,10 +33,9 @@ kernels::View view_of(const Leaf& leaf, const Box& box, const SourceBlock& block
 }
 
 SourceBlock read_file(const graph::FileData& file, const Leaf& leaf, const Box& wanted,
-                      const LoadSources& sources, io::ReadScratch& scratch,
-                      io::ReadStats& stats) {
-  SharedBuffer buffer = sources.pool.allocate_shared(
-      static_cast<std::size_t>(wanted.size()) * size_of(leaf.dtype));
+                      const LoadSources& sources, io::ReadScratch& scratch, io::ReadStats& stats) {
+  SharedBuffer buffer =
+      sources.pool.allocate_shared(static_cast<std::size_t>(wanted.size()) * size_of(leaf.dtype));
   sources.readers[file.dataset]->read(wanted, buffer->data(), scratch, stats);
   return {buffer->data(), wanted, buffer};
 }
@@ -46,8 +45,7 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   const ChunkGrid& grid = sources.topology.output_grid(output);
   const Box chunks = grid.chunks_over(wanted);
   const auto block = [&](const Extents& chunk) {
-    const graph::ChunkId id{output.layer, output.output,
-                            sources.topology.task_of(output, chunk)};
+    const graph::ChunkId id{output.layer, output.output, sources.topology.task_of(output, chunk)};
     HeldChunk held = sources.find_chunk(id);
     return SourceBlock{held.buffer->data(), held.part ? *held.part : grid.chunk_box(chunk),
                        held.buffer};
@@ -85,9 +83,9 @@ SourceBlock make_ramp(const graph::Ramp& ramp, const Leaf& leaf, const Box& want
     const bool whole = ramp.start.kind != Literal::Kind::kFloat &&
                        ramp.step.kind != Literal::Kind::kFloat && !std::is_floating_point_v<T>;
     for (std::int64_t i = 0; i < count; ++i) {
-      out[i] = whole ? static_cast<T>(ramp.start.integer + (first + i) * ramp.step.integer)
-                     : static_cast<T>(ramp.start.real +
-                                      static_cast<double>(first + i) * ramp.step.real);
+      out[i] =
+          whole ? static_cast<T>(ramp.start.integer + (first + i) * ramp.step.integer)
+                : static_cast<T>(ramp.start.real + static_cast<double>(first + i) * ramp.step.real);
     }
   });
   return {buffer->data(), wanted, buffer};
@@ -165,9 +163,9 @@ LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& source
   }
   const auto* ramp = std::get_if<graph::Ramp>(&leaf.source);
   const bool constant = ramp != nullptr && is_constant(*ramp);
-  LoadedLeaf loaded{constant ? kernels::View{block.data, Extents(box.rank(), 0)}
-                             : view_of(leaf, inside, block),
-                    {block.keeps}};
+  LoadedLeaf loaded{
+      constant ? kernels::View{block.data, Extents(box.rank(), 0)} : view_of(leaf, inside, block),
+      {block.keeps}};
   if (inside == box) return loaded;
   return widen(loaded, leaf, box, inside, sources.pool);
 }

@@ -23,8 +23,13 @@ void Outbox::clear() {
 
 Reactor::Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit,
                  std::int64_t credits)
-    : rank_(rank), graph_(graph), eager_limit_(eager_limit), credit_limit_(credits),
-      credits_(ranks, credits), next_tag_(ranks, 0), open_announces_(ranks, 0) {}
+    : rank_(rank),
+      graph_(graph),
+      eager_limit_(eager_limit),
+      credit_limit_(credits),
+      credits_(ranks, credits),
+      next_tag_(ranks, 0),
+      open_announces_(ranks, 0) {}
 
 void Reactor::send(int to, Message message, Outbox& outbox) {
   message.graph = graph_;
@@ -134,8 +139,8 @@ std::string Reactor::describe() const {
                      " transfers coming in\n";
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     text += "  to rank " + std::to_string(r) + ": " + std::to_string(credits_[r]) + " of " +
-            std::to_string(credit_limit_) + " credits left, " +
-            std::to_string(open_announces_[r]) + " announced chunks open\n";
+            std::to_string(credit_limit_) + " credits left, " + std::to_string(open_announces_[r]) +
+            " announced chunks open\n";
   }
   return text;
 }

@@ -55,7 +55,8 @@ struct Outbox {
 
 class Reactor {
  public:
-  Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit = protocol::kEagerLimit,
+  Reactor(int rank, int ranks, std::uint32_t graph,
+          std::int64_t eager_limit = protocol::kEagerLimit,
           std::int64_t credits = protocol::kEagerCredits);
 
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
@@ -87,9 +88,10 @@ class Reactor {
   std::int64_t eager_limit_;
   std::int64_t credit_limit_;
   bool aborting_ = false;
-  std::vector<std::int64_t> credits_;        // left, per destination
-  std::vector<std::uint32_t> next_tag_;      // of pulls, per source
-  std::vector<std::int64_t> open_announces_; // not yet answered or still being sent, per destination
+  std::vector<std::int64_t> credits_;    // left, per destination
+  std::vector<std::uint32_t> next_tag_;  // of pulls, per source
+  std::vector<std::int64_t>
+      open_announces_;  // not yet answered or still being sent, per destination
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
   std::int64_t sent_ = 0;
   std::int64_t received_ = 0;

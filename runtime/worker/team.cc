@@ -17,8 +17,8 @@ namespace rankine::worker {
 namespace {
 
 [[noreturn]] void refuse(int threads, const std::string& why) {
-  throw Error(ExitCode::kTaskFailed,
-              "cannot start " + std::to_string(threads) + " threads: " + why, {},
+  throw Error(ExitCode::kTaskFailed, "cannot start " + std::to_string(threads) + " threads: " + why,
+              {},
               "give --threads or OMP_NUM_THREADS a smaller number, or raise the limit on "
               "processes (ulimit -u)");
 }

@@ -41,10 +41,8 @@ std::vector<double> decoded(const std::vector<P>& packed, std::vector<Attribute>
 void expect_same(const std::vector<double>& got, const std::vector<double>& want) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(want[i]))
-      EXPECT_TRUE(std::isnan(got[i])) << i << ": " << got[i];
-    else
-      EXPECT_EQ(got[i], want[i]) << i;
+    if (std::isnan(want[i])) EXPECT_TRUE(std::isnan(got[i])) << i << ": " << got[i];
+    else EXPECT_EQ(got[i], want[i]) << i;
   }
 }
 
@@ -178,10 +176,8 @@ TEST(Decode, WorksInPlaceAndForAnyLength) {
     for (std::size_t i = 0; i < count; ++i) {
       float got;
       std::memcpy(&got, bytes.data() + i * 4, 4);
-      if (in[i] == 7 || in[i] > 40)
-        EXPECT_TRUE(std::isnan(got)) << i;
-      else
-        EXPECT_EQ(got, in[i] * 2) << i;
+      if (in[i] == 7 || in[i] > 40) EXPECT_TRUE(std::isnan(got)) << i;
+      else EXPECT_EQ(got, in[i] * 2) << i;
     }
   }
 }

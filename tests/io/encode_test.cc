@@ -20,8 +20,8 @@ Contents decode(const OutputVariable& v, const Contents& encoded) {
   if (v.deflate > 0) {
     libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
     std::size_t used = 0;
-    EXPECT_EQ(libdeflate_zlib_decompress(decompressor, encoded.data(), encoded.size(),
-                                         plain.data(), plain.size(), &used),
+    EXPECT_EQ(libdeflate_zlib_decompress(decompressor, encoded.data(), encoded.size(), plain.data(),
+                                         plain.size(), &used),
               LIBDEFLATE_SUCCESS);
     EXPECT_EQ(used, plain.size());
     libdeflate_free_decompressor(decompressor);
@@ -110,10 +110,13 @@ TEST(Encode, StoresTheBytesThatHdf5StoresItself) {
   const CommandResult result = run_command(
       "/usr/bin/python3 -c \"\nimport h5py, numpy as np\nf = h5py.File('" + (folder / "f.h5") +
       "', 'w')\nd = f.create_dataset('v', (5, 7), 'f8', chunks=(3, 4), shuffle=True, "
-      "fillvalue=-1.5)\nd[:] = np.fromfile('" + (folder / "raw") + "', 'f8').reshape(5, 7)\n"
+      "fillvalue=-1.5)\nd[:] = np.fromfile('" +
+      (folder / "raw") +
+      "', 'f8').reshape(5, 7)\n"
       "f.flush()\nat = [(i, j) for i in (0, 3) for j in (0, 4)]\n"
       "raw = b''.join(d.id.read_direct_chunk(a)[1] for a in at)\n"
-      "assert raw == open('" + (folder / "ours") + "', 'rb').read()\nprint('same')\"");
+      "assert raw == open('" +
+      (folder / "ours") + "', 'rb').read()\nprint('same')\"");
   EXPECT_EQ(result.text, "same\n");
 }
 

@@ -165,7 +165,8 @@ TEST(SystemErrors, SayWhatToDoAboutFullDisksAndLimits) {
 }
 
 TEST(PosixFile, OpensForWritingWithoutEmptying) {
-  const std::string path = ::testing::TempDir() + "rankine_open_write_" + std::to_string(::getpid());
+  const std::string path =
+      ::testing::TempDir() + "rankine_open_write_" + std::to_string(::getpid());
   const auto bytes = std::as_bytes(std::span("abcdef", 6));
   PosixFile::create(path).write_full(bytes);
   EXPECT_EQ(PosixFile::open_write(path).size(), 6u);

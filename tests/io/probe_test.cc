@@ -112,7 +112,8 @@ TEST(Probe, GoesOnAfterAFileThatCannotBeRead) {
 TEST(Probe, MakesACrashOfTheLibraryAnErrorOfOneFile) {
   const TempFolder folder;
   const auto path = python_file(folder, "a.h5", kSmallFile);
-  const auto errors = errors_of(probe_with_signal(path, SIGABRT));  // sanitizers handle SIGSEGV themselves
+  const auto errors =
+      errors_of(probe_with_signal(path, SIGABRT));  // sanitizers handle SIGSEGV themselves
   ASSERT_EQ(errors.size(), 1u) << "a new child goes on with the next file";
   EXPECT_EQ(errors[0].message, "the HDF5 library crashed on it (signal 6)");
   EXPECT_EQ(errors[0].exit_code, ExitCode::kInput);

@@ -102,15 +102,12 @@ TEST(CheckOutput, RefusesWhatMustNotBeWritten) {
   EXPECT_EQ(check_outcome(folder / "new.nc"), "0");
   EXPECT_EQ(check_outcome(folder / "old.nc"), "2 the output exists");
   EXPECT_EQ(check_outcome(folder / "old.nc", {}, true), "0");
-  EXPECT_EQ(check_outcome(folder / "d", {}, true),
-            "2 the output exists and is no regular file");
+  EXPECT_EQ(check_outcome(folder / "d", {}, true), "2 the output exists and is no regular file");
   EXPECT_EQ(check_outcome(folder / "d/"), "2 the output has no file name");
-  EXPECT_EQ(check_outcome(folder / "missing/new.nc"),
-            "3 the folder of the output does not exist");
+  EXPECT_EQ(check_outcome(folder / "missing/new.nc"), "3 the folder of the output does not exist");
   EXPECT_EQ(check_outcome(folder / "old.nc/new.nc"), "3 the folder of the output does not exist");
   EXPECT_EQ(check_outcome(folder / "x.nc"), "2 a file is in the way of the output");
-  EXPECT_EQ(check_outcome(folder / std::string(250, 'n')),
-            "2 the name of the output is too long");
+  EXPECT_EQ(check_outcome(folder / std::string(250, 'n')), "2 the name of the output is too long");
 }
 
 TEST(CheckOutput, FindsTheOutputAmongTheInputsByAnyName) {
@@ -166,8 +163,7 @@ TEST(OutputClaim, KeepsASecondRunOutWhileTheFirstLives) {
     EXPECT_FALSE(first.discarded());
     LogWriter log(paths.log_folder, 0);
     create_part(paths.part);
-    EXPECT_EQ(outcome([&] { OutputClaim second(paths); }),
-              "2 another run is writing this output");
+    EXPECT_EQ(outcome([&] { OutputClaim second(paths); }), "2 another run is writing this output");
     EXPECT_TRUE(fs::exists(paths.part));
     EXPECT_TRUE(fs::exists(log_path(paths.log_folder, 0)));
   }
@@ -206,9 +202,9 @@ TEST(OutputClaim, ReportsWhatItCannotRemove) {
   TempFolder folder;
   const OutputPaths paths = output_paths(folder / "out.nc");
   fs::create_directories(paths.part + "/occupied");
-  EXPECT_NE(outcome([&] { OutputClaim claim(paths); })
-                .find("5 cannot remove what an earlier run left"),
-            std::string::npos);
+  EXPECT_NE(
+      outcome([&] { OutputClaim claim(paths); }).find("5 cannot remove what an earlier run left"),
+      std::string::npos);
 }
 
 TEST(SamePlace, KnowsNamesOfOneFileWhetherItIsThereOrNot) {

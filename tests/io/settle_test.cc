@@ -148,8 +148,8 @@ TEST(Settle, WritesChunksOfEverySize) {
   Sample sample;
   sample.file.dimensions = {{"x", 700'000, false}, {"y", 9, false}};
   for (const std::int64_t chunk : {std::int64_t{300'000}, std::int64_t{50'000}}) {
-    sample.file.variables.push_back(variable("v" + std::to_string(chunk), DType::kInt32, {"x"},
-                                             {700'000}, {chunk}));
+    sample.file.variables.push_back(
+        variable("v" + std::to_string(chunk), DType::kInt32, {"x"}, {700'000}, {chunk}));
     sample.contents.push_back(random_contents(DType::kInt32, 700'000, random));
   }
   sample.file.variables.push_back(variable("small", DType::kInt8, {"y"}, {9}, {1}));

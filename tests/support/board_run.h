@@ -14,7 +14,8 @@ namespace rankine::testing {
 class BoardRun {
  public:
   BoardRun(const graph::Topology& topology, const plan::Placement& placement)
-      : topology_(topology), board(topology, placement, 0) {}
+      : topology_(topology),
+        board(topology, placement, 0) {}
 
   // A buffer that counts as `bytes` for as long as it lives.
   SharedBuffer buffer(std::int64_t bytes) {

@@ -16,7 +16,8 @@ class RandomProgram {
  public:
   // operations: how many are tried; arrays have at most `most` elements.
   RandomProgram(Random& random, int operations, std::int64_t most = 600)
-      : random_(random), most_(most) {
+      : random_(random),
+        most_(most) {
     nodes_.push_back(source());
     for (int i = 0; i < operations; ++i) {
       try {
@@ -46,7 +47,8 @@ class RandomProgram {
         variable.name = "v" + std::to_string(targets.size());
         variable.dtype = node->dtype;
         variable.shape = node->shape();
-        for (std::int64_t length : variable.shape) variable.chunk.push_back(random_.between(1, length));
+        for (std::int64_t length : variable.shape)
+          variable.chunk.push_back(random_.between(1, length));
         target.output = std::move(variable);
       }
       targets.push_back(std::move(target));
@@ -58,11 +60,16 @@ class RandomProgram {
   using NodePtr = expr::NodePtr;
   static expr::Location here() { return expr::Location::current(); }
 
-  NodePtr any() { return nodes_[static_cast<std::size_t>(random_.between(0, std::ssize(nodes_) - 1))]; }
-  void keep(NodePtr node) {
-    if (node->size() <= most_ && node->grid.chunk_count() <= most_) nodes_.push_back(std::move(node));
+  NodePtr any() {
+    return nodes_[static_cast<std::size_t>(random_.between(0, std::ssize(nodes_) - 1))];
   }
-  NodePtr apply(kernels::Op op, const NodePtr& a) { return expr::elementwise(op, {{a, {}}}, here()); }
+  void keep(NodePtr node) {
+    if (node->size() <= most_ && node->grid.chunk_count() <= most_)
+      nodes_.push_back(std::move(node));
+  }
+  NodePtr apply(kernels::Op op, const NodePtr& a) {
+    return expr::elementwise(op, {{a, {}}}, here());
+  }
   NodePtr apply(kernels::Op op, const NodePtr& a, const NodePtr& b) {
     return expr::elementwise(op, {{a, {}}, {b, {}}}, here());
   }
@@ -74,14 +81,15 @@ class RandomProgram {
   NodePtr source() {
     const std::int64_t rank = random_.between(1, 3);
     Extents lengths;
-    for (std::int64_t k = 0; k < rank; ++k) lengths.push_back(random_.between(1, rank == 1 ? 40 : 9));
+    for (std::int64_t k = 0; k < rank; ++k)
+      lengths.push_back(random_.between(1, rank == 1 ? 40 : 9));
     NodePtr sum;
     for (std::int64_t k = 0; k < rank; ++k) {
       const DType dtype = random_.one_in(3) ? DType::kFloat32
                                             : (random_.one_in(2) ? DType::kInt64 : DType::kFloat64);
-      NodePtr ramp = expr::arange(Literal::of(random_.between(-5, 5)),
-                                  Literal::of(random_.between(1, 4)), random_.cut(lengths[k]),
-                                  dtype, here());
+      NodePtr ramp =
+          expr::arange(Literal::of(random_.between(-5, 5)), Literal::of(random_.between(1, 4)),
+                       random_.cut(lengths[k]), dtype, here());
       Extents axes(static_cast<std::size_t>(rank), -1);
       axes[k] = 0;
       ramp = expr::view(ramp, axes, lengths, {}, here());
@@ -114,14 +122,14 @@ class RandomProgram {
   }
   NodePtr unary(const NodePtr& a) {
     using kernels::Op;
-    constexpr Op kOps[] = {Op::kNegative, Op::kAbsolute, Op::kSquare, Op::kSin, Op::kIsNan,
-                           Op::kFloor, Op::kSign};
+    constexpr Op kOps[] = {Op::kNegative, Op::kAbsolute, Op::kSquare, Op::kSin,
+                           Op::kIsNan,    Op::kFloor,    Op::kSign};
     return apply(kOps[random_.between(0, std::ssize(kOps) - 1)], a);
   }
   NodePtr binary(const NodePtr& a) {
     using kernels::Op;
-    constexpr Op kOps[] = {Op::kAdd, Op::kSubtract, Op::kMultiply, Op::kMaximum, Op::kLess,
-                           Op::kDivide};
+    constexpr Op kOps[] = {Op::kAdd,     Op::kSubtract, Op::kMultiply,
+                           Op::kMaximum, Op::kLess,     Op::kDivide};
     const Op op = kOps[random_.between(0, std::ssize(kOps) - 1)];
     return random_.one_in(4) ? apply(op, a, 2.0) : apply(op, a, same_shape(a));
   }
@@ -139,7 +147,8 @@ class RandomProgram {
       if (by == 0) by = -1;
       std::int64_t from = length == 0 ? 0 : random_.between(0, length - 1);
       if (random_.one_in(3)) from = by > 0 ? 0 : std::max<std::int64_t>(0, length - 1);
-      const std::int64_t most = length == 0 ? 0 : (by > 0 ? length - 1 - from : from) / std::abs(by) + 1;
+      const std::int64_t most =
+          length == 0 ? 0 : (by > 0 ? length - 1 - from : from) / std::abs(by) + 1;
       start.push_back(from);
       step.push_back(by);
       count.push_back(random_.one_in(40) || most == 0 ? 0 : random_.between((most + 1) / 2, most));
@@ -159,8 +168,8 @@ class RandomProgram {
   }
   NodePtr reduce(const NodePtr& a, bool keepdims) {
     using kernels::ReduceOp;
-    constexpr ReduceOp kOps[] = {ReduceOp::kSum, ReduceOp::kMean, ReduceOp::kMin, ReduceOp::kMax,
-                                 ReduceOp::kVar, ReduceOp::kCount};
+    constexpr ReduceOp kOps[] = {ReduceOp::kSum, ReduceOp::kMean, ReduceOp::kMin,
+                                 ReduceOp::kMax, ReduceOp::kVar,  ReduceOp::kCount};
     const ReduceOp op = kOps[random_.between(0, std::ssize(kOps) - 1)];
     Extents reduced(a->rank(), random_.one_in(3) ? 1 : 0);
     if (a->rank() > 0) reduced[axis(a)] = 1;

@@ -11,8 +11,9 @@
 namespace rankine::testing {
 
 inline expr::NodePtr ramp(std::int64_t chunks, std::int64_t chunk = 2) {
-  return expr::arange(Literal::of(0.0), Literal::of(1.0), AxisChunks::regular(chunks * chunk, chunk),
-                      DType::kFloat64, expr::Location::current());
+  return expr::arange(Literal::of(0.0), Literal::of(1.0),
+                      AxisChunks::regular(chunks * chunk, chunk), DType::kFloat64,
+                      expr::Location::current());
 }
 inline expr::NodePtr reversed(const expr::NodePtr& x) {
   return expr::slice(x, {x->size() - 1}, {-1}, {x->size()}, expr::Location::current());

@@ -224,16 +224,26 @@ TEST(Nodes, LieWhereTheExpressionNamesThem) {
 
 TEST(Arguments, ThatAreWrongShowThemselvesAndARemedy) {
   const std::vector<std::pair<const char*, std::size_t>> cases = {
-      {"rechunk(t2m, lat=0)", 14},       {"rechunk(t2m, 2, -2)", 17},
-      {"mean(t2m, 3)", 11},              {"mean(t2m, lat, 1)", 16},
-      {"mean(t2m, keepdims=1)", 11},     {"std(t2m, ddof=1.5)", 10},
-      {"shift(t2m, lat=0.5)", 12},       {"zeros(4, chunk=0)", 10},
-      {"t2m[7]", 5},                     {"t2m[0, 9]", 8},
-      {"t2m[..., ...]", 10},             {"transpose(t2m, 0)", 1},
-      {"matmul(1, t2m)", 1},             {"concatenate(t2m, mask, axis=0)", 1},
-      {"any(mask, skipna=true)", 11},    {"count(t2m, skipna=false)", 12},
-      {"arange(0, 1, 0)", 1},            {"arange(0, nan)", 1},
-      {"t2m[0][0][0][0]", 14},           {"zeros(2) + zeros(3)", 10},
+      {"rechunk(t2m, lat=0)", 14},
+      {"rechunk(t2m, 2, -2)", 17},
+      {"mean(t2m, 3)", 11},
+      {"mean(t2m, lat, 1)", 16},
+      {"mean(t2m, keepdims=1)", 11},
+      {"std(t2m, ddof=1.5)", 10},
+      {"shift(t2m, lat=0.5)", 12},
+      {"zeros(4, chunk=0)", 10},
+      {"t2m[7]", 5},
+      {"t2m[0, 9]", 8},
+      {"t2m[..., ...]", 10},
+      {"transpose(t2m, 0)", 1},
+      {"matmul(1, t2m)", 1},
+      {"concatenate(t2m, mask, axis=0)", 1},
+      {"any(mask, skipna=true)", 11},
+      {"count(t2m, skipna=false)", 12},
+      {"arange(0, 1, 0)", 1},
+      {"arange(0, nan)", 1},
+      {"t2m[0][0][0][0]", 14},
+      {"zeros(2) + zeros(3)", 10},
   };
   for (const auto& [program, where] : cases) {
     const Error error = refusal(program);

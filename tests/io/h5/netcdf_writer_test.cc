@@ -87,9 +87,9 @@ std::string message_of(const std::function<void()>& action) {
   return "no error";
 }
 
-#define EXPECT_RUNS(command)                                       \
-  do {                                                             \
-    const CommandResult result = run_command(command);             \
+#define EXPECT_RUNS(command)                                         \
+  do {                                                               \
+    const CommandResult result = run_command(command);               \
     EXPECT_EQ(result.status, 0) << (command) << "\n" << result.text; \
   } while (false)
 
@@ -140,7 +140,8 @@ TEST_F(ClimateFile, IsReadByXarrayWithBothEngines) {
   for (const std::string engine : {"netcdf4", "h5netcdf"}) {
     const CommandResult result = run_command(
         "/usr/bin/python3 -c \"\nimport xarray as xr, numpy as np\nd = xr.open_dataset('" + path +
-        "', engine='" + engine + "')\nassert d.t2m.dims == ('time', 'lat', 'lon'), d\n"
+        "', engine='" + engine +
+        "')\nassert d.t2m.dims == ('time', 'lat', 'lon'), d\n"
         "assert set(d.coords) >= {'time', 'lat', 'lon'}, d\n"
         "assert d.t2m.attrs['units'] == 'K' and d.t2m.attrs['empty'] == '', d.t2m.attrs\n"
         "assert d.t2m.attrs['long_name'].startswith('Temp') and d.t2m.attrs['one'] == 42\n"
@@ -168,7 +169,9 @@ TEST_F(ClimateFile, GrowsAlongItsUnlimitedDimension) {
       "/usr/bin/python3 -c \"\nimport netCDF4, numpy as np\nf = netCDF4.Dataset('" + path +
       "', 'r+')\nold = f['t2m'][:].copy()\nf['t2m'][7:9] = 1.5\nf['time'][7:9] = [7.5, 8.5]\n"
       "f.createVariable('more', 'f4', ('time', 'lat'))[:] = 3\nf.close()\n"
-      "f = netCDF4.Dataset('" + path + "')\n"
+      "f = netCDF4.Dataset('" +
+      path +
+      "')\n"
       "assert f['t2m'].shape == (9, 10, 13) and (f['t2m'][7:] == 1.5).all()\n"
       "assert (f['t2m'][:7].filled(0) == old.filled(0)).all() and f['more'][8, 9] == 3\n"
       "print('fine')\"");
@@ -281,9 +284,9 @@ TEST(NetcdfWriter, KeepsInlineDataOfEveryTypeChunkedOrNot) {
   for (int i = 0; i < kDTypeCount; ++i) {
     const auto dtype = static_cast<DType>(i);
     for (const bool chunked : {false, true}) {
-      OutputVariable v = inline_variable(std::string(name_of(dtype)) + (chunked ? "_c" : "_g"),
-                                         dtype, {chunked ? "x" : "t", "x"}, {chunked ? 4 : 5, 4},
-                                         {});
+      OutputVariable v =
+          inline_variable(std::string(name_of(dtype)) + (chunked ? "_c" : "_g"), dtype,
+                          {chunked ? "x" : "t", "x"}, {chunked ? 4 : 5, 4}, {});
       if (chunked) v.chunk = {3, 2};
       v.inline_data = random_contents(dtype, volume(v.shape), random, true);
       if (is_float(dtype)) v.fill = Numbers{dtype, random_contents(dtype, 1, random)};
@@ -307,14 +310,14 @@ TEST(NetcdfWriter, WritesRandomFilesThatAreReadBackEqual) {
       sample.file.dimensions.push_back({"d" + std::to_string(d), length, random() % 4 == 0});
     }
     for (int n = 0; n < 5; ++n) {
-      OutputVariable v = variable("v" + std::to_string(n),
-                                  static_cast<DType>(random() % kDTypeCount), {}, {}, {});
+      OutputVariable v =
+          variable("v" + std::to_string(n), static_cast<DType>(random() % kDTypeCount), {}, {}, {});
       for (std::size_t axes = 1 + random() % 4; axes > 0; --axes) {
         const OutputDimension& d = sample.file.dimensions[random() % 5];
         v.dims.push_back(d.name);
         v.shape.push_back(d.length);
-        v.chunk.push_back(1 + static_cast<std::int64_t>(
-                                  random() % std::max<std::uint64_t>(d.length, 1)));
+        v.chunk.push_back(
+            1 + static_cast<std::int64_t>(random() % std::max<std::uint64_t>(d.length, 1)));
       }
       sample.contents.push_back(random_contents(v.dtype, volume(v.shape), random, true));
       if (is_float(v.dtype)) v.fill = Numbers{v.dtype, random_contents(v.dtype, 1, random)};
@@ -379,8 +382,8 @@ class DriverTest : public testing::Test {
     const H5Space space(H5Screate_simple(1, &length, nullptr));
     const H5Plist creation(H5Pcreate(H5P_DATASET_CREATE));
     H5Pset_chunk(creation, 1, &chunk);
-    data_set = H5Dataset(H5Dcreate2(file, "d", H5T_STD_I32LE, space, H5P_DEFAULT, creation,
-                                    H5P_DEFAULT));
+    data_set =
+        H5Dataset(H5Dcreate2(file, "d", H5T_STD_I32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     ASSERT_TRUE(data_set.valid());
   }
   herr_t write_chunk(hsize_t offset, std::size_t size) {
@@ -451,8 +454,8 @@ TEST(WriteDriver, KeepsTheHeapsThatHdf5WritesWhileChunksAreIndexed) {
     const H5Space space(H5Screate_simple(1, &kChunks, nullptr));
     const H5Plist creation(H5Pcreate(H5P_DATASET_CREATE));
     H5Pset_chunk(creation, 1, &chunk);
-    const H5Dataset data_set(H5Dcreate2(file, "d", H5T_STD_I8LE, space, H5P_DEFAULT, creation,
-                                        H5P_DEFAULT));
+    const H5Dataset data_set(
+        H5Dcreate2(file, "d", H5T_STD_I8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     const H5Type text(H5Tcopy(H5T_C_S1));
     H5Tset_size(text, H5T_VARIABLE);
     const H5Space scalar(H5Screate(H5S_SCALAR));
@@ -465,9 +468,8 @@ TEST(WriteDriver, KeepsTheHeapsThatHdf5WritesWhileChunksAreIndexed) {
       ASSERT_TRUE(driver.disarm()) << driver.problem();
     }
   }
-  const CommandResult read = run_command(
-      "/usr/bin/python3 -c \"import h5py\nd = h5py.File('" + path +
-      "')['d']\nprint(d.attrs['a'], d[:].any())\"");
+  const CommandResult read = run_command("/usr/bin/python3 -c \"import h5py\nd = h5py.File('" +
+                                         path + "')['d']\nprint(d.attrs['a'], d[:].any())\"");
   EXPECT_EQ(read.text, "kept False\n");
 }
 

@@ -153,8 +153,8 @@ inline Sample climate_sample(std::uint64_t seed, std::int64_t times = 7) {
   std::mt19937_64 random(seed);
   constexpr std::int64_t kLat = 10, kLon = 13;
   Sample sample;
-  sample.file.dimensions = {{"time", times, true}, {"bnds", 2, false}, {"lat", kLat, false},
-                            {"lon", kLon, false}};
+  sample.file.dimensions = {
+      {"time", times, true}, {"bnds", 2, false}, {"lat", kLat, false}, {"lon", kLon, false}};
   std::vector<double> time, bounds, lat, lon;
   for (std::int64_t i = 0; i < times; ++i) {
     time.push_back(double(i) + 0.5);
@@ -182,8 +182,8 @@ inline Sample climate_sample(std::uint64_t seed, std::int64_t times = 7) {
   add_inline("lat", {"lat"}, {kLat}, lat, {{"units", std::string("degrees_north")}});
   add_inline("lon", {"lon"}, {kLon}, lon, {{"units", std::string("degrees_east")}});
 
-  OutputVariable t2m = variable("t2m", DType::kFloat32, {"time", "lat", "lon"},
-                                {times, kLat, kLon}, {std::min<std::int64_t>(times, 2), 4, 5});
+  OutputVariable t2m = variable("t2m", DType::kFloat32, {"time", "lat", "lon"}, {times, kLat, kLon},
+                                {std::min<std::int64_t>(times, 2), 4, 5});
   t2m.fill = numbers<float>({9.96921e36f});
   t2m.attributes = {{"units", std::string("K")},
                     {"long_name", std::string("Température à 2 m")},
@@ -192,8 +192,7 @@ inline Sample climate_sample(std::uint64_t seed, std::int64_t times = 7) {
                     {"range", numbers<float>({1, 2, 3})},
                     {"one", numbers<std::int32_t>({42})}};
   add(t2m, random_contents(DType::kFloat32, volume(t2m.shape), random, true));
-  OutputVariable mask =
-      variable("mask", DType::kBool, {"lat", "lon"}, {kLat, kLon}, {kLat, kLon});
+  OutputVariable mask = variable("mask", DType::kBool, {"lat", "lon"}, {kLat, kLon}, {kLat, kLon});
   add(mask, random_contents(DType::kBool, volume(mask.shape), random));
   OutputVariable counts =
       variable("counts", DType::kInt64, {"time", "lon"}, {times, kLon}, {1, kLon});
@@ -223,8 +222,7 @@ inline CommandResult compare_with_h5py(const std::string& path, const Sample& sa
     const DType stored = v.dtype == DType::kBool ? DType::kInt8 : v.dtype;
     script << "same('" << v.name << "', '" << name_of(stored) << "', " << to_string(v.shape)
            << ", '" << raw << "', "
-           << (v.fill && is_float(v.dtype) ? "f['" + v.name + "'].attrs['_FillValue'][0]"
-                                           : "None")
+           << (v.fill && is_float(v.dtype) ? "f['" + v.name + "'].attrs['_FillValue'][0]" : "None")
            << ")\n";
   }
   script << "print('same')\n";

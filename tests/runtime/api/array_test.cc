@@ -158,12 +158,18 @@ TEST(Shapes, OfIntermediateArraysMayBeMoreThanCanBeHeld) {
   const Array square = zeros({n, n / 64}, DType::kFloat64, {1 << 20, 1 << 10});
   EXPECT_EQ(matmul(square, square.transpose()).size(), n * n);
   // Chunks that no task could hold are refused all the same.
-  EXPECT_EQ(refusal([&] { row.rechunk({{1, -1}}) + column.rechunk({{0, -1}}); }).exit_code,
+  EXPECT_EQ(refusal([&] {
+              row.rechunk({{1, -1}}) + column.rechunk({{0, -1}});
+            }).exit_code,
             ExitCode::kRefused);
-  EXPECT_EQ(refusal([&] { (row + column).rechunk({{0, -1}, {1, -1}}); }).exit_code,
+  EXPECT_EQ(refusal([&] {
+              (row + column).rechunk({{0, -1}, {1, -1}});
+            }).exit_code,
             ExitCode::kRefused);
   const Array fine = zeros({n}, DType::kInt8, {1});
-  EXPECT_EQ(refusal([&] { fine + zeros({n, 1}, DType::kInt8, {1, 1}); }).exit_code,
+  EXPECT_EQ(refusal([&] {
+              fine + zeros({n, 1}, DType::kInt8, {1, 1});
+            }).exit_code,
             ExitCode::kUsage);
 }
 
@@ -173,31 +179,53 @@ TEST(Refusals, AllSayWhatToDo) {
       [&] { x.sum({2}); },
       [&] { x.sum({-3}); },
       [&] { x.sum("time"); },
-      [&] { x.sum({0, -2}); },
+      [&] {
+        x.sum({0, -2});
+      },
       [&] { zeros({}).sum({0}); },
       [&] { x.any({}, {.skipna = false}); },
       [&] { x.count({}, {.skipna = false}); },
       [&] { x.slice({std::int64_t{3}}); },
       [&] { empty.slice({std::int64_t{0}}); },
-      [&] { x.slice({Range{}, Range{}, Range{}}); },
-      [&] { x.slice({Range{{}, {}, 0}}); },
+      [&] {
+        x.slice({Range{}, Range{}, Range{}});
+      },
+      [&] {
+        x.slice({Range{{}, {}, 0}});
+      },
       [&] { x.transpose({0}); },
-      [&] { x.transpose({0, 0}); },
-      [&] { x.rechunk({{0, 0}}); },
-      [&] { x.rechunk(ChunkGrid::regular({3, 5}, {1, 1})); },
+      [&] {
+        x.transpose({0, 0});
+      },
+      [&] {
+        x.rechunk({{0, 0}});
+      },
+      [&] {
+        x.rechunk(ChunkGrid::regular({3, 5}, {1, 1}));
+      },
       [&] { x.rename({"a"}); },
       [&] { empty.max(); },
       [&] { x + zeros({5}); },
       [&] { matmul(x, zeros({})); },
       [&] { matmul(x, x); },
-      [&] { matmul(zeros({2, 3, 4}), zeros({5, 4, 3})); },
+      [&] {
+        matmul(zeros({2, 3, 4}), zeros({5, 4, 3}));
+      },
       [&] { concatenate({}, 0); },
-      [&] { concatenate({x, empty}, 0); },
-      [&] { concatenate({x, zeros({3, 5})}, 0); },
+      [&] {
+        concatenate({x, empty}, 0);
+      },
+      [&] {
+        concatenate({x, zeros({3, 5})}, 0);
+      },
       [&] { zeros({-1}); },
-      [&] { zeros({2}, DType::kInt8, {1, 1}); },
+      [&] {
+        zeros({2}, DType::kInt8, {1, 1});
+      },
       [&] { range(0, 1, 0); },
-      [&] { zeros({kMostElements, 2}); },
+      [&] {
+        zeros({kMostElements, 2});
+      },
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Error error = refusal(cases[i]);

@@ -85,7 +85,8 @@ TEST_F(Climate, TracesTheOperandThatGoesAlongTheAxis) {
   EXPECT_TRUE(trace_axis(tas.mean("lat", {.keepdims = true}).node(), 1).empty());
   EXPECT_TRUE(trace_axis(concatenate({tas, zeros({1, 4, 5})}, 0).node(), 0).empty());
   EXPECT_TRUE(trace_axis(arange(3).node(), 0).empty());
-  const Array product = matmul(tas[{Range{}, std::int64_t{0}}], tas[{Range{}, std::int64_t{0}}].transpose());
+  const Array product =
+      matmul(tas[{Range{}, std::int64_t{0}}], tas[{Range{}, std::int64_t{0}}].transpose());
   EXPECT_EQ(trace_axis(product.node(), 0).at(0).axis, 0);
   EXPECT_EQ(trace_axis(product.node(), 1).at(0).axis, 0);
 }

@@ -24,7 +24,8 @@ TEST(HistoryLine, HasTheDateOfTheSourceInUtc) {
   EXPECT_EQ(history_line("x"), "Tue Nov 17 10:00:00 2026: x");
   ::setenv("SOURCE_DATE_EPOCH", "0", 1);
   EXPECT_EQ(history_line("x"), "Thu Jan 01 00:00:00 1970: x");
-  for (const char* bad : {"soon", "-1", "1.5", "12 ", "99999999999999999999", "9223372036854775807"}) {
+  for (const char* bad :
+       {"soon", "-1", "1.5", "12 ", "99999999999999999999", "9223372036854775807"}) {
     ::setenv("SOURCE_DATE_EPOCH", bad, 1);
     EXPECT_THROW(history_line("x"), Error) << bad;
   }
@@ -48,10 +49,19 @@ TEST(HistoryLine, HasTheDateOfTodayOtherwise) {
 TEST(CleanCommand, LeavesOutTheOutputAndHowItWasRun) {
   EXPECT_EQ(cleaned({"/usr/bin/rankine", "eval", "x = a", "in.nc", "-o", "out.nc"}),
             "rankine eval 'x = a' in.nc");
-  EXPECT_EQ(cleaned({"rankine", "--threads", "4", "--threads=4", "--output=x", "-oy", "--overwrite",
-                     "--quiet", "--memory", "4GiB", "--stages", "s", "--report=r", "--trace", "t",
-                     "--no-history", "--resume", "--dedicated-scheduler", "--scratch", "d",
-                     "--reuse", "hold", "--dashboard", "in.nc", "--output", "o"}),
+  EXPECT_EQ(cleaned({"rankine",     "--threads",
+                     "4",           "--threads=4",
+                     "--output=x",  "-oy",
+                     "--overwrite", "--quiet",
+                     "--memory",    "4GiB",
+                     "--stages",    "s",
+                     "--report=r",  "--trace",
+                     "t",           "--no-history",
+                     "--resume",    "--dedicated-scheduler",
+                     "--scratch",   "d",
+                     "--reuse",     "hold",
+                     "--dashboard", "in.nc",
+                     "--output",    "o"}),
             "rankine in.nc");
   EXPECT_EQ(cleaned({"rankine", "-d", "lat,10.0,50.0", "-v", "u=f.nc:/u"}),
             "rankine -d lat,10.0,50.0 -v u=f.nc:/u");
@@ -61,8 +71,9 @@ TEST(CleanCommand, LeavesOutTheOutputAndHowItWasRun) {
 }
 
 TEST(CleanCommand, IsTakenBackByAShellAndStaysOnOneLine) {
-  const std::vector<const char*> arguments{"echo", "it's", "a b", "", "$HOME", "two\nlines",
-                                           "tab\tand \\ and '", "\"", "*", "höhe", "x^2"};
+  const std::vector<const char*> arguments{
+      "echo", "it's", "a b",  "",   "$HOME", "two\nlines", "tab\tand \\ and '",
+      "\"",   "*",    "höhe", "x^2"};
   const std::string line = cleaned(arguments);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const std::string command = "set -- " + line + "\nprintf '<%s>' \"$@\"";

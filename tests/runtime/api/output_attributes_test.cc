@@ -32,8 +32,8 @@ TEST(CopiedAttribute, TakesTextThatIsNoUtf8ForLatin1) {
 }
 
 TEST(CopiedAttribute, LeavesBehindWhatNetcdfRefusesAndWhatWouldBeUntrue) {
-  for (const std::string name : {"", "a/b", "a\x01", "a ", " a", "-a", "bad\xff",
-                                 "rankine_sample"}) {
+  for (const std::string name :
+       {"", "a/b", "a\x01", "a ", " a", "-a", "bad\xff", "rankine_sample"}) {
     EXPECT_FALSE(copied_attribute({name, std::string("x")})) << name;
   }
   EXPECT_FALSE(copied_attribute({std::string(257, 'a'), std::string("x")}));

@@ -23,9 +23,9 @@ std::vector<double> values(const io::OutputFile& file, const std::string& name) 
 }
 
 TEST(OutputDimensions, NamesAxesWithoutNameByTheirLength) {
-  const io::OutputFile file =
-      describe({{"a", full({5, 3, 5, 5}, Literal::of(1.0), DType::kInt8)}, {"b", arange(5)},
-                {"dim_3", arange(7)}});
+  const io::OutputFile file = describe({{"a", full({5, 3, 5, 5}, Literal::of(1.0), DType::kInt8)},
+                                        {"b", arange(5)},
+                                        {"dim_3", arange(7)}});
   EXPECT_EQ(find(file, "a")->dims, (Dims{"dim_5", "dim_3_1", "dim_5_1", "dim_5_2"}));
   EXPECT_EQ(find(file, "b")->dims, (Dims{"dim_5"}));
 }
@@ -48,7 +48,8 @@ TEST_F(Climate, GivesOtherLengthsOfOneNameADimensionOfTheirOwn) {
   EXPECT_EQ(values(file, "time_bnds_1"), (std::vector<double>{15, 25, 25, 35}));
   EXPECT_EQ(find(file, "time_bnds_1")->dims, (Dims{"time_1", "bnds"}));
   write_described(folder / "out.nc", file);
-  EXPECT_PYTHON("import xarray as xr; d = xr.open_dataset('out.nc'); assert d.some.dims[0] == 'time_1'");
+  EXPECT_PYTHON(
+      "import xarray as xr; d = xr.open_dataset('out.nc'); assert d.some.dims[0] == 'time_1'");
 }
 
 TEST_F(Climate, LetsAStoredArrayBeTheCoordinate) {
@@ -62,15 +63,19 @@ TEST_F(Climate, LetsAStoredArrayBeTheCoordinate) {
 
 TEST_F(Climate, MovesADimensionOutOfTheWayOfAnArrayThatIsNotItsCoordinate) {
   const Array tas = get("tas");
-  const io::OutputFile file = describe({{"lat", tas.mean("lon")}, {"bnds", tas.mean()},
-                                        {"height", tas.max()}, {"lon", tas.mean({"time", "lon"})}});
+  const io::OutputFile file = describe({{"lat", tas.mean("lon")},
+                                        {"bnds", tas.mean()},
+                                        {"height", tas.max()},
+                                        {"lon", tas.mean({"time", "lon"})}});
   EXPECT_EQ(find(file, "lat")->dims, (Dims{"time", "lat_1"}));
   EXPECT_EQ(find(file, "lon")->dims, (Dims{"lat_1"}));
   EXPECT_EQ(values(file, "lat_1"), (std::vector<double>{-45, -15, 15, 45}));
   EXPECT_EQ(find(file, "lat_bnds")->dims, (Dims{"lat_1", "bnds_1"}));
   EXPECT_EQ(text(file, "lat", "coordinates"), "height_1");
   write_described(folder / "out.nc", file);
-  EXPECT_PYTHON("import xarray as xr; d = xr.open_dataset('out.nc'); assert d.lat.dims == ('time', 'lat_1'), d");
+  EXPECT_PYTHON(
+      "import xarray as xr; d = xr.open_dataset('out.nc'); assert d.lat.dims == ('time', 'lat_1'), "
+      "d");
 }
 
 TEST_F(Climate, FollowsRenamedAxesAndForgetsUnnamedOnes) {
@@ -86,8 +91,8 @@ TEST_F(Climate, FollowsRenamedAxesAndForgetsUnnamedOnes) {
 
 TEST_F(Climate, KeepsRecordDimensionsUnlimitedAndNoOthers) {
   const Array tas = get("tas");
-  const io::OutputFile file = describe({{"a", tas[{Range{1, 3}}]},
-                                        {"b", tas.mean("time", {.keepdims = true})}});
+  const io::OutputFile file =
+      describe({{"a", tas[{Range{1, 3}}]}, {"b", tas.mean("time", {.keepdims = true})}});
   for (const io::OutputDimension& dimension : file.dimensions) {
     EXPECT_EQ(dimension.unlimited, dimension.name == "time") << dimension.name;
   }
@@ -119,9 +124,8 @@ TEST_F(Climate, LeavesOutLabelsThatCannotBeJoined) {
 
 TEST_F(Climate, SharesEqualDimensionsOfDifferentFiles) {
   make("climate('same.nc')\nclimate('later.nc', first=1)");
-  const io::OutputFile file = describe({{"a", get("tas")},
-                                        {"b", get("tas", "same.nc")},
-                                        {"c", get("tas", "later.nc")}});
+  const io::OutputFile file =
+      describe({{"a", get("tas")}, {"b", get("tas", "same.nc")}, {"c", get("tas", "later.nc")}});
   EXPECT_EQ(find(file, "b")->dims, find(file, "a")->dims);
   EXPECT_EQ(find(file, "c")->dims, (Dims{"time_1", "lat", "lon"}));
   EXPECT_EQ(text(file, "b", "grid_mapping"), "crs");

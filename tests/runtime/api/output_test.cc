@@ -77,22 +77,41 @@ TEST_F(Climate, KeepsUnitsOnlyWhereTheyStayTrue) {
   const Array x = get("tas");
   const Array y = get("pr");
   const Array one = full({}, Literal::of(2.0), DType::kFloat32);
-  const Named kept{{"a", x + y},         {"b", x - 273.15},        {"c", x * 2},
-                   {"d", 2 * x},         {"e", x / 3},             {"f", x * one},
-                   {"g", x.mean("time")}, {"h", x.std("time")},     {"i", x.sum({"lat"})},
-                   {"j", x.min()},       {"k", x[{Range{1, 3}}]},  {"l", x.shift({{"time", 1}})},
-                   {"m", abs(-x)},       {"n", where(x > 5, x, 0)}, {"o", clip(x, 0, 1)},
-                   {"p", floor(x)},      {"q", ceil(x)},           {"r", round(x)},
-                   {"s", minimum(x, 3)}, {"t", maximum(3, x)},     {"u", x.astype(DType::kFloat64)},
-                   {"v", x.transpose()}, {"w", 300 - x},           {"z", concatenate({x, x}, "time")}};
+  const Named kept{{"a", x + y},
+                   {"b", x - 273.15},
+                   {"c", x * 2},
+                   {"d", 2 * x},
+                   {"e", x / 3},
+                   {"f", x * one},
+                   {"g", x.mean("time")},
+                   {"h", x.std("time")},
+                   {"i", x.sum({"lat"})},
+                   {"j", x.min()},
+                   {"k", x[{Range{1, 3}}]},
+                   {"l", x.shift({{"time", 1}})},
+                   {"m", abs(-x)},
+                   {"n", where(x > 5, x, 0)},
+                   {"o", clip(x, 0, 1)},
+                   {"p", floor(x)},
+                   {"q", ceil(x)},
+                   {"r", round(x)},
+                   {"s", minimum(x, 3)},
+                   {"t", maximum(3, x)},
+                   {"u", x.astype(DType::kFloat64)},
+                   {"v", x.transpose()},
+                   {"w", 300 - x},
+                   {"z", concatenate({x, x}, "time")}};
   const io::OutputFile keeps = describe(kept);
   for (const auto& [name, array] : kept) EXPECT_EQ(text(keeps, name, "units"), "K") << name;
 
-  const Named dropped{{"a", x * y},          {"b", x / y},         {"c", 1 / x},  {"d", sqrt(x)},
-                      {"e", x.var("time")},  {"f", x.count("lat")}, {"g", x > 280}, {"h", exp(x)},
-                      {"i", x.prod("time")}, {"j", isnan(x)},      {"k", pow(x, 2)}, {"l", x % 2},
-                      {"m", (x > 1).any()},  {"n", where(x > 5, 1, 0)}, {"o", sign(x)},
-                      {"p", (x * y).mean("time")}};
+  const Named dropped{{"a", x * y},          {"b", x / y},
+                      {"c", 1 / x},          {"d", sqrt(x)},
+                      {"e", x.var("time")},  {"f", x.count("lat")},
+                      {"g", x > 280},        {"h", exp(x)},
+                      {"i", x.prod("time")}, {"j", isnan(x)},
+                      {"k", pow(x, 2)},      {"l", x % 2},
+                      {"m", (x > 1).any()},  {"n", where(x > 5, 1, 0)},
+                      {"o", sign(x)},        {"p", (x * y).mean("time")}};
   const io::OutputFile drops = describe(dropped);
   for (const auto& [name, array] : dropped) {
     EXPECT_EQ(text(drops, name, "units"), "(none)") << name;
@@ -117,15 +136,14 @@ TEST_F(Climate, TakesAttributesFromTheLeftmostDataSet) {
 TEST_F(Climate, ChoosesFillValuesThatResultsWillNotEqual) {
   make("climate('small.nc', missing=0)\nclimate('minus.nc', missing=-999)");
   const Array tas = get("tas");
-  const io::OutputFile file =
-      describe({{"own", tas * 2},
-                {"wide", tas.astype(DType::kFloat64)},
-                {"packed", get("pr")},
-                {"zero", get("tas", "small.nc")},
-                {"minus", get("tas", "minus.nc")},
-                {"none", full({3}, Literal::of(1.0), DType::kFloat64)},
-                {"count", tas.count("time")},
-                {"bits", tas > 1}});
+  const io::OutputFile file = describe({{"own", tas * 2},
+                                        {"wide", tas.astype(DType::kFloat64)},
+                                        {"packed", get("pr")},
+                                        {"zero", get("tas", "small.nc")},
+                                        {"minus", get("tas", "minus.nc")},
+                                        {"none", full({3}, Literal::of(1.0), DType::kFloat64)},
+                                        {"count", tas.count("time")},
+                                        {"bits", tas > 1}});
   const auto fill = [&](const char* name) { return find(file, name)->fill->as_double(0); };
   EXPECT_EQ(fill("own"), double{1e20F});
   EXPECT_EQ(fill("wide"), double{1e20F});
@@ -165,8 +183,8 @@ TEST_F(Climate, ChunksAsTheComputationOrAsAsked) {
 }
 
 TEST(DescribeOutput, CutsChunksThatHdf5CannotHold) {
-  const Array large = full({5, 1 << 16, 1 << 15}, Literal::of(0.0), DType::kFloat64,
-                           {5, 1 << 16, 1 << 15});
+  const Array large =
+      full({5, 1 << 16, 1 << 15}, Literal::of(0.0), DType::kFloat64, {5, 1 << 16, 1 << 15});
   const io::OutputFile file = describe({{"x", large}});
   EXPECT_EQ(file.variables[0].chunk, (Extents{1, 1 << 12, 1 << 15}));
   OutputOptions options;

@@ -23,15 +23,14 @@ using io::test::TempFolder;
 
 // Runs a script with netCDF4 as nc and numpy as np imported. `folder` is the current folder.
 inline CommandResult run_python(const std::string& folder, const std::string& script) {
-  std::ofstream(folder + "/script.py")
-      << "import netCDF4 as nc, numpy as np\n" << script;
+  std::ofstream(folder + "/script.py") << "import netCDF4 as nc, numpy as np\n" << script;
   return run_command("cd " + folder + " && /usr/bin/python3 script.py");
 }
 
-#define EXPECT_PYTHON(script)                                                   \
-  do {                                                                          \
-    const CommandResult python_result = run_python(folder.path(), script);      \
-    EXPECT_EQ(python_result.status, 0) << python_result.text;                   \
+#define EXPECT_PYTHON(script)                                              \
+  do {                                                                     \
+    const CommandResult python_result = run_python(folder.path(), script); \
+    EXPECT_EQ(python_result.status, 0) << python_result.text;              \
   } while (false)
 
 // A model's output as archives have them: an unlimited time with bounds, curvilinear and scalar

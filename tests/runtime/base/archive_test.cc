@@ -72,9 +72,7 @@ TEST(Archive, TooManyAxesAreAnError) {
   EXPECT_THROW(from_bytes<Extents>(seal(negative.str())), Error);
 }
 
-std::size_t payload_size(std::int64_t value) {
-  return unseal(to_bytes(Varint{value})).size();
-}
+std::size_t payload_size(std::int64_t value) { return unseal(to_bytes(Varint{value})).size(); }
 
 TEST(Varint, EdgesComeBack) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();

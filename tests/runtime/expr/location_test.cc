@@ -18,8 +18,7 @@ TEST(Location, OfCppCodeIsTheLineThatBuiltTheNode) {
   EXPECT_EQ(place_of(x), line(__LINE__ - 1));
   const Array mean = x.mean();
   EXPECT_EQ(place_of(mean), line(__LINE__ - 1));
-  const Array sum =
-      x + 1202;
+  const Array sum = x + 1202;
   EXPECT_EQ(place_of(sum), line(__LINE__ - 1));
   EXPECT_EQ(to_string(Location::current()), line(__LINE__));
 }

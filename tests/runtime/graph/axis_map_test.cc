@@ -38,7 +38,8 @@ Interval brute_inputs(const Case& c, std::int64_t i) {
   for (std::int64_t e = chunk.lo; e < chunk.hi; ++e) {
     if (e < c.domain.lo || e >= c.domain.hi) continue;
     const std::int64_t p = c.producer.chunk_at(c.step * e + c.offset);
-    hull = hull.empty() ? Interval{p, p + 1} : Interval{std::min(hull.lo, p), std::max(hull.hi, p + 1)};
+    hull = hull.empty() ? Interval{p, p + 1}
+                        : Interval{std::min(hull.lo, p), std::max(hull.hi, p + 1)};
   }
   return hull;
 }

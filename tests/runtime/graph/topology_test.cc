@@ -68,9 +68,11 @@ void expect_sound(const Topology& topology) {
     ASSERT_LT(output, outputs_of(topology, layer));
     ASSERT_GE(position, 0);
     ASSERT_LT(position, topology.task_count(layer)) << "nobody makes this chunk";
-    ASSERT_TRUE(layer < edge.second.first || (layer == edge.second.first && position < edge.second.second))
+    ASSERT_TRUE(layer < edge.second.first ||
+                (layer == edge.second.first && position < edge.second.second))
         << "a producer must come before its consumer";
-    ASSERT_GT(topology.output_bytes({layer, output, position}), 0) << "a chunk without bytes is read";
+    ASSERT_GT(topology.output_bytes({layer, output, position}), 0)
+        << "a chunk without bytes is read";
     ASSERT_LE(topology.output_bytes({layer, output, position}),
               topology.largest_output_bytes({layer, output}));
   }
@@ -99,7 +101,8 @@ void expect_tasks_of_chunks(const Topology& topology) {
       const ChunkGrid& grid = topology.output_grid({layer, output});
       std::set<std::int64_t> makers;
       for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
-        const std::int64_t task = topology.task_of({layer, output}, coordinate_of(i, grid.counts()));
+        const std::int64_t task =
+            topology.task_of({layer, output}, coordinate_of(i, grid.counts()));
         ASSERT_GE(task, 0);
         ASSERT_LT(task, topology.task_count(layer));
         ASSERT_TRUE(makers.insert(task).second) << "one task makes two chunks of one output";

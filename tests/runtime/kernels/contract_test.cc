@@ -74,8 +74,8 @@ TEST(Matmul, ContinuesAState) {
   for (float& x : b) x = static_cast<float>(random.normal());
   const auto run = [&](std::int64_t lo, std::int64_t hi, std::byte* state) {
     const Matrix left{reinterpret_cast<const std::byte*>(a.data() + lo), p.inner * 4, 4};
-    const Matrix right{reinterpret_cast<const std::byte*>(b.data() + lo * p.columns),
-                       p.columns * 4, 4};
+    const Matrix right{reinterpret_cast<const std::byte*>(b.data() + lo * p.columns), p.columns * 4,
+                       4};
     matmul(spec, p.rows, p.columns, hi - lo, left, right, state);
   };
   const std::int64_t elements = p.rows * p.columns;

@@ -65,12 +65,13 @@ TEST(Evaluate, AgreesWithOneElementAtATimeForRandomProgramsShapesAndStrides) {
     }
     evaluate(task.program, task.shape, task.views(), sinks, scratch);
     for (std::size_t i = 0; i < outputs; ++i) {
-      const auto expected = testing::interpret(task.program, static_cast<int>(i), task.shape,
-                                               task.leaves);
-      ASSERT_TRUE(testing::same_values(task.program.output_dtype(static_cast<int>(i)),
-                                       expected, data[i]))
+      const auto expected =
+          testing::interpret(task.program, static_cast<int>(i), task.shape, task.leaves);
+      ASSERT_TRUE(
+          testing::same_values(task.program.output_dtype(static_cast<int>(i)), expected, data[i]))
           << "seed " << testing::seed() << " round " << round << " output " << i << " shape "
-          << to_string(task.shape) << "\n" << task.program.print();
+          << to_string(task.shape) << "\n"
+          << task.program.print();
     }
     EXPECT_LE(scratch.bytes(), std::size_t{64} << 20);
   }

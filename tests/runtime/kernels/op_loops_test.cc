@@ -103,13 +103,13 @@ struct Function {
 
 TEST(OpLoops, ComputeTranscendentalsWithinFourUlp) {
   const Function functions[] = {
-      {Op::kExp, std::exp, -80, 80},     {Op::kLog, std::log, 1e-3, 1e6},
+      {Op::kExp, std::exp, -80, 80},       {Op::kLog, std::log, 1e-3, 1e6},
       {Op::kLog10, std::log10, 1e-3, 1e6}, {Op::kLog1p, std::log1p, -0.9, 10},
-      {Op::kExpm1, std::expm1, -5, 5},   {Op::kSin, std::sin, -100, 100},
-      {Op::kCos, std::cos, -100, 100},   {Op::kTan, std::tan, -1.5, 1.5},
-      {Op::kArcsin, std::asin, -1, 1},   {Op::kArccos, std::acos, -1, 1},
-      {Op::kArctan, std::atan, -50, 50}, {Op::kSinh, std::sinh, -20, 20},
-      {Op::kCosh, std::cosh, -20, 20},   {Op::kTanh, std::tanh, -5, 5},
+      {Op::kExpm1, std::expm1, -5, 5},     {Op::kSin, std::sin, -100, 100},
+      {Op::kCos, std::cos, -100, 100},     {Op::kTan, std::tan, -1.5, 1.5},
+      {Op::kArcsin, std::asin, -1, 1},     {Op::kArccos, std::acos, -1, 1},
+      {Op::kArctan, std::atan, -50, 50},   {Op::kSinh, std::sinh, -20, 20},
+      {Op::kCosh, std::cosh, -20, 20},     {Op::kTanh, std::tanh, -5, 5},
       {Op::kSqrt, std::sqrt, 0, 1e9}};
   testing::Random random(testing::seed());
   for (const Function& f : functions) {

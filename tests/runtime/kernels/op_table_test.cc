@@ -30,18 +30,10 @@ struct Row {
 
 // Made with NumPy 1.24.2; e (float16) became f.
 constexpr Row kUnary[] = {
-    {"negative", "!bhiqBHIQfd"},
-    {"bitwise_not", "?bhiqBHIQ!!"},
-    {"logical_not", "???????????"},
-    {"absolute", "?bhiqBHIQfd"},
-    {"square", "bbhiqBHIQfd"},
-    {"sqrt", "fffddffddfd"},
-    {"exp", "fffddffddfd"},
-    {"floor", "fffddffddfd"},
-    {"rint", "fffddffddfd"},
-    {"sign", "!bhiqBHIQfd"},
-    {"isnan", "???????????"},
-    {"tanh", "fffddffddfd"},
+    {"negative", "!bhiqBHIQfd"}, {"bitwise_not", "?bhiqBHIQ!!"}, {"logical_not", "???????????"},
+    {"absolute", "?bhiqBHIQfd"}, {"square", "bbhiqBHIQfd"},      {"sqrt", "fffddffddfd"},
+    {"exp", "fffddffddfd"},      {"floor", "fffddffddfd"},       {"rint", "fffddffddfd"},
+    {"sign", "!bhiqBHIQfd"},     {"isnan", "???????????"},       {"tanh", "fffddffddfd"},
 };
 constexpr Row kBinary[] = {
     {"add",

@@ -24,7 +24,10 @@ inline std::int64_t kept_position(const Extents& at, const Extents& shape, std::
 class Reduction {
  public:
   Reduction(const ReduceSpec& spec, const Extents& shape, std::uint32_t reduced)
-      : spec_(spec), shape_(shape), reduced_(reduced), kept_(kept_count(shape, reduced)),
+      : spec_(spec),
+        shape_(shape),
+        reduced_(reduced),
+        kept_(kept_count(shape, reduced)),
         state_(state_bytes(spec, kept_)) {
     init_state(spec_, kept_, state_.data());
   }
@@ -69,7 +72,10 @@ class Reduction {
 template <class T>
 Array dense_array(const std::vector<T>& values, const Extents& shape,
                   DType dtype = dtype_for<T>()) {
-  Array array{.dtype = dtype, .shape = shape, .bytes = {}, .origin = 0,
+  Array array{.dtype = dtype,
+              .shape = shape,
+              .bytes = {},
+              .origin = 0,
               .strides = row_major_strides(shape)};
   array.bytes.resize(std::max<std::size_t>(1, values.size()) * size_of(dtype));
   for (std::int64_t& stride : array.strides) stride *= static_cast<std::int64_t>(size_of(dtype));
@@ -153,8 +159,8 @@ inline Array calm_array(Random& random, DType dtype, const Extents& shape, bool 
     if constexpr (std::is_floating_point_v<T>) {
       for (std::size_t i = 0; i < array.bytes.size() / sizeof(T); ++i) {
         const bool gone = missing && random.below(16) == 0;
-        const T value = gone ? std::numeric_limits<T>::quiet_NaN()
-                             : static_cast<T>(1 + 0.1 * random.normal());
+        const T value =
+            gone ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(1 + 0.1 * random.normal());
         std::memcpy(&array.bytes[i * sizeof(T)], &value, sizeof value);
       }
     }
@@ -252,8 +258,8 @@ inline void expect_close(const Reduction& reduction, const Array& array, const E
   whole.shape = shape;
   const auto expected = references(whole, reduction.reduced());
   const auto bytes = reduction.result();
-  const bool integer_total = (spec.op == ReduceOp::kSum || spec.op == ReduceOp::kProd) &&
-                             !is_float(spec.input);
+  const bool integer_total =
+      (spec.op == ReduceOp::kSum || spec.op == ReduceOp::kProd) && !is_float(spec.input);
   const bool no_extreme = spec.op == ReduceOp::kMin || spec.op == ReduceOp::kMax;
   visit_dtype(result_dtype(spec), [&](auto tag) {
     using R = typename decltype(tag)::type;
@@ -261,8 +267,8 @@ inline void expect_close(const Reduction& reduction, const Array& array, const E
       R value;
       std::memcpy(&value, &bytes[i * sizeof value], sizeof value);
       if (integer_total) {
-        const std::uint64_t total = spec.op == ReduceOp::kSum ? expected[i].wrapped_sum
-                                                              : expected[i].wrapped_product;
+        const std::uint64_t total =
+            spec.op == ReduceOp::kSum ? expected[i].wrapped_sum : expected[i].wrapped_product;
         ASSERT_EQ(static_cast<std::uint64_t>(value), total) << what;
         continue;
       }

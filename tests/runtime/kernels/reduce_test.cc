@@ -84,8 +84,8 @@ TEST(Reduce, MergesStatesOfPartsAlongReducedAxes) {
     const std::size_t axis = random.below(shape.size());
     const std::uint32_t reduced = 1u << axis;
     Box head = Box::whole(shape), tail = Box::whole(shape);
-    head.hi[axis] = tail.lo[axis] = static_cast<std::int64_t>(
-        random.below(static_cast<std::uint64_t>(shape[axis]) + 1));
+    head.hi[axis] = tail.lo[axis] =
+        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(shape[axis]) + 1));
     Reduction left(spec, head.shape(), reduced), right(spec, tail.shape(), reduced);
     left.add(testing::sub_array(array, head));
     right.add(testing::sub_array(array, tail));
@@ -110,8 +110,7 @@ std::vector<std::byte> reduced_all(const ReduceSpec& spec, const std::vector<T>&
 
 template <class R, class T>
 R reduced_to_one(const ReduceSpec& spec, const std::vector<T>& values) {
-  const auto bytes =
-      reduced_all(spec, values, {static_cast<std::int64_t>(values.size())}, 1);
+  const auto bytes = reduced_all(spec, values, {static_cast<std::int64_t>(values.size())}, 1);
   R result;
   EXPECT_EQ(bytes.size(), sizeof result);
   std::memcpy(&result, bytes.data(), sizeof result);
@@ -171,8 +170,8 @@ TEST(Reduce, GivesNeutralResultsForNoValuesAndForNothingButMissingOnes) {
     };
     EXPECT_EQ(result(ReduceOp::kSum), 0);
     EXPECT_EQ(result(ReduceOp::kProd), 1);
-    for (ReduceOp op : {ReduceOp::kMean, ReduceOp::kVar, ReduceOp::kStd, ReduceOp::kMin,
-                        ReduceOp::kMax}) {
+    for (ReduceOp op :
+         {ReduceOp::kMean, ReduceOp::kVar, ReduceOp::kStd, ReduceOp::kMin, ReduceOp::kMax}) {
       EXPECT_TRUE(std::isnan(result(op)));
     }
     const ReduceSpec count{.op = ReduceOp::kCount, .input = DType::kFloat32};
@@ -232,7 +231,11 @@ TEST(Reduce, WrapsIntegersAndDividesByCountMinusDdof) {
             std::numeric_limits<std::int64_t>::max() - 2);
   EXPECT_EQ(reduced_to_one<std::uint64_t>({.op = ReduceOp::kProd, .input = DType::kUInt8},
                                           std::vector<std::uint8_t>(9, 200)),
-            [] { std::uint64_t p = 1; for (int i = 0; i < 9; ++i) p *= 200; return p; }());
+            [] {
+              std::uint64_t p = 1;
+              for (int i = 0; i < 9; ++i) p *= 200;
+              return p;
+            }());
   const std::vector<std::int8_t> few{1, 2, 4};
   EXPECT_NEAR(reduced_to_one<double>({.op = ReduceOp::kVar, .input = DType::kInt8, .ddof = 1}, few),
               7.0 / 3, 1e-15);

@@ -152,8 +152,8 @@ inline std::uint64_t apply(Op op, DType compute, const std::array<std::uint64_t,
   return visit_dtype(compute, [&](auto tag) -> std::uint64_t {
     using T = typename decltype(tag)::type;
     switch (op) {
-#define RANKINE_KERNEL_CASE(id, numpy, ours, operands, rule, function)                      \
-  case Op::id:                                                                              \
+#define RANKINE_KERNEL_CASE(id, numpy, ours, operands, rule, function)                         \
+  case Op::id:                                                                                 \
     if constexpr (has_loop<T>(TypeRule::rule)) return apply<function, T, operands>(arguments); \
     break;
       RANKINE_KERNEL_OPS(RANKINE_KERNEL_CASE)
@@ -166,10 +166,12 @@ inline std::uint64_t apply(Op op, DType compute, const std::array<std::uint64_t,
 
 // Elementwise operations that never throw.
 inline constexpr std::array kSafeOps{
-    Op::kAdd, Op::kSubtract, Op::kMultiply, Op::kDivide, Op::kRemainder, Op::kNegative, Op::kEqual,
-    Op::kLess, Op::kGreaterEqual, Op::kBitwiseAnd, Op::kBitwiseOr, Op::kInvert, Op::kLogicalNot,
-    Op::kAbsolute, Op::kSqrt, Op::kSquare, Op::kFloor, Op::kRint, Op::kSign, Op::kMinimum,
-    Op::kMaximum, Op::kWhere, Op::kIsNan, Op::kIsFinite, Op::kClip, Op::kExp, Op::kArctan2};
+    Op::kAdd,       Op::kSubtract, Op::kMultiply,   Op::kDivide,       Op::kRemainder,
+    Op::kNegative,  Op::kEqual,    Op::kLess,       Op::kGreaterEqual, Op::kBitwiseAnd,
+    Op::kBitwiseOr, Op::kInvert,   Op::kLogicalNot, Op::kAbsolute,     Op::kSqrt,
+    Op::kSquare,    Op::kFloor,    Op::kRint,       Op::kSign,         Op::kMinimum,
+    Op::kMaximum,   Op::kWhere,    Op::kIsNan,      Op::kIsFinite,     Op::kClip,
+    Op::kExp,       Op::kArctan2};
 
 // All elements of one output, row-major.
 inline std::vector<std::byte> interpret(const Program& program, int output, const Extents& shape,

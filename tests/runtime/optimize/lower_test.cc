@@ -1,5 +1,5 @@
-// What expressions become: the layers, tasks and edges of known programs, and the numbers they give,
-// which must be the same bytes however they were lowered.
+// What expressions become: the layers, tasks and edges of known programs, and the numbers they
+// give, which must be the same bytes however they were lowered.
 #include "runtime/optimize/lower.h"
 
 #include <gtest/gtest.h>
@@ -131,8 +131,8 @@ TEST(Lower, ReductionsOfOneArrayShareTheirPass) {
   EXPECT_EQ(first.leaves.size(), 1U) << "the chunk is read once for both";
   EXPECT_TRUE(is_tree(topology, 1));
   EXPECT_TRUE(is_tree(topology, 2));
-  const Topology other = lowered({{x.min().node(), std::nullopt},
-                                  {from_file({80}, {10}, "/y").max().node(), std::nullopt}});
+  const Topology other = lowered(
+      {{x.min().node(), std::nullopt}, {from_file({80}, {10}, "/y").max().node(), std::nullopt}});
   EXPECT_EQ(map_of(other, 0).heads.size(), 1U) << "nothing in common";
 }
 
@@ -186,8 +186,7 @@ TEST(Lower, KnownProgramsGiveKnownNumbers) {
   run_cluster(3, threads(2), [](Session& session) {
     const Array x = counting(11, 6);
     const NdArray anomaly = session.compute(x - x.mean("row"));
-    const auto [low, high, sum] =
-        session.compute(x.min(), x.max(), (exp(x * 0) * 2).sum());
+    const auto [low, high, sum] = session.compute(x.min(), x.max(), (exp(x * 0) * 2).sum());
     EXPECT_EQ(low.item<double>(), 0.0);
     EXPECT_EQ(high.item<double>(), 65 / 7.0);
     EXPECT_EQ(sum.item<double>(), 132.0);

@@ -103,7 +103,8 @@ TEST(Rewrite, TheNumericPlanKnowsNoMachine) {
   EXPECT_EQ(hash(3, 2, std::int64_t{1} << 40, session::Reuse::kChoose), one);
   EXPECT_NE(plan_numbers({stored(x.mean(0).node())}).hash, one);
   const Array other = field({4000, 6}, {20, 3});
-  EXPECT_NE(plan_numbers({stored((other - other.mean(0)).node())}).hash, plan_numbers(targets).hash);
+  EXPECT_NE(plan_numbers({stored((other - other.mean(0)).node())}).hash,
+            plan_numbers(targets).hash);
   auto compressed = targets;
   compressed[0].output->deflate = 9;
   EXPECT_NE(plan_numbers(compressed).hash, plan_numbers(targets).hash);

@@ -79,8 +79,7 @@ TEST(Pieces, HoldWhatTheTasksOfTheRankReadAndNoMore) {
           ASSERT_EQ(pieces.size(), ranks.size());
           for (const Piece& piece : pieces) {
             ASSERT_TRUE(ranks.contains(piece.rank));
-            ASSERT_EQ(piece, piece_on(topology, placement, chunk, piece.rank))
-                << "both ends agree";
+            ASSERT_EQ(piece, piece_on(topology, placement, chunk, piece.rank)) << "both ends agree";
             ASSERT_NO_FATAL_FAILURE(expect_tight(topology.output_box(chunk), piece, reads));
             ASSERT_LE(piece_bytes(topology, chunk, piece), topology.output_bytes(chunk));
             ++all;

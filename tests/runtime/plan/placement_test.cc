@@ -77,7 +77,8 @@ TEST(Placement, RangesPartitionEveryLayerForAnyNumberOfRanks) {
     RandomProgram program(random, static_cast<int>(random.between(1, 12)), 200);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(3);
-    const Topology topology(optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
+    const Topology topology(
+        optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
     for (int ranks = 1; ranks <= 7; ++ranks) {
       for (int first_worker = 0; first_worker < std::min(2, ranks); ++first_worker) {
         const Placement placement(topology, ranks, first_worker);
@@ -118,7 +119,8 @@ TEST(Placement, FetchedLayersArePinnedToRankZeroEvenIfItOnlySchedules) {
 TEST(Placement, AxesThatAReductionCollectsGoInside) {
   const auto row = ramp(4);
   const auto grid = expr::view(row, {-1, 0}, {9, 8}, {}, expr::Location::current());
-  const auto cut = expr::rechunk(grid, ChunkGrid::regular({9, 8}, {3, 2}), expr::Location::current());
+  const auto cut =
+      expr::rechunk(grid, ChunkGrid::regular({9, 8}, {3, 2}), expr::Location::current());
   const auto mean = expr::reduce(cut, kernels::ReduceOp::kMean, {1, 0}, false, false, 0,
                                  expr::Location::current());
   const Topology topology(graph_of({stored(mean)}));
@@ -147,9 +149,8 @@ TEST(Footprint, IsAtLeastWhatOneRankHoldsWhenItRunsEverything) {
     const Placement placement(topology, 1);
     const Footprint promised = footprint(topology, placement);
     BoardRun run(topology, placement);
-    run.run([&](const TaskId&) {
-      ASSERT_LE(run.held(), promised.held_bytes) << "round " << round;
-    });
+    run.run(
+        [&](const TaskId&) { ASSERT_LE(run.held(), promised.held_bytes) << "round " << round; });
     ASSERT_LE(run.most_held, promised.held_bytes + promised.task_bytes) << "round " << round;
   }
 }

@@ -19,7 +19,8 @@ TEST(Board, RunsEveryTaskOfARandomGraphOnceWithItsInputs) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 300);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(3);
-    const Topology topology(optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
+    const Topology topology(
+        optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
     const plan::Placement placement(topology, 1);
     BoardRun run(topology, placement);
     std::set<std::pair<std::uint32_t, std::int64_t>> ran;

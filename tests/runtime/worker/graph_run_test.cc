@@ -24,7 +24,8 @@ using testing::threads;
 
 // 2 to the power of -1 where x < limit, which fails, and of 0 elsewhere.
 Array failing_below(const Array& x, double limit) {
-  return pow(full({}, Literal::of(std::int64_t{2}), DType::kInt64), -(x < limit).astype(DType::kInt64));
+  return pow(full({}, Literal::of(std::int64_t{2}), DType::kInt64),
+             -(x < limit).astype(DType::kInt64));
 }
 
 struct Outcome {
@@ -76,8 +77,11 @@ TEST(GraphRun, RandomGraphsEndAndGiveTheSameBytesOnFiveRanks) {
 class ManualRanks {
  public:
   ManualRanks(const std::shared_ptr<graph::Graph>& graph, int ranks)
-      : network_(ranks), topology_(std::make_shared<const graph::Topology>(graph)), pools_(ranks),
-        rights_(ranks), scheduler_(ranks, 1, topology_->task_count()) {
+      : network_(ranks),
+        topology_(std::make_shared<const graph::Topology>(graph)),
+        pools_(ranks),
+        rights_(ranks),
+        scheduler_(ranks, 1, topology_->task_count()) {
     for (int rank = 0; rank < ranks; ++rank) {
       worker::Installation installation{1, topology_, plan::Placement(*topology_, ranks), {}};
       runs_.push_back(std::make_unique<worker::GraphRun>(

@@ -17,7 +17,9 @@ constexpr std::uint32_t kShuffle = 2;
 constexpr std::uint32_t kFletcher32 = 3;
 constexpr std::size_t kChecksumBytes = 4;
 
-Error corrupt(std::string what) { return input_error(std::move(what), ""); }
+Error corrupt(std::string what) {
+  return input_error(std::move(what), "", "the file is damaged; make or copy it again");
+}
 
 template <std::size_t kSize>
 void unshuffle_fixed(const std::byte* in, std::size_t count, std::byte* __restrict out) {
@@ -125,7 +127,7 @@ void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
       unshuffle(current.data(), current.size(), element_size_of(filters[i]), to.data());
       current = to;
     } else {
-      throw corrupt("unknown filter " + std::to_string(filters[i].id));
+      throw input_error("unknown filter " + std::to_string(filters[i].id), "");
     }
   }
   if (current.size() != out.size()) {

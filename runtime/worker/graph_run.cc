@@ -50,7 +50,8 @@ GraphRun::GraphRun(collectives::Communicator& communicator, collectives::Progres
   } catch (Error& error) {
     fail(std::move(error));
   } catch (const std::bad_alloc&) {
-    fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph"));
+    fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph", {},
+               "write them to a file with -o instead of printing them"));
   }
   executor_ = std::make_unique<Executor>(*topology_, readers_, log, results_, pool_);
 }
@@ -110,7 +111,8 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   } catch (Error& error) {
     failure = std::move(error);
   } catch (const std::bad_alloc&) {
-    failure = Error(ExitCode::kTaskFailed, "a task ran out of memory");
+    failure = Error(ExitCode::kTaskFailed, "a task ran out of memory", {},
+                    "use fewer threads or smaller chunks");
   }
   if (failure) fail(std::move(*failure));
   const std::lock_guard lock(state_);

@@ -33,8 +33,9 @@ std::vector<std::string> data_files() {
 Box readable_part(const Extents& shape) {
   Box box = Box::whole(shape);
   for (std::size_t axis = 0; axis < box.rank(); ++axis) {
-    if (box.size() <= kMostElements) break;
-    const std::int64_t rest = box.size() / box.hi[axis];
+    const std::int64_t elements = saturated_volume(box.shape());
+    if (elements <= kMostElements) break;
+    const std::int64_t rest = elements / box.hi[axis];
     box.hi[axis] =
         std::clamp<std::int64_t>(kMostElements / std::max<std::int64_t>(rest, 1), 1, box.hi[axis]);
   }

@@ -197,8 +197,12 @@ class Signals(Run):
             if not found:
                 return False
             try:
+                # Until it has become another program, the one that starts it stands still as well.
+                with open(f"/proc/{found[0]}/cmdline", "rb") as file:
+                    if b"--rankine-probe" not in file.read():
+                        return False
                 os.kill(int(found[0]), signal.SIGSTOP)
-            except ProcessLookupError:
+            except (FileNotFoundError, ProcessLookupError):
                 return False
             self.child = int(found[0])
             # It may have answered already, and be about to be reaped.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 namespace rankine::io {
@@ -28,11 +29,20 @@ void rename_new(const std::string& from, const std::string& to) {
   if (::unlink(from.c_str()) != 0) refuse(errno, from);
 }
 
-void sync_folder(const std::string& file_path) {
+// The folder of a file, to be synced; nothing if this user may write it but not read it.
+std::optional<PosixFile> open_folder(const std::string& file_path) {
   const std::string folder = std::filesystem::path(file_path).parent_path().string();
-  const PosixFile handle = PosixFile::open_read(folder.empty() ? "." : folder);
   try {
-    handle.fsync();
+    return PosixFile::open_read(folder.empty() ? "." : folder);
+  } catch (const SystemError& error) {
+    if (error.error_number != EACCES) throw;
+    return std::nullopt;
+  }
+}
+
+void sync_folder(const PosixFile& folder) {
+  try {
+    folder.fsync();
   } catch (const SystemError& error) {
     if (error.error_number != EINVAL) throw;  // some file systems cannot sync a folder
   }
@@ -48,12 +58,13 @@ void sync_file(const std::string& path) {
 
 void publish(const std::string& part_path, const std::string& final_path, bool overwrite) {
   sync_file(part_path);
+  const std::optional<PosixFile> folder = open_folder(final_path);  // what can fail, fails before
   if (!overwrite) {
     rename_new(part_path, final_path);
   } else if (::rename(part_path.c_str(), final_path.c_str()) != 0) {
     refuse(errno, final_path);
   }
-  sync_folder(final_path);
+  if (folder) sync_folder(*folder);
 }
 
 bool remove_working_files(const OutputPaths& paths) noexcept {

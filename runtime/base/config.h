@@ -13,7 +13,7 @@ inline constexpr std::int64_t kVirtualChunkBytes = std::int64_t{4} << 20;
 
 inline constexpr std::int64_t kReductionFanIn = 8;
 inline constexpr std::int64_t kFoldBlock = 16;     // most chunks one task accumulates in order
-inline constexpr std::int64_t kFoldMinTasks = 64;  // a fold leaves at least so many tasks
+inline constexpr std::int64_t kFoldMinTasks = 32;  // a fold leaves at least so many per result
 
 // Inside a chunk (runtime/kernels/evaluate.h): neighbours that a fixed tree combines, and how long
 // an axis must be to be the one along which they are taken.

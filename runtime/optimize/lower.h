@@ -5,7 +5,6 @@
 // Points of one depth with the same chunks and a common source become one layer with several heads.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>

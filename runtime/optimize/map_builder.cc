@@ -1,7 +1,6 @@
 #include "runtime/optimize/map_builder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace rankine::optimize {

@@ -30,7 +30,12 @@ std::optional<std::size_t> fold_axis(const ChunkGrid& grid, const Extents& reduc
 
 FoldPlan plan_fold(const ChunkGrid& grid, const Extents& reduced) {
   FoldPlan plan{grid, std::nullopt, kReductionFanIn};
-  const std::int64_t length = std::min(kFoldBlock, grid.chunk_count() / kFoldMinTasks);
+  // Depends on the reduced axes alone: parts of a result have the bits of the whole.
+  std::int64_t chunks = 1;
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    if (reduced[k] != 0) chunks *= grid.axis(k).count();
+  }
+  const std::int64_t length = std::min(kFoldBlock, chunks / kFoldMinTasks);
   const auto axis = fold_axis(grid, reduced);
   if (length <= 1 || !axis) return plan;
   plan.steps = grid;

@@ -9,7 +9,7 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-bool is_scalar_constant(const Node& node) { return node.as<expr::Full>() != nullptr; }
+bool is_constant(const Node& node) { return node.as<expr::Full>() != nullptr; }
 
 }  // namespace
 
@@ -54,11 +54,11 @@ void Points::choose(const std::vector<NodePtr>& order, const NumericPlan& plan,
   for (const NodePtr& node : order) {
     const bool reduces = node->as<expr::Reduce>() != nullptr;
     const bool held = options.held.contains(node.get()) || plan.kept.contains(node.get());
-    const bool apart = !options.fuse && !is_scalar_constant(*node);
+    const bool apart = !options.fuse && !is_constant(*node);
     if (reduces || held || apart) inner_.emplace(node.get(), 0);
     if (node->as<expr::Rechunk>() == nullptr) continue;
     const NodePtr& operand = node->operands[0];
-    if (reread_factor(node->grid, operand->grid) > 1.0 && !is_scalar_constant(*operand)) {
+    if (reread_factor(node->grid, operand->grid) > 1.0 && !is_constant(*operand)) {
       inner_.emplace(operand.get(), 0);
     }
   }

@@ -94,6 +94,65 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
   return std::min(all, times(3 * tree.fan_in, levels));
 }
 
+// The most tasks of a layer at home on one rank.
+std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+  std::int64_t share = 0;
+  for (int rank = 0; rank < placement.ranks(); ++rank) {
+    share = std::max(share, placement.range(topology, layer, rank).length());
+  }
+  return share;
+}
+
+// Chunks of the producer that one task reads through an edge, at most.
+std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edge) {
+  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
+  const ChunkGrid& produced = topology.output_grid(edge.producer);
+  std::int64_t chunks = 1;
+  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+    const graph::Term& term = map.leaves[edge.leaf].terms[k];
+    if (term.axis < 0) continue;
+    const AxisChunks& consumed = map.grid.axis(term.axis);
+    const AxisChunks& made = produced.axis(k);
+    if (term.step == 1 && term.offset == 0 && consumed == made) continue;
+    std::int64_t shortest = made.longest();
+    for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
+    const std::int64_t longest = std::max<std::int64_t>(1, consumed.longest());
+    const std::int64_t reach = times(longest - 1, std::abs(term.step));
+    const std::int64_t over = plus(reach / std::max<std::int64_t>(1, shortest), 2);
+    chunks = times(chunks, std::min(over, made.count()));
+  }
+  return chunks;
+}
+
+// Whether every task finds its chunk where it is at home itself: equal grids in equal order.
+bool stays_at_home(const Topology& topology, const Placement& placement,
+                   const Topology::LeafEdge& edge) {
+  const LayerPlacement& from = placement.layer(edge.producer.layer);
+  const LayerPlacement& to = placement.layer(edge.consumer);
+  if (from.pinned >= 0 || to.pinned >= 0 || !(from.order == to.order)) return false;
+  if (!(topology.counts(edge.producer.layer) == topology.counts(edge.consumer))) return false;
+  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+    if (edge.axes[k] != static_cast<std::int32_t>(k)) return false;
+  }
+  return edge.axes.size() == topology.counts(edge.consumer).size() &&
+         chunks_read(topology, edge) == 1;
+}
+
+// Chunks of one output on a rank: those made there, and for each edge those that its tasks there
+// may have to receive. A rank with so many tasks reads at most so many times what one task reads.
+std::int64_t held_chunks(const Topology& topology, const Placement& placement,
+                         graph::LayerOutput output) {
+  std::int64_t chunks = share_of(topology, placement, output.layer);
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+      if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
+      chunks =
+          plus(chunks, times(share_of(topology, placement, layer), chunks_read(topology, edge)));
+    }
+  }
+  return std::min(chunks, topology.task_count(output.layer));
+}
+
 // Chunks of one layer that wait for their consumers.
 std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   const graph::Layer& what = topology.graph().layers[layer];
@@ -104,16 +163,12 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     return plus(times(states, topology.largest_output_bytes({layer, 0})), times(values, 8));
   }
   const auto& map = std::get<graph::Map>(what.kind);
-  std::int64_t share = 0, held = 0;
-  for (int rank = 0; rank < placement.ranks(); ++rank) {
-    share = std::max(share, placement.range(topology, layer, rank).length());
-  }
+  std::int64_t held = 0;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
     const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
-    // A rank's own share, and as much again from neighbours whose cuts do not agree.
     if (kept || (partial != nullptr && partial->complete)) {
-      const std::int64_t chunks = std::min(2 * share, topology.task_count(layer));
+      const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
       held = plus(held, times(chunks, topology.largest_output_bytes({layer, i})));
     }
   }

@@ -53,7 +53,7 @@ struct Message {
   ChunkName chunk;          // kEager kAnnounce kPull kDecline
   std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed: of the error
   std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: how many;
-                            // kCommand: which; kPull: tag
+                            // kPull: tag
   std::int64_t second = 0;  // kCountReply: received
   std::uint32_t round = 0;  // kCountQuery kCountReply
   std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued

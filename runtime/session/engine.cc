@@ -1,6 +1,7 @@
 #include "runtime/session/engine.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -112,7 +113,12 @@ void Engine::end_overdue(double since_signal_s) {
 }
 
 void Engine::abandon(const Error& error) {
-  if (last_will_) last_will_();
+  if (last_will_) {
+    last_will_();
+  } else if (!log_folder_.empty()) {  // rank 0 may not get to its own
+    std::error_code ignored;
+    std::filesystem::remove_all(log_folder_, ignored);
+  }
   std::fputs(error.block().c_str(), stderr);
   communicator_.abort(static_cast<int>(error.exit_code));
 }

@@ -151,6 +151,7 @@ class Engine {
   bool open_ = false;             // the team is there
   std::optional<Error> no_team_;  // or will not be
 
+  std::string log_folder_;  // of the last graph; "": it had no outputs
   OnRunProgress observer_;  // client thread
   std::function<void()> last_will_;
   std::atomic<std::int64_t> tasks_seen_{0};  // of the graph that runs, on rank 0

@@ -82,6 +82,7 @@ void Engine::execute() {
 }
 
 void Engine::run(const RunGraph& command) {
+  log_folder_ = command.log_folder;
   Bytes graph_bytes, index_bytes;
   if (communicator_.rank() == 0) {
     graph_bytes = std::move(job_->graph_bytes);
@@ -129,7 +130,15 @@ RankReport Engine::report(double wall_s, double broadcast_s) {
   return mine;
 }
 
-void Engine::work(int thread) { run_->work(contexts_[thread], options_.cores); }
+// Tasks fail as values. What gets here went wrong between tasks (no memory for a message, a broken
+// invariant): the other threads and ranks would wait for ever.
+void Engine::work(int thread) {
+  try {
+    run_->work(contexts_[thread], options_.cores);
+  } catch (...) {
+    abandon(current_error());
+  }
+}
 
 void Engine::on_report(int from, const Message& message, std::span<const std::byte> payload) {
   scheduler::Reactor::Outbox outbox;

@@ -46,7 +46,7 @@ int parse_threads(const std::string& text) {
   if (problem != std::errc() || end != text.data() + text.size() || number < 1 ||
       number > kMostThreads) {
     throw usage_error("'" + text + "' is no number of threads",
-                      "give --threads a number from 1 on");
+                      "give --threads a number from 1 to " + std::to_string(kMostThreads));
   }
   return number;
 }
@@ -57,11 +57,15 @@ session::Reuse parse_reuse(const std::string& text) {
   throw usage_error("--reuse does not take '" + text + "'", "give it hold or reread");
 }
 
-// A failure of the client is the last word: no table after its block.
+// A failure of the client is the last word: no table and no other failure after its block.
 void show_stages(Session& session, bool failed) {
   if (!session.stages().any()) return;
   if (!session.settings().quiet && !failed) std::fputs(session.stages().text().c_str(), stderr);
-  session.write_stages();
+  try {
+    session.write_stages();
+  } catch (const Error&) {
+    if (!failed) throw;
+  }
 }
 
 int run_client(session::Engine& engine, const RunSettings& settings, const Client& client) {
@@ -175,6 +179,7 @@ RunSettings take_run_options(int& argc, char** argv) {
       argv[kept++] = argv[i];
       continue;
     }
+    if (flag && inline_value) throw usage_error(name + " takes no value", "leave out =" + value);
     if (takes_value && !inline_value) {
       if (i + 1 >= argc) throw usage_error(name + " needs a value", "see --help");
       value = argv[++i];

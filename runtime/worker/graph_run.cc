@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "runtime/base/archive.h"
+#include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/plan/pieces.h"
@@ -113,6 +114,8 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   } catch (const std::bad_alloc&) {
     failure = Error(ExitCode::kTaskFailed, "a task ran out of memory", {},
                     "use fewer threads or smaller chunks");
+  } catch (...) {
+    failure = current_error();
   }
   if (failure) fail(std::move(*failure));
   const std::lock_guard lock(state_);

@@ -1,9 +1,9 @@
 // Moves chunks between ranks: a pure state machine. Every event is a function of the state that
-// appends actions to an outbox; no clock, no network, no thread inside. The loop (loop.h) carries
+// appends actions to an outbox; no clock, no network, no thread inside. The loop (graph_run.h) carries
 // the actions out, tests let them arrive in every legal order.
 //
 // A finished chunk that another rank needs goes there once: inside the message if it is small and a
-// credit is left, else it is announced and pulled when the other rank has room. Every Announce is
+// credit is left, else it is announced and pulled by the other rank. Every Announce is
 // answered by one Pull or one Decline, every Pull by the bytes, every Eager by a credit. So when
 // nothing is owed in either direction (quiet()), nothing of the graph is under way from or to here.
 #pragma once

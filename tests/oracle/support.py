@@ -53,8 +53,9 @@ class Result:
 
 def launch(ranks):
     """The words that start `ranks` ranks. mpi_settings.sh keeps what the caller has set."""
-    settings = ROOT / "apps" / "mpi_settings.sh"
-    return ["bash", "-c", f'source "{settings}"; exec "$@"', "launch", main.launcher, "-n",
+    # As text: another user, for whom ranks are started too, may not be let into this folder.
+    settings = (ROOT / "apps" / "mpi_settings.sh").read_text()
+    return ["bash", "-c", f'{settings}\nexec "$@"', "launch", main.launcher, "-n",
             str(ranks)]
 
 

@@ -1,8 +1,7 @@
 // One rank as a value: it stands for worker/graph_run.cc without threads and bytes, and keeps its
 // rules:
 // - messages collect in an outbox and leave when the rank makes progress: receives are posted
-// before
-//   pulls leave, failures leave before a report of finished tasks;
+//   before pulls leave, failures leave before a report of finished tasks;
 // - a count is answered after what was received before has been answered;
 // - rank 0 tells its own failures to the scheduler without a message.
 // What leaves the rank lies in public vectors, from which the network (simulated_ranks.h) takes it.

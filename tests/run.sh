@@ -79,9 +79,9 @@ release_suite() {
 # sanitized_suite NAME SANITIZER
 sanitized_suite() {
   ulimit -s 65536 2>/dev/null || true  # frames are several times larger under sanitizers
-  local which=(-LE 'mpi|oracle')
-  [ "$full" = 0 ] || which=()
-  build "$1" all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \
+  local which=(-LE 'mpi|oracle') target=unit_tests
+  [ "$full" = 0 ] || { which=() target=all; }
+  build "$1" "$target" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \
     -DRANKINE_BUILD_TESTS=ON -DRANKINE_SANITIZE="$2"
   suite "$1" "${which[@]}"
 }

@@ -121,11 +121,11 @@ class Sizes(Case):
             self.assertGreater(plan["tasks"], 10**5, expression)
 
     def test_a_refusal_names_the_bytes_what_takes_them_and_the_remedy(self):
-        result = rankine("eval", "--quiet", "zeros(20000000)", "--memory", "100MiB")
-        self.assert_block(result, 4, "allowed are 104857600 bytes (100 MiB)",
+        result = rankine("eval", "--quiet", "zeros(200000000)", "--memory", "1GiB")
+        self.assert_block(result, 4, "allowed are 1073741824 bytes (1 GiB)",
                           "the fetched results", "-o")
-        result = rankine("eval", "--quiet", "--memory", "100MiB",
-                         "sum(zeros(20000000, chunk=20000000) + arange(20000000))")
+        result = rankine("eval", "--quiet", "--memory", "1GiB",
+                         "sum(zeros(200000000, chunk=200000000) + arange(200000000))")
         self.assert_block(result, 4, "layer '", "smaller chunks")
         result = rankine("eval", "--quiet", "1", "--memory", "1KiB")
         self.assert_block(result, 4, "allowed are 1024 bytes (1 KiB)", "--memory")

@@ -11,23 +11,14 @@
 #include "io/h5/slow_read.h"
 #include "io/probe.h"
 #include "io/reader.h"
+#include "tests/support/data_files.h"
 
 namespace rankine::io {
 namespace {
 
-constexpr std::int64_t kMostElements = std::int64_t{1} << 25;  // larger ones are read in part
+using testing::data_files;
 
-std::vector<std::string> data_files() {
-  std::vector<std::string> files;
-  if (!std::filesystem::exists(RANKINE_DATA_DIR)) return files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(RANKINE_DATA_DIR)) {
-    if (entry.is_regular_file() && entry.path().extension() != ".md") {
-      files.push_back(entry.path().string());
-    }
-  }
-  std::ranges::sort(files);
-  return files;
-}
+constexpr std::int64_t kMostElements = std::int64_t{1} << 25;  // larger ones are read in part
 
 // The first part of the shape, as much as memory should hold.
 Box readable_part(const Extents& shape) {

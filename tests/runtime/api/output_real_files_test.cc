@@ -6,21 +6,12 @@
 #include "runtime/base/error.h"
 #include "runtime/expr/build.h"
 #include "tests/runtime/api/support.h"
+#include "tests/support/data_files.h"
 
 namespace rankine::api::test {
 namespace {
 
-std::vector<std::string> data_files() {
-  std::vector<std::string> files;
-  if (!std::filesystem::exists(RANKINE_DATA_DIR)) return files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(RANKINE_DATA_DIR)) {
-    if (entry.is_regular_file() && entry.path().extension() != ".md") {
-      files.push_back(entry.path().string());
-    }
-  }
-  std::ranges::sort(files);
-  return files;
-}
+using testing::data_files;
 
 // At most three elements along each axis, backwards.
 Array small_part(const Array& array) {

@@ -7,6 +7,7 @@
 
 #include "io/posix_file.h"
 #include "runtime/rankine.h"
+#include "tests/io/h5/sample_output.h"
 #include "tests/support/cluster.h"
 
 namespace rankine {
@@ -29,10 +30,8 @@ struct BrokenClose {
 };
 
 TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesNothing) {
-  const fs::path folder =
-      fs::path(::testing::TempDir()) / ("rankine_settle_" + std::to_string(::getpid()));
-  fs::create_directory(folder);
-  const std::string output = (folder / "o.nc").string();
+  const io::test::TempFolder folder;
+  const std::string output = folder / "o.nc";
   testing::run_cluster(3, testing::threads(2), [&](Session& session) {
     const Array x = arange(300, 4).rename({"x"});
     try {
@@ -43,18 +42,15 @@ TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesNothing) {
       EXPECT_EQ(error.exit_code, ExitCode::kTaskFailed);
       EXPECT_EQ(error.message, "out of memory");
     }
-    EXPECT_TRUE(fs::is_empty(folder));
+    EXPECT_TRUE(fs::is_empty(folder.path()));
     session.store({{"a", x}}, output);  // all ranks are still there
     EXPECT_TRUE(fs::exists(output));
   });
-  fs::remove_all(folder);
 }
 
 TEST(Storing, KeepsInputsThatNoResultReads) {
-  const fs::path folder =
-      fs::path(::testing::TempDir()) / ("rankine_inputs_" + std::to_string(::getpid()));
-  fs::create_directory(folder);
-  const std::string file = (folder / "o.nc").string();
+  const io::test::TempFolder folder;
+  const std::string file = folder / "o.nc";
   testing::run_cluster(1, testing::threads(1), [&](Session& session) {
     const Array x = arange(30, 4).rename({"x"});
     session.store({{"a", x}}, file);
@@ -65,7 +61,6 @@ TEST(Storing, KeepsInputsThatNoResultReads) {
     options.inputs.clear();
     session.store({{"a", x}}, file, options);
   });
-  fs::remove_all(folder);
 }
 
 }  // namespace

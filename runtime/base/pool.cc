@@ -13,14 +13,14 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-// Four classes per power of two: at most a quarter of a block is padding.
-std::size_t capacity_for(std::size_t bytes) {
+}  // namespace
+
+// Four classes per power of two.
+std::size_t Pool::block_bytes(std::size_t bytes) {
   if (bytes <= 256) return 256;
   const std::size_t step = std::bit_floor(bytes - 1) / 4;
   return (bytes + step - 1) / step * step;
 }
-
-}  // namespace
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -47,7 +47,7 @@ Pool::~Pool() {
 }
 
 Buffer Pool::allocate(std::size_t bytes) {
-  const std::size_t capacity = capacity_for(bytes);
+  const std::size_t capacity = block_bytes(bytes);
   std::byte* data = take_cached(capacity);
   if (data == nullptr) {
     data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));

@@ -70,6 +70,10 @@ class Pool {
     return std::make_shared<Buffer>(allocate(bytes));
   }
 
+  // What an allocation of so many bytes takes: a block of the next size class, at most a quarter
+  // longer. bytes_in_use and peak_bytes count blocks.
+  static std::size_t block_bytes(std::size_t bytes);
+
   std::int64_t bytes_in_use() const { return in_use_.load(std::memory_order_relaxed); }
   std::int64_t peak_bytes() const { return peak_.load(std::memory_order_relaxed); }
 

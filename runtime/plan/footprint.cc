@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "io/reader.h"
+#include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/plan/pieces.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::plan {
@@ -15,6 +17,17 @@ std::int64_t elements(const Extents& shape) { return std::min(saturated_volume(s
 
 std::int64_t bytes_of(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
+}
+
+// What a buffer of so many bytes takes from the pool.
+std::int64_t block(std::int64_t bytes) {
+  return bytes >= kTooMuch ? kTooMuch
+                           : bytes_of(Pool::block_bytes(static_cast<std::size_t>(bytes)));
+}
+
+// The largest block that a task leaves as this output.
+std::int64_t output_block(const Topology& topology, graph::LayerOutput output) {
+  return block(topology.largest_output_bytes(output));
 }
 
 // The longest box of source elements that a task of `grid` can reach through a leaf.
@@ -39,7 +52,8 @@ std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const
   std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
   for (const graph::Leaf& leaf : map.leaves) {
     // Gathered from chunks or widened to the box it may stand there twice.
-    bytes = plus(bytes, times(leaf_elements(leaf, grid), 2 * bytes_of(size_of(leaf.dtype))));
+    const std::int64_t size = times(leaf_elements(leaf, grid), bytes_of(size_of(leaf.dtype)));
+    bytes = plus(bytes, times(2, block(size)));
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
       bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
     }
@@ -48,9 +62,7 @@ std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const
     // A store holds the dense chunk beside what its filters make of it.
     const bool stored = std::holds_alternative<graph::Store>(map.heads[i]);
     const bool merged = std::holds_alternative<graph::Partial>(map.heads[i]);
-    bytes = plus(bytes, times(topology.largest_output_bytes({layer, i}), stored   ? 4
-                                                                         : merged ? 2
-                                                                                  : 1));
+    bytes = plus(bytes, times(output_block(topology, {layer, i}), stored ? 4 : merged ? 2 : 1));
   }
   return bytes;
 }
@@ -159,8 +171,10 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   if (const auto* tree = std::get_if<graph::Reduce>(&what.kind)) {
     const std::int64_t states = tree_states(topology, placement, layer, *tree);
     // Finished values: every rank may need all of them.
-    const std::int64_t values = elements(topology.reduction(layer).kept_grid.shape());
-    return plus(times(states, topology.largest_output_bytes({layer, 0})), times(values, 8));
+    const ChunkGrid& kept = topology.reduction(layer).kept_grid;
+    const std::int64_t value = block(times(kept.largest_chunk(), 8));
+    return plus(times(states, output_block(topology, {layer, 0})),
+                times(saturated_volume(kept.counts()), value));
   }
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;
@@ -169,7 +183,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
     if (kept || (partial != nullptr && partial->complete)) {
       const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
-      held = plus(held, times(chunks, topology.largest_output_bytes({layer, i})));
+      held = plus(held, times(chunks, output_block(topology, {layer, i})));
     }
   }
   return held;
@@ -180,7 +194,7 @@ std::int64_t task_bytes_of(const Topology& topology, std::uint32_t layer) {
   if (const auto* map = std::get_if<graph::Map>(&kind)) {
     return map_task_bytes(topology, layer, *map);
   }
-  return times(2, topology.largest_output_bytes({layer, 0}));
+  return times(2, output_block(topology, {layer, 0}));
 }
 
 std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
@@ -196,7 +210,7 @@ std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
 }  // namespace
 
 std::int64_t Footprint::total(int threads) const {
-  return plus(times(task_bytes, threads), plus(held_bytes, result_bytes));
+  return plus(times(task_bytes, threads), plus(plus(held_bytes, sent_bytes), result_bytes));
 }
 
 std::string Footprint::largest(int threads) const {
@@ -221,7 +235,12 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
       result.task_bytes = running;
       result.largest_task = name;
     }
-    result.least_bytes = std::max(result.least_bytes, largest_output(topology, layer));
+    const std::int64_t largest = largest_output(topology, layer);
+    result.least_bytes = std::max(result.least_bytes, largest);
+    // And one that is being copied into a message.
+    if (placement.ranks() > 1) {
+      result.sent_bytes = std::max(result.sent_bytes, times(kPackedPieces + 1, block(largest)));
+    }
   }
   for (const graph::Result& fetched : topology.graph().results) {
     result.result_bytes =

@@ -11,6 +11,7 @@ namespace rankine::plan {
 struct Footprint {
   std::int64_t task_bytes = 0;    // the largest working memory of one running task
   std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
+  std::int64_t sent_bytes = 0;    // pieces of chunks, packed for other ranks
   std::int64_t result_bytes = 0;  // arrays fetched to rank 0
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.

@@ -1,5 +1,5 @@
 // numpy.matmul as an expression: the sum over k of products in the iteration space
-// (batch axes, i, j, k). The optimizer recognizes the pattern and uses the blocked kernel.
+// (batch axes, i, j, k).
 #include <algorithm>
 
 #include "runtime/base/error.h"

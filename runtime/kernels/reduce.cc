@@ -116,10 +116,4 @@ void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::by
   if (has_flags(spec) && is_float(spec.input)) unseen_to_nan(spec, elements, state, out);
 }
 
-bool saw_all(const ReduceSpec& spec, std::int64_t elements, const std::byte* state) {
-  if (!has_flags(spec)) return true;
-  const auto seen = flags(spec, elements, state);
-  return std::ranges::find(seen, std::byte{0}) == seen.end();
-}
-
 }  // namespace rankine::kernels

@@ -60,13 +60,8 @@ void combine_states(const ReduceSpec& spec, std::int64_t elements, std::byte* in
                     const std::byte* from);
 
 // Writes `elements` values of result_dtype(spec), contiguous; every NaN is the same one. No values:
-// sum 0, prod 1, count 0, any false, all true, else NaN; for min and max of integers unspecified:
-// ask saw_all first.
+// sum 0, prod 1, count 0, any false, all true, else NaN; for min and max of integers unspecified.
 void finalize_state(const ReduceSpec& spec, std::int64_t elements, const std::byte* state,
                     std::byte* out);
-
-// Whether every kept element of a min or max has seen some value (a missing one counts). Always
-// true for the other operations.
-bool saw_all(const ReduceSpec& spec, std::int64_t elements, const std::byte* state);
 
 }  // namespace rankine::kernels

@@ -183,24 +183,6 @@ TEST(Reduce, GivesNeutralResultsForNoValuesAndForNothingButMissingOnes) {
                                    std::vector<std::int8_t>{}));
 }
 
-TEST(Reduce, TellsAnEmptyMinimumFromOneThatSawOnlyMissingValues) {
-  for (const DType dtype : {DType::kInt32, DType::kFloat32}) {
-    for (const bool skipna : {true, false}) {
-      const ReduceSpec spec{.op = ReduceOp::kMin, .input = dtype, .skipna = skipna};
-      Reduction empty(spec, {0, 3}, 1), full(spec, {1, 3}, 1);
-      const auto none = testing::dense_array(std::vector<float>{}, {0, 3}, dtype);
-      const float nan = std::numeric_limits<float>::quiet_NaN();
-      const auto one = testing::dense_array(std::vector<float>{nan, nan, nan}, {1, 3}, dtype);
-      empty.add(none);
-      EXPECT_FALSE(saw_all(spec, 3, empty.state()));
-      full.add(one);
-      EXPECT_TRUE(saw_all(spec, 3, full.state()));
-      empty.combine(full);
-      EXPECT_TRUE(saw_all(spec, 3, empty.state()));
-    }
-  }
-}
-
 TEST(Reduce, PropagatesMissingAndInfiniteValuesAsNumpyDoes) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double inf = std::numeric_limits<double>::infinity();

@@ -129,12 +129,15 @@ std::int64_t common_terms(std::int64_t start1, std::int64_t step1, std::int64_t 
 std::int64_t overlapping_pairs(const AxisChunks& a, const AxisChunks& b) {
   if (a.count() == 0 || b.count() == 0) return 0;
   std::int64_t common = 0;  // cuts inside the axis that a and b share
-  for (const AxisChunks::Run& x : a.runs()) {
-    for (const AxisChunks::Run& y : b.runs()) {
-      const std::int64_t lo = std::max({x.start, y.start, std::int64_t{1}});
-      const std::int64_t hi = std::min(x.start + x.length * x.count, y.start + y.length * y.count);
-      common += common_terms(x.start, x.length, y.start, y.length, lo, hi);
-    }
+  for (std::size_t i = 0, j = 0; i < a.runs().size() && j < b.runs().size();) {
+    const AxisChunks::Run& x = a.runs()[i];
+    const AxisChunks::Run& y = b.runs()[j];
+    const std::int64_t x_end = x.start + x.length * x.count;
+    const std::int64_t y_end = y.start + y.length * y.count;
+    const std::int64_t lo = std::max({x.start, y.start, std::int64_t{1}});
+    common += common_terms(x.start, x.length, y.start, y.length, lo, std::min(x_end, y_end));
+    if (x_end <= y_end) ++i;
+    if (y_end <= x_end) ++j;
   }
   return a.count() + b.count() - 1 - common;
 }

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "collectives/communicator.h"
+
 namespace rankine::worker {
 namespace {
 
 using protocol::Kind;
-
-// The tag space of one pair of ranks (collectives/communicator.h): 15 bits less the room's own tag.
-constexpr std::uint32_t kTags = 0x7fff;
 
 }  // namespace
 
@@ -22,11 +21,12 @@ void Outbox::clear() {
 }
 
 Reactor::Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit,
-                 std::int64_t credits)
+                 std::int64_t credits, std::int64_t bulk_sends)
     : rank_(rank),
       graph_(graph),
       eager_limit_(eager_limit),
       credit_limit_(credits),
+      bulk_limit_(bulk_sends),
       credits_(ranks, credits),
       next_tag_(ranks, 0),
       open_announces_(ranks, 0) {}
@@ -70,8 +70,8 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
     case Kind::kAnnounce: on_announce(from, message, outbox); return;
     case Kind::kPull:
       ++sent_;  // the bytes count like a message: an abort must wait for them, too
-      outbox.bulk_sends.push_back({from, message.chunk, static_cast<std::uint32_t>(message.first)});
-      return;
+      pulled_.push_back({from, message.chunk, static_cast<std::uint32_t>(message.first)});
+      return send_pulled(outbox);
     case Kind::kDecline:
       --open_announces_[from];
       outbox.unpinned.push_back(message.chunk);
@@ -94,15 +94,26 @@ void Reactor::on_announce(int from, const Message& message, Outbox& outbox) {
   }
   answer.kind = Kind::kPull;
   answer.first = next_tag_[from];
-  next_tag_[from] = (next_tag_[from] + 1) % kTags;
+  next_tag_[from] = collectives::next_tag(next_tag_[from]);
   outbox.receives.push_back(
       {from, message.chunk, message.bytes, static_cast<std::uint32_t>(answer.first)});
   send(from, answer, outbox);
 }
 
+// A send under way waits for nothing but its receive, which was posted before the pull: so each
+// ends, and those that wait here get their turn.
+void Reactor::send_pulled(Outbox& outbox) {
+  for (; !pulled_.empty() && bulk_sends_ < bulk_limit_; ++bulk_sends_) {
+    outbox.bulk_sends.push_back(pulled_.front());
+    pulled_.pop_front();
+  }
+}
+
 void Reactor::on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox) {
   --open_announces_[to];
   outbox.unpinned.push_back(chunk);
+  --bulk_sends_;
+  send_pulled(outbox);
 }
 
 void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox) {
@@ -124,6 +135,10 @@ bool Reactor::quiet() const {
 }
 
 void Reactor::sanity_check() const {
+  const bool idle = bulk_sends_ < bulk_limit_;
+  if (bulk_sends_ < 0 || bulk_sends_ > bulk_limit_ || (idle && !pulled_.empty())) {
+    throw std::logic_error("bulk sends are not counted right:\n" + describe());
+  }
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     const bool self = static_cast<int>(r) == rank_;
     if (credits_[r] < 0 || credits_[r] > credit_limit_ || open_announces_[r] < 0 ||

@@ -1,6 +1,6 @@
 // Moves chunks between ranks: a pure state machine. Every event is a function of the state that
-// appends actions to an outbox; no clock, no network, no thread inside. The loop (graph_run.h) carries
-// the actions out, tests let them arrive in every legal order.
+// appends actions to an outbox; no clock, no network, no thread inside. The loop (graph_run.h)
+// carries the actions out, tests let them arrive in every legal order.
 //
 // A finished chunk that another rank needs goes there once: inside the message if it is small and a
 // credit is left, else it is announced and pulled by the other rank. Every Announce is
@@ -9,11 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/plan/footprint.h"
 #include "runtime/protocol/messages.h"
 
 namespace rankine::worker {
@@ -57,7 +59,8 @@ class Reactor {
  public:
   Reactor(int rank, int ranks, std::uint32_t graph,
           std::int64_t eager_limit = protocol::kEagerLimit,
-          std::int64_t credits = protocol::kEagerCredits);
+          std::int64_t credits = protocol::kEagerCredits,
+          std::int64_t bulk_sends = plan::kBulkSends);
 
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
   // The chunk must stay until it was unpinned once per destination.
@@ -72,6 +75,8 @@ class Reactor {
   bool aborting() const { return aborting_; }
   // Nothing is owed: all credits are home, no announce, pull or transfer is open.
   bool quiet() const;
+  // Pulls that wait for their turn, in order.
+  const std::deque<Outbox::PostSend>& waiting_sends() const { return pulled_; }
   std::int64_t messages_sent() const { return sent_; }
   std::int64_t messages_received() const { return received_; }
 
@@ -82,17 +87,21 @@ class Reactor {
  private:
   void send(int to, Message message, Outbox& outbox);
   void on_announce(int from, const Message& message, Outbox& outbox);
+  void send_pulled(Outbox& outbox);
 
   int rank_;
   std::uint32_t graph_;
   std::int64_t eager_limit_;
   std::int64_t credit_limit_;
+  std::int64_t bulk_limit_;
   bool aborting_ = false;
   std::vector<std::int64_t> credits_;    // left, per destination
   std::vector<std::uint32_t> next_tag_;  // of pulls, per source
   std::vector<std::int64_t>
       open_announces_;  // not yet answered or still being sent, per destination
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
+  std::deque<Outbox::PostSend> pulled_;                         // by others, not yet in an outbox
+  std::int64_t bulk_sends_ = 0;                                 // under way from here
   std::int64_t sent_ = 0;
   std::int64_t received_ = 0;
 };

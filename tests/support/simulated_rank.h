@@ -56,7 +56,7 @@ class SimulatedRank {
         world_(&world),
         number_(number),
         board_(world.topology, world.placement, number),
-        reactor_(number, world.ranks, kGraph, world.eager_limit, world.credits),
+        reactor_(number, world.ranks, kGraph, world.eager_limit, world.credits, world.bulk_sends),
         runs_(static_cast<std::size_t>(world.topology.task_count()), 0) {
     if (number == world.broken_rank) fail();
   }
@@ -335,6 +335,7 @@ class SimulatedRank {
       digest.add(packet.size());
       for (const Letter& letter : packet) digest.add(letter.message);
     }
+    for (const auto& post : reactor_.waiting_sends()) digest.add(post.chunk);
     for (const Message& report : reports) digest.add(report);
   }
 

@@ -12,6 +12,7 @@
 
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
+#include "runtime/plan/footprint.h"
 #include "runtime/plan/placement.h"
 #include "runtime/protocol/messages.h"
 
@@ -29,6 +30,7 @@ struct SimulatedWorld {
   int ranks;
   std::int64_t eager_limit = protocol::kEagerLimit;
   std::int64_t credits = protocol::kEagerCredits;
+  std::int64_t bulk_sends = plan::kBulkSends;
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
   // and finishing a task are two events, and what a rank has to send may wait while others happen.

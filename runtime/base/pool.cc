@@ -52,46 +52,66 @@ Buffer Pool::allocate(std::size_t bytes) {
   if (data == nullptr) {
     data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
     if (data == nullptr) {
+      const std::lock_guard lock(mutex_);
+      taken_ -= static_cast<std::int64_t>(capacity);
       throw Error(ExitCode::kTaskFailed,
                   "no memory for a buffer of " + std::to_string(bytes) + " bytes", {},
                   "use smaller chunks or more ranks");
     }
   }
-  const std::int64_t now =
-      in_use_.fetch_add(static_cast<std::int64_t>(capacity)) + static_cast<std::int64_t>(capacity);
-  std::int64_t peak = peak_.load(std::memory_order_relaxed);
-  while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
-  }
   return Buffer(this, data, bytes, capacity);
 }
 
+// A kept block of the size, or null after others have made room for a new one.
 std::byte* Pool::take_cached(std::size_t capacity) {
   const std::lock_guard lock(mutex_);
-  for (auto& [size, blocks] : cached_) {
-    if (size == capacity && !blocks.empty()) {
-      std::byte* block = blocks.back();
-      blocks.pop_back();
-      cached_bytes_ -= static_cast<std::int64_t>(capacity);
-      return block;
-    }
+  const auto found = std::find_if(cached_.begin(), cached_.end(), [&](const auto& entry) {
+    return entry.first == capacity && !entry.second.empty();
+  });
+  if (found != cached_.end()) {
+    std::byte* block = found->second.back();
+    found->second.pop_back();
+    return block;
   }
+  shrink(static_cast<std::int64_t>(capacity));
+  taken_ += static_cast<std::int64_t>(capacity);
+  peak_ = std::max(peak_, taken_);
   return nullptr;
 }
 
-void Pool::release(std::byte* data, std::size_t capacity) {
-  in_use_.fetch_sub(static_cast<std::int64_t>(capacity));
-  {
-    const std::lock_guard lock(mutex_);
-    if (cached_bytes_ + static_cast<std::int64_t>(capacity) <= cache_limit_) {
-      auto found = std::find_if(cached_.begin(), cached_.end(),
-                                [&](const auto& entry) { return entry.first == capacity; });
-      if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});
-      found->second.push_back(data);
-      cached_bytes_ += static_cast<std::int64_t>(capacity);
-      return;
+// Frees kept blocks, the largest first, until `room` more bytes stay below the limit.
+void Pool::shrink(std::int64_t room) {
+  while (taken_ + room > limit_) {
+    auto largest = cached_.end();
+    for (auto entry = cached_.begin(); entry != cached_.end(); ++entry) {
+      if (entry->second.empty()) continue;
+      if (largest == cached_.end() || entry->first > largest->first) largest = entry;
     }
+    if (largest == cached_.end()) return;
+    std::free(largest->second.back());
+    largest->second.pop_back();
+    taken_ -= static_cast<std::int64_t>(largest->first);
   }
-  std::free(data);
+}
+
+void Pool::set_limit(std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  limit_ = bytes;
+  shrink(0);
+}
+
+std::int64_t Pool::peak_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+void Pool::release(std::byte* data, std::size_t capacity) {
+  const std::lock_guard lock(mutex_);
+  auto found = std::find_if(cached_.begin(), cached_.end(),
+                            [&](const auto& entry) { return entry.first == capacity; });
+  if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});
+  found->second.push_back(data);
+  if (taken_ > limit_) shrink(0);
 }
 
 }  // namespace rankine

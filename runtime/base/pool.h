@@ -1,8 +1,7 @@
 // The accounted memory of one rank: every buffer a task reads, computes into, sends or receives
-// comes from here, so that "bytes in use" and "peak" are facts, not estimates.
+// comes from here, so that what a rank holds at most is a fact, not an estimate.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,14 +54,18 @@ class Buffer {
 // Shared, immutable once published: a chunk that several tasks read.
 using SharedBuffer = std::shared_ptr<Buffer>;
 
-// Thread-safe. Freed blocks are kept by size class for reuse up to `cache_limit` bytes, so a
-// steady state allocates nothing. Must outlive its buffers.
+// Thread-safe. Freed blocks are kept by size class for reuse, so a steady state allocates nothing,
+// as long as they and the blocks in use stay below a limit. Must outlive its buffers.
 class Pool {
  public:
-  explicit Pool(std::int64_t cache_limit = std::int64_t{256} << 20) : cache_limit_(cache_limit) {}
+  Pool() = default;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();
+
+  // What blocks in use and kept ones may take together; kept ones above it are freed. Blocks in use
+  // are never refused: that they fit is the plan's business.
+  void set_limit(std::int64_t bytes);
 
   // Indeterminate contents. Throws Error (task failed) when the system has no memory.
   Buffer allocate(std::size_t bytes);
@@ -71,23 +74,25 @@ class Pool {
   }
 
   // What an allocation of so many bytes takes: a block of the next size class, at most a quarter
-  // longer. bytes_in_use and peak_bytes count blocks.
+  // longer. Limit and peak count blocks.
   static std::size_t block_bytes(std::size_t bytes);
 
-  std::int64_t bytes_in_use() const { return in_use_.load(std::memory_order_relaxed); }
-  std::int64_t peak_bytes() const { return peak_.load(std::memory_order_relaxed); }
+  // Blocks in use and kept ones, the most there were at one time.
+  std::int64_t peak_bytes() const;
 
  private:
   friend class Buffer;
   void release(std::byte* data, std::size_t capacity);
   std::byte* take_cached(std::size_t capacity);
+  void shrink(std::int64_t room);  // holds mutex_
 
-  const std::int64_t cache_limit_;
-  std::atomic<std::int64_t> in_use_{0};
-  std::atomic<std::int64_t> peak_{0};
-  std::mutex mutex_;  // protects the members below
+  static constexpr std::int64_t kDefaultLimit = std::int64_t{256} << 20;
+
+  mutable std::mutex mutex_;  // protects the members below
+  std::int64_t limit_ = kDefaultLimit;
+  std::int64_t taken_ = 0;  // in use and kept
+  std::int64_t peak_ = 0;
   std::vector<std::pair<std::size_t, std::vector<std::byte*>>> cached_;  // by capacity
-  std::int64_t cached_bytes_ = 0;
 };
 
 }  // namespace rankine

@@ -5,7 +5,6 @@
 #include "io/reader.h"
 #include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
-#include "runtime/plan/pieces.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::plan {
@@ -41,6 +40,24 @@ std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
   return product;
 }
 
+// The buffer in which a leaf with a domain is widened to the box of a task, or a mask is made: the
+// axes that the leaf follows or the domain cuts.
+std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+  std::int64_t product = 1;
+  bool cut = false;
+  for (std::size_t axis = 0; axis < grid.rank(); ++axis) {
+    const bool whole =
+        leaf.domain.lo[axis] <= 0 && leaf.domain.hi[axis] >= grid.axis(axis).length();
+    cut = cut || !whole;
+    const bool followed = std::any_of(
+        leaf.terms.begin(), leaf.terms.end(),
+        [&](const graph::Term& term) { return term.axis == static_cast<std::int32_t>(axis); });
+    if (followed || !whole)
+      product = times(product, std::max<std::int64_t>(1, grid.axis(axis).longest()));
+  }
+  return cut ? product : 0;
+}
+
 std::int64_t reader_bytes(const io::Dataset& dataset) {
   const std::int64_t chunk =
       dataset.chunk.empty() ? dataset.grid.largest_chunk() : elements(dataset.chunk);
@@ -51,9 +68,10 @@ std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const
   const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
   std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
   for (const graph::Leaf& leaf : map.leaves) {
-    // Gathered from chunks or widened to the box it may stand there twice.
-    const std::int64_t size = times(leaf_elements(leaf, grid), bytes_of(size_of(leaf.dtype)));
-    bytes = plus(bytes, times(2, block(size)));
+    // Gathered from chunks and once more widened to the box.
+    const std::int64_t size = bytes_of(size_of(leaf.dtype));
+    bytes = plus(bytes, block(times(leaf_elements(leaf, grid), size)));
+    bytes = plus(bytes, block(times(widened_elements(leaf, grid), size)));
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
       bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
     }
@@ -207,10 +225,22 @@ std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
   return largest;
 }
 
+// Copies of what one layer sends: bulk sends, one piece on its way into a packet, and packets.
+std::int64_t sent_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+  if (placement.ranks() == 1) return 0;
+  const std::int64_t packets = std::min(kPackets, topology.task_count(layer));
+  return plus(times(kBulkSends + 1, block(largest_output(topology, layer))),
+              times(times(packets, placement.ranks() - 1), kPacketBytes));
+}
+
 }  // namespace
 
+std::int64_t Footprint::pool_bytes(int threads) const {
+  return plus(times(task_bytes, threads), plus(held_bytes, sent_bytes));
+}
+
 std::int64_t Footprint::total(int threads) const {
-  return plus(times(task_bytes, threads), plus(plus(held_bytes, sent_bytes), result_bytes));
+  return plus(pool_bytes(threads), plus(result_bytes, index_bytes));
 }
 
 std::string Footprint::largest(int threads) const {
@@ -237,14 +267,16 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
     }
     const std::int64_t largest = largest_output(topology, layer);
     result.least_bytes = std::max(result.least_bytes, largest);
-    // And one that is being copied into a message.
-    if (placement.ranks() > 1) {
-      result.sent_bytes = std::max(result.sent_bytes, times(kPackedPieces + 1, block(largest)));
-    }
+    result.sent_bytes = std::max(result.sent_bytes, sent_by(topology, placement, layer));
   }
   for (const graph::Result& fetched : topology.graph().results) {
     result.result_bytes =
         plus(result.result_bytes, times(elements(fetched.shape), bytes_of(size_of(fetched.dtype))));
+  }
+  for (const io::Dataset& dataset : topology.graph().datasets) {
+    constexpr std::int64_t kCopies = 4;
+    const std::int64_t extents = times(saturated_volume(dataset.grid.counts()), kCopies);
+    result.index_bytes = plus(result.index_bytes, times(extents, sizeof(io::ChunkExtent)));
   }
   result.least_bytes = std::max(result.least_bytes, result.result_bytes);
   return result;

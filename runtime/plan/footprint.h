@@ -7,12 +7,19 @@
 
 namespace rankine::plan {
 
+// What the bound relies on. Bulk sends under way from a rank (others that are pulled wait): a piece
+// of a chunk is packed only while it is sent. Packets under way to one rank, and their length.
+inline constexpr std::int64_t kBulkSends = 4;
+inline constexpr std::int64_t kPackets = 18;
+inline constexpr std::int64_t kPacketBytes = std::int64_t{68} << 10;
+
 // Bytes; none is above kTooMuch (saturate.h).
 struct Footprint {
   std::int64_t task_bytes = 0;    // the largest working memory of one running task
   std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
-  std::int64_t sent_bytes = 0;    // pieces of chunks, packed for other ranks
+  std::int64_t sent_bytes = 0;    // pieces of chunks and small chunks, packed for other ranks
   std::int64_t result_bytes = 0;  // arrays fetched to rank 0
+  std::int64_t index_bytes = 0;   // chunk indexes, in the copies they pass through on rank 0
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.
   std::int64_t least_bytes = 0;
@@ -21,6 +28,7 @@ struct Footprint {
   std::string largest_task;  // the layer of task_bytes
 
   std::int64_t total(int threads) const;
+  std::int64_t pool_bytes(int threads) const;  // of it, what comes from the pool
   // What takes most: "the fetched results", "a task of layer 'mean'", ...
   std::string largest(int threads) const;
 };

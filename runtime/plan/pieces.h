@@ -9,10 +9,6 @@
 
 namespace rankine::plan {
 
-// A piece that is no whole chunk is packed into a buffer of its own while it is sent: so many at a
-// time on a rank, the others wait.
-inline constexpr std::int64_t kPackedPieces = 4;
-
 // The smallest box of elements (of the producer's whole array) that holds what the tasks at home on
 // `rank` read of a chunk. Nothing: the chunk goes as it is, because they read all of it or because
 // it is a state of a reduction.

@@ -138,7 +138,7 @@ double Engine::rehearse(Bytes graph_bytes) {
   job.command = Rehearse{};
   job.graph_bytes = std::move(graph_bytes);
   submit(job);
-  return job.outcome.communicate_s;
+  return job.outcome.communicate.wall_s;
 }
 
 io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,

@@ -23,6 +23,7 @@
 #include "io/log.h"
 #include "io/settle.h"
 #include "runtime/base/archive.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/pool.h"
 #include "runtime/plan/placement.h"
 #include "runtime/scheduler/reactor.h"
@@ -58,10 +59,10 @@ struct GraphOutcome {
   std::optional<Error> failure;
   std::vector<std::vector<std::byte>> results;  // of the graph, dense
   std::vector<RankReport> ranks;
-  double communicate_s = 0;  // the broadcasts, on rank 0
-  double schedule_s = 0;     // installation on rank 0
-  double execute_s = 0;
-  double execute_cpu_s = 0;
+  // On rank 0.
+  StageTimes communicate;  // the broadcasts
+  StageTimes schedule;     // installation
+  StageTimes execute;
 };
 
 class Engine {
@@ -100,7 +101,7 @@ class Engine {
   void announce(const Command& command);
   // The phases, on the engine thread of every rank (engine_graph.cc, engine_settle.cc).
   void run(const RunGraph& command);
-  void install(const RunGraph& command, const Bytes& graph_bytes, const Bytes& index_bytes);
+  void install(const RunGraph& command, Bytes graph_bytes, Bytes index_bytes);
   void execute();
   void run_rehearsal();
   void run_settle(const Settle& command);

@@ -23,22 +23,26 @@ std::int64_t peak_resident_bytes() {
 struct GraphPackage {
   std::shared_ptr<graph::Graph> graph = std::make_shared<graph::Graph>();
   plan::Placement placement;
+  Varint pool_bytes;  // of each rank, at most
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(*graph, placement);
+    archive(*graph, placement, pool_bytes);
   }
 };
 
 }  // namespace
 
 // Ends with the graph installed here and on rank 0 the scheduler: from now on its messages count.
-void Engine::install(const RunGraph& command, const Bytes& graph_bytes, const Bytes& index_bytes) {
+void Engine::install(const RunGraph& command, Bytes graph_bytes, Bytes index_bytes) {
   auto package = from_bytes<GraphPackage>(graph_bytes);
+  pool_.set_limit(package.pool_bytes.value);
   worker::Installation installation;
   installation.number = command.number;
   installation.topology = std::make_shared<const graph::Topology>(package.graph);
   installation.placement = std::move(package.placement);
   installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(index_bytes);
+  graph_bytes = Bytes();
+  index_bytes = Bytes();
   const std::int64_t total = installation.topology->task_count();
   std::optional<Error> log_failure;
   if (!command.log_folder.empty()) {
@@ -88,26 +92,26 @@ void Engine::run(const RunGraph& command) {
     graph_bytes = std::move(job_->graph_bytes);
     index_bytes = std::move(job_->index_bytes);
   }
-  const Stopwatch communicate;
+  GraphOutcome outcome;
   {
+    const StageClock communicate(outcome.communicate);
     const std::lock_guard right(right_);
     collectives::broadcast(communicator_, 0, graph_bytes);
     collectives::broadcast(communicator_, 0, index_bytes);
   }
-  GraphOutcome outcome;
-  outcome.communicate_s = communicate.seconds();
-  const Stopwatch schedule;
-  install(command, graph_bytes, index_bytes);
-  outcome.schedule_s = schedule.seconds();
-  const Stopwatch execution;
-  const double cpu_before = process_cpu_seconds();
-  execute();
-  outcome.execute_s = execution.seconds();
-  outcome.execute_cpu_s = process_cpu_seconds() - cpu_before;
+  {
+    const StageClock schedule(outcome.schedule);
+    install(command, std::move(graph_bytes), std::move(index_bytes));
+  }
+  {
+    const StageClock execution(outcome.execute);
+    execute();
+  }
 
   const std::lock_guard right(right_);
-  for (const Bytes& bytes : collectives::gather(
-           communicator_, 0, to_bytes(report(outcome.execute_s, outcome.communicate_s)))) {
+  for (const Bytes& bytes :
+       collectives::gather(communicator_, 0,
+                           to_bytes(report(outcome.execute.wall_s, outcome.communicate.wall_s)))) {
     outcome.ranks.push_back(from_bytes<RankReport>(bytes));
   }
   if (communicator_.rank() == 0) {
@@ -167,7 +171,7 @@ void Engine::run_rehearsal() {
   const auto package = from_bytes<GraphPackage>(bytes);
   const graph::Topology topology(package.graph);
   collectives::barrier(communicator_);
-  if (communicator_.rank() == 0) job_->outcome.communicate_s = communicate.seconds();
+  if (communicator_.rank() == 0) job_->outcome.communicate.wall_s = communicate.seconds();
 }
 
 }  // namespace rankine::session

@@ -4,7 +4,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <stdexcept>
 
 #include "runtime/base/error.h"
 #include "runtime/plan/saturate.h"
@@ -33,6 +35,51 @@ std::string names_of(const std::vector<expr::NodePtr>& nodes) {
   }
   return names;
 }
+
+// What may be kept as chunks instead of being made again by every task that needs it. No choice
+// touches a bit of output.
+using Nodes = std::vector<expr::NodePtr>;
+struct Choice {
+  std::vector<const Nodes*> kept;
+  bool holds(const Nodes& nodes) const {
+    return nodes.empty() || std::find(kept.begin(), kept.end(), &nodes) != kept.end();
+  }
+};
+struct Choices {
+  Nodes shared;   // used by several layers
+  Nodes recut;    // used in other chunks than their own, so that each would be read many times
+  Nodes fetched;  // asked for on rank 0: kept, so that all ranks make them and rank 0 copies
+
+  // The best first; each but the last only if it fits.
+  std::vector<Choice> in_order(Reuse reuse) const {
+    if (reuse == Reuse::kHold) return {{{&shared, &recut, &fetched}}};
+    if (reuse == Reuse::kReread) return {{{&fetched}}, {{}}};
+    std::vector<Choice> order = {{{&shared, &recut, &fetched}}};
+    if (!shared.empty()) order.push_back({{&recut, &fetched}});
+    if (!recut.empty()) order.push_back({{&shared, &fetched}});
+    order.push_back({{&fetched}});
+    order.push_back({{}});
+    return order;
+  }
+
+  std::string explain(const Choice& choice, Reuse reuse, std::int64_t held,
+                      std::int64_t wanted) const {
+    const std::string why = reuse == Reuse::kReread
+                                ? std::string("asked for")
+                                : "holding needs " + size_text(wanted) + " on a rank";
+    std::string text;
+    const auto say = [&](const Nodes& nodes, const char* cause) {
+      if (nodes.empty()) return;
+      if (!text.empty()) text += "; ";
+      text += choice.holds(nodes) ? "hold " + names_of(nodes) + ": " + cause + "read once, " +
+                                        size_text(held) + " held at most on a rank"
+                                  : "reread " + names_of(nodes) + ": " + why;
+    };
+    say(shared, "");
+    say(recut, "used in other chunks, ");
+    return text.empty() ? "nothing is shared" : text;
+  }
+};
 
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
                    const Machine& machine) {
@@ -79,7 +126,7 @@ std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
 }
 
 void require_fit(const PhysicalPlan& plan, const Machine& machine) {
-  if (fits(plan, machine)) return;
+  if (fits(plan, machine) || !machine.refuses) return;
   const std::string limit = holdable(plan) ? "allowed are " + size_text(machine.memory_bytes)
                                            : "this machine has " + size_text(physical_bytes());
   throw Error(ExitCode::kRefused,
@@ -98,29 +145,29 @@ std::int64_t resident_bytes() {
 
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
                            Reuse reuse, bool fuse) {
-  optimize::LowerOptions lowering;
-  lowering.fuse = fuse;
-  const std::vector<expr::NodePtr> shared =
-      fuse ? optimize::shared_nodes(numeric) : std::vector<expr::NodePtr>();
-  std::string reason =
-      shared.empty() ? "nothing is shared" : "reread " + names_of(shared) + ": asked for";
-  if (!shared.empty() && reuse != Reuse::kReread) {
-    for (const expr::NodePtr& node : shared) lowering.held.insert(node.get());
-    PhysicalPlan held = build(numeric, lowering, machine);
-    if (reuse == Reuse::kHold) require_fit(held, machine);
-    if (fits(held, machine)) {
-      held.reuse = "hold " + names_of(shared) + ": read once, " +
-                   size_text(held.footprint.held_bytes) + " held at most on a rank";
-      return held;
-    }
-    lowering.held.clear();
-    reason = "reread " + names_of(shared) + ": holding needs " + size_text(held.bound_bytes) +
-             " on a rank";
+  Choices choices;
+  if (fuse) {
+    choices.shared = optimize::shared_nodes(numeric);
+    choices.recut = optimize::recut_nodes(numeric);
+    if (machine.ranks > 1) choices.fetched = optimize::fetched_nodes(numeric);
   }
-  PhysicalPlan again = build(numeric, lowering, machine);
-  require_fit(again, machine);
-  again.reuse = std::move(reason);
-  return again;
+  const std::vector<Choice> order = choices.in_order(reuse);
+  std::int64_t wanted = 0;  // by the first choice
+  for (const Choice& choice : order) {
+    optimize::LowerOptions lowering;
+    lowering.fuse = fuse;
+    for (const auto* nodes : choice.kept) {
+      for (const expr::NodePtr& node : *nodes) lowering.held.insert(node.get());
+    }
+    PhysicalPlan plan = build(numeric, lowering, machine);
+    if (wanted == 0) wanted = plan.bound_bytes;
+    const bool last = &choice == &order.back();
+    if (last) require_fit(plan, machine);
+    if (!last && !fits(plan, machine)) continue;
+    plan.reuse = choices.explain(choice, reuse, plan.footprint.held_bytes, wanted);
+    return plan;
+  }
+  throw std::logic_error("a plan without a choice");
 }
 
 }  // namespace rankine::session

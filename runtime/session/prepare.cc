@@ -9,23 +9,22 @@ namespace rankine::session {
 
 Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options) {
   Prepared prepared;
-  const Stopwatch optimize_wall;
-  const double cpu_start = process_cpu_seconds();
-  optimize::NumericPlan numeric = optimize::plan_numbers(targets);
-  const optimize::GraphSize before = optimize::unfused_size(numeric);
-  prepared.layers_before = before.layers;
-  prepared.tasks_before = before.tasks;
-  if (options.fuse) numeric = optimize::plan_numbers(optimize::rewrite(targets));
-  prepared.numeric_hash = numeric.hash;
-  prepared.physical = plan_physical(numeric, options.machine, options.reuse, options.fuse);
-  prepared.optimize_s = optimize_wall.seconds();
-  prepared.optimize_cpu_s = process_cpu_seconds() - cpu_start;
-
-  const Stopwatch serialize_wall;
-  const double cpu_serialize = process_cpu_seconds();
-  prepared.graph_bytes = to_bytes(*prepared.physical.graph, prepared.physical.placement);
-  prepared.serialize_s = serialize_wall.seconds();
-  prepared.serialize_cpu_s = process_cpu_seconds() - cpu_serialize;
+  {
+    const StageClock optimize(prepared.optimize);
+    optimize::NumericPlan numeric = optimize::plan_numbers(targets);
+    const optimize::GraphSize before = optimize::unfused_size(numeric);
+    prepared.layers_before = before.layers;
+    prepared.tasks_before = before.tasks;
+    if (options.fuse) numeric = optimize::plan_numbers(optimize::rewrite(targets));
+    prepared.numeric_hash = numeric.hash;
+    prepared.physical = plan_physical(numeric, options.machine, options.reuse, options.fuse);
+  }
+  {
+    const StageClock serialize(prepared.serialize);
+    const Varint pool_bytes{prepared.physical.footprint.pool_bytes(options.machine.threads)};
+    prepared.graph_bytes =
+        to_bytes(*prepared.physical.graph, prepared.physical.placement, pool_bytes);
+  }
   return prepared;
 }
 

@@ -6,6 +6,7 @@
 
 #include "io/dataset.h"
 #include "runtime/base/archive.h"
+#include "runtime/base/clock.h"
 #include "runtime/optimize/numeric_plan.h"
 #include "runtime/session/physical_plan.h"
 
@@ -25,8 +26,8 @@ struct Prepared {
   std::int64_t layers_before = 0;
   std::int64_t tasks_before = 0;
   Bytes graph_bytes;
-  double optimize_s = 0, optimize_cpu_s = 0;
-  double serialize_s = 0, serialize_cpu_s = 0;
+  StageTimes optimize;
+  StageTimes serialize;
 };
 
 // Throws Error (refused) if no choice fits the memory, naming layer, bytes and remedy.

@@ -47,8 +47,7 @@ std::string verdict(const std::vector<RankReport>& ranks) {
 }  // namespace
 
 void StageTable::add_construct(double wall_s, double cpu_s) {
-  stages_[kConstruct].wall_s += wall_s;
-  stages_[kConstruct].cpu_s += cpu_s;
+  stages_[kConstruct].times += {wall_s, cpu_s};
 }
 
 void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
@@ -64,17 +63,14 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
     stages_[i].layers_out += layers;
     stages_[i].tasks_out += tasks;
   }
-  stages_[kOptimize].wall_s += prepared.optimize_s;
-  stages_[kOptimize].cpu_s += prepared.optimize_cpu_s;
-  stages_[kSerialize].wall_s += prepared.serialize_s;
-  stages_[kSerialize].cpu_s += prepared.serialize_cpu_s;
+  stages_[kOptimize].times += prepared.optimize;
+  stages_[kSerialize].times += prepared.serialize;
+  stages_[kCommunicate].times += outcome.communicate;
+  stages_[kSchedule].times += outcome.schedule;
+  stages_[kExecute].times += outcome.execute;
   stages_[kSerialize].bytes += static_cast<std::int64_t>(prepared.graph_bytes.size());
-  stages_[kCommunicate].wall_s += outcome.communicate_s;
   stages_[kCommunicate].bytes +=
       static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
-  stages_[kSchedule].wall_s += outcome.schedule_s;
-  stages_[kExecute].wall_s += outcome.execute_s;
-  stages_[kExecute].cpu_s += outcome.execute_cpu_s;
   index_bytes_ += index_bytes;
   promised_bytes_ = std::max(promised_bytes_, prepared.physical.bound_bytes);
   ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));
@@ -85,26 +81,32 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
 }
 
 void StageTable::add_write(double wall_s, double cpu_s, std::int64_t bytes) {
-  stages_[kExecute].wall_s += wall_s;
-  stages_[kExecute].cpu_s += cpu_s;
+  stages_[kExecute].times += {wall_s, cpu_s};
   stages_[kExecute].bytes += bytes;
 }
 
 std::string StageTable::text() const {
   double total = 0;
-  for (const Stage& stage : stages_) total += stage.wall_s;
+  for (const Stage& stage : stages_) total += stage.times.wall_s;
   std::string text = fmt::format("{:<12}{:>10}{:>10}{:>16}{:>22}{:>14}{:>10}{:>7}\n", "stage",
                                  "wall s", "cpu s", "layers", "tasks", "bytes", "us/task", "share");
   for (const Stage& stage : stages_) {
     const std::int64_t tasks = std::max(stage.tasks_in, stage.tasks_out);
     text += fmt::format("{:<12}{:>10.4f}{:>10.4f}{:>16}{:>22}{:>14}{:>10.3f}{:>6.1f}%\n",
-                        stage.name, stage.wall_s, stage.cpu_s,
+                        stage.name, stage.times.wall_s, stage.times.cpu_s,
                         fmt::format("{} > {}", stage.layers_in, stage.layers_out),
                         fmt::format("{} > {}", stage.tasks_in, stage.tasks_out), stage.bytes,
-                        tasks > 0 ? 1e6 * stage.wall_s / static_cast<double>(tasks) : 0.0,
-                        total > 0 ? 100 * stage.wall_s / total : 0.0);
+                        tasks > 0 ? 1e6 * stage.times.wall_s / static_cast<double>(tasks) : 0.0,
+                        total > 0 ? 100 * stage.times.wall_s / total : 0.0);
   }
   text += fmt::format("chunk index: {} bytes of the communicated ones\n", index_bytes_);
+  if (ranks_.size() > 1) {
+    const auto [least, most] = std::minmax_element(
+        ranks_.begin(), ranks_.end(),
+        [](const auto& a, const auto& b) { return a.broadcast_s < b.broadcast_s; });
+    text += fmt::format("broadcast: {:.3f} to {:.3f} ms, by rank\n", 1e3 * least->broadcast_s,
+                        1e3 * most->broadcast_s);
+  }
   for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
     const RankReport& report = ranks_[rank];
     text += fmt::format(
@@ -125,8 +127,8 @@ std::string StageTable::json(int threads) const {
   root["stages"] = nlohmann::ordered_json::array();
   for (const Stage& stage : stages_) {
     root["stages"].push_back({{"name", stage.name},
-                              {"wall_s", stage.wall_s},
-                              {"cpu_s", stage.cpu_s},
+                              {"wall_s", stage.times.wall_s},
+                              {"cpu_s", stage.times.cpu_s},
                               {"layers_in", stage.layers_in},
                               {"layers_out", stage.layers_out},
                               {"tasks_in", stage.tasks_in},
@@ -141,6 +143,7 @@ std::string StageTable::json(int threads) const {
                                     {"bytes_read", report.totals.bytes_read},
                                     {"bytes_sent_to_peers", report.totals.bytes_sent},
                                     {"bytes_received_from_peers", report.totals.bytes_received},
+                                    {"broadcast_wall_s", report.broadcast_s},
                                     {"promised_bytes", promised_bytes_},
                                     {"peak_rss_bytes", report.peak_rss_bytes}});
   }

@@ -12,8 +12,7 @@ namespace rankine::session {
 
 struct Stage {
   const char* name;
-  double wall_s = 0;
-  double cpu_s = 0;
+  StageTimes times = {};
   std::int64_t layers_in = 0;
   std::int64_t layers_out = 0;
   std::int64_t tasks_in = 0;

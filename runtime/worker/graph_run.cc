@@ -15,6 +15,10 @@ namespace {
 
 using protocol::Kind;
 
+// The promise of memory counts on these.
+static_assert(plan::kPackets > protocol::kEagerCredits);
+static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPacketLimit));
+
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
 constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
 
@@ -252,8 +256,7 @@ bool GraphRun::advance_transfers() {
     }
     moved = true;
     const std::lock_guard lock(state_);
-    if (transfer.kind != Transfer::Kind::kReceived) {
-      if (transfer.kind == Transfer::Kind::kSentPacked) --packed_;
+    if (transfer.outgoing) {
       reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
     } else {
       totals_.bytes_received += static_cast<std::int64_t>(transfer.buffer->size());
@@ -272,8 +275,7 @@ void GraphRun::carry_out() {
   for (const Outbox::PostReceive& post : outbox_.receives) {
     SharedBuffer buffer = pool_.allocate_shared(static_cast<std::size_t>(post.bytes));
     auto request = communicator_.async_receive(post.from, post.tag, buffer->bytes());
-    transfers_.push_back(
-        {std::move(request), post.from, post.chunk, buffer, Transfer::Kind::kReceived});
+    transfers_.push_back({std::move(request), post.from, post.chunk, buffer, false});
   }
   for (const Outbox::Send& item : outbox_.sends) {
     if (item.message.kind == Kind::kEager) {
@@ -284,8 +286,12 @@ void GraphRun::carry_out() {
       send(item.to, item.message, {});
     }
   }
-  unsent_.insert(unsent_.end(), outbox_.bulk_sends.begin(), outbox_.bulk_sends.end());
-  send_pieces();
+  for (const Outbox::PostSend& post : outbox_.bulk_sends) {
+    SharedBuffer buffer = piece_for(id_of(post.chunk), post.to);
+    totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
+    auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
+    transfers_.push_back({std::move(request), post.to, post.chunk, buffer, true});
+  }
   for (const ChunkName& chunk : outbox_.delivered) {
     auto node = arrived_.extract(chunk);
     plan::Piece piece = plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
@@ -293,22 +299,6 @@ void GraphRun::carry_out() {
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();
-}
-
-// At most kPackedPieces are packed at a time (plan/footprint.h counts on it). The others need not
-// wait for ever: a posted send waits for nothing but its receive, which was posted before the pull.
-void GraphRun::send_pieces() {
-  while (!unsent_.empty() && packed_ < plan::kPackedPieces) {
-    const Outbox::PostSend post = unsent_.front();
-    unsent_.pop_front();
-    SharedBuffer buffer = piece_for(id_of(post.chunk), post.to);
-    const bool packed = buffer != board_.input(id_of(post.chunk));
-    packed_ += packed ? 1 : 0;
-    totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
-    auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
-    transfers_.push_back({std::move(request), post.to, post.chunk, buffer,
-                          packed ? Transfer::Kind::kSentPacked : Transfer::Kind::kSent});
-  }
 }
 
 void GraphRun::send(int to, const Message& message, std::span<const std::byte> payload) {

@@ -80,14 +80,13 @@ class GraphRun {
     int peer;
     ChunkName chunk;
     SharedBuffer buffer;
-    enum class Kind { kReceived, kSent, kSentPacked } kind;
+    bool outgoing;
   };
   void run_task(const TaskId& task, TaskContext& context);
   bool progress();  // holds the right; true if anything happened
   bool advance_transfers();
   void on_message(int from, const Message& message, std::span<const std::byte> payload);
   void carry_out();       // the outbox; holds state_
-  void send_pieces();     // as many as may be under way; holds state_
   void send_failures();   // holds state_
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
@@ -124,8 +123,6 @@ class GraphRun {
   // Only with the progress right.
   std::vector<protocol::PacketWriter> writers_;  // by destination
   std::vector<Transfer> transfers_;
-  std::deque<Outbox::PostSend> unsent_;  // pulled, not yet posted
-  std::int64_t packed_ = 0;              // sends under way from a buffer of their own
   bool interrupted_ = false;  // rank 0: a signal became a failure
 };
 

@@ -216,6 +216,53 @@ TEST(Lower, HeldAndReadAgainGiveTheSameBytes) {
   for (std::size_t i = 0; i < held.size(); ++i) EXPECT_EQ(held[i].bytes(), again[i].bytes()) << i;
 }
 
+session::Prepared prepared_for(const Array& array, int ranks, std::int64_t memory_bytes = 0) {
+  session::PrepareOptions options;
+  options.machine.ranks = ranks;
+  options.machine.memory_bytes = memory_bytes;
+  return session::prepare(session::targets_of(std::vector<Array>{array}), options);
+}
+
+// Rows of one cut against columns of another: read as they are needed, each chunk of the one would
+// be read for every chunk of the other.
+TEST(Lower, AnOperandInOtherChunksIsMadeOnce) {
+  const auto cut = [](std::int64_t rows, std::int64_t columns) {
+    return ones({1024, 1024}, DType::kFloat64, {rows, columns});
+  };
+  const Array wide = exp(cut(64, 1024));
+  const Array tall = cut(1024, 64);
+  const Array sum = tall + wide;
+  const session::Prepared kept = prepared_for(sum, 1);
+  EXPECT_EQ(kept.physical.reuse.rfind("hold ", 0), 0u) << kept.physical.reuse;
+  const session::Prepared small = prepared_for(sum, 1, kept.physical.bound_bytes - (4 << 20));
+  EXPECT_EQ(small.physical.reuse.rfind("reread ", 0), 0u) << small.physical.reuse;
+  EXPECT_EQ(kept.numeric_hash, small.numeric_hash);
+  EXPECT_LT(small.physical.topology->layer_count(), kept.physical.topology->layer_count());
+  // Cuts that nest, or nearly do, are left alone.
+  const Array x = cut(64, 1024);
+  const Array near = exp(x).isel(0, Range{1, {}}) - x.isel(0, Range{{}, -1});
+  EXPECT_EQ(prepared_for(near.sum(), 1).physical.reuse.find("other chunks"), std::string::npos);
+}
+
+TEST(Lower, FetchedValuesAreMadeOnAllRanks) {
+  const Array roots = sqrt(counting(40, 8));
+  for (const int first_worker : {0, 1}) {
+    session::PrepareOptions options;
+    options.machine.ranks = 4;
+    options.machine.first_worker = first_worker;
+    const session::Prepared prepared =
+        session::prepare(session::targets_of(std::vector<Array>{roots, roots.mean()}), options);
+    const auto& [graph, topology, placement] =
+        std::tie(prepared.physical.graph, *prepared.physical.topology, prepared.physical.placement);
+    for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+      const auto* map = std::get_if<graph::Map>(&graph->layers[layer].kind);
+      if (map == nullptr || placement.layer(layer).pinned < 0) continue;
+      // What is pinned to rank 0 hands over and computes nothing.
+      EXPECT_EQ(map->program.value_count(), map->leaves.size()) << graph->layers[layer].name;
+    }
+  }
+}
+
 std::vector<Array> arrays_of(const std::vector<expr::NodePtr>& nodes) {
   std::vector<Array> arrays;
   for (const auto& node : nodes) arrays.emplace_back(node);

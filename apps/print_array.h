@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/session/nd_array.h"
+#include "runtime/base/nd_array.h"
 
 namespace rankine::apps {
 

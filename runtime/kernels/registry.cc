@@ -1,0 +1,151 @@
+#include "runtime/kernels/registry.h"
+
+#include <cxxabi.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "runtime/base/error.h"
+
+namespace rankine::kernels {
+namespace {
+
+// A module of this process.
+struct Loaded {
+  Module module;
+  std::uintptr_t base = 0;
+  std::uintptr_t begin = 0;  // [begin, end) holds all its segments
+  std::uintptr_t end = 0;
+};
+
+std::string hex(const unsigned char* bytes, std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
+  return text;
+}
+
+// The build-id among the notes of one PT_NOTE segment; empty if it is not there.
+std::string build_id_in(std::uintptr_t first, std::size_t size) {
+  constexpr auto padded = [](std::size_t bytes) { return (bytes + 3) / 4 * 4; };
+  std::size_t at = 0;
+  while (at + sizeof(ElfW(Nhdr)) <= size) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, reinterpret_cast<const void*>(first + at), sizeof note);
+    const std::size_t name = at + sizeof note;
+    const std::size_t text = name + padded(note.n_namesz);
+    const std::size_t next = text + padded(note.n_descsz);
+    if (next > size) break;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+        std::memcmp(reinterpret_cast<const void*>(first + name), "GNU", 4) == 0) {
+      return hex(reinterpret_cast<const unsigned char*>(first + text), note.n_descsz);
+    }
+    at = next;
+  }
+  return {};
+}
+
+Loaded describe(const dl_phdr_info& info) {
+  Loaded loaded;
+  loaded.base = info.dlpi_addr;
+  loaded.module.path = info.dlpi_name;
+  loaded.begin = UINTPTR_MAX;
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info.dlpi_phdr[i];
+    const std::uintptr_t first = info.dlpi_addr + header.p_vaddr;
+    if (header.p_type == PT_LOAD) {
+      loaded.begin = std::min(loaded.begin, first);
+      loaded.end = std::max(loaded.end, first + header.p_memsz);
+    }
+    if (header.p_type == PT_NOTE && loaded.module.build_id.empty()) {
+      loaded.module.build_id = build_id_in(first, header.p_memsz);
+    }
+  }
+  return loaded;
+}
+
+// Looked up afresh each time: libraries may be loaded while the program runs.
+std::vector<Loaded> loaded_modules() {
+  std::vector<Loaded> modules;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* to) {
+        static_cast<std::vector<Loaded>*>(to)->push_back(describe(*info));
+        return 0;
+      },
+      &modules);
+  if (!modules.empty() && modules.front().module.path.empty()) {
+    std::error_code ignored;
+    modules.front().module.path = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  }
+  return modules;
+}
+
+std::optional<Loaded> module_around(const void* address) {
+  const auto where = reinterpret_cast<std::uintptr_t>(address);
+  for (Loaded& loaded : loaded_modules()) {
+    if (where >= loaded.begin && where < loaded.end) return std::move(loaded);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+FunctionName ModuleTable::name_of(const void* address) {
+  const std::optional<Loaded> loaded = module_around(address);
+  if (!loaded) {
+    throw usage_error("a task function lies in no module of the program",
+                      "pass a function, a lambda without captures or a functor");
+  }
+  if (loaded->module.build_id.empty()) {
+    throw usage_error(loaded->module.path + " has no build-id, so its functions have no names",
+                      "link it with -Wl,--build-id");
+  }
+  const auto known = std::find_if(modules_.begin(), modules_.end(), [&](const Module& module) {
+    return module.build_id == loaded->module.build_id;
+  });
+  const auto index = static_cast<std::uint32_t>(known - modules_.begin());
+  if (known == modules_.end()) modules_.push_back(loaded->module);
+  return {index, reinterpret_cast<std::uintptr_t>(address) - loaded->base};
+}
+
+const void* ModuleTable::address_of(const FunctionName& name) const {
+  if (name.module >= modules_.size()) throw usage_error("a function of no module arrived");
+  const Module& wanted = modules_[name.module];
+  const std::string file = std::filesystem::path(wanted.path).filename();
+  std::string here = "no such library";
+  for (const Loaded& loaded : loaded_modules()) {
+    if (loaded.module.build_id == wanted.build_id) {
+      return reinterpret_cast<const void*>(loaded.base + name.offset);
+    }
+    if (std::filesystem::path(loaded.module.path).filename() == file) {
+      here = loaded.module.path + " with build-id " + loaded.module.build_id;
+    }
+  }
+  throw usage_error("ranks run different programs: rank 0 has " + wanted.path + " with build-id " +
+                        wanted.build_id + ", this rank " + here,
+                    "start one build everywhere");
+}
+
+std::string describe_address(const void* address) {
+  const std::optional<Loaded> loaded = module_around(address);
+  if (!loaded) return "an unknown function";
+  Dl_info info{};
+  if (::dladdr(address, &info) != 0 && info.dli_sname != nullptr) {
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> name(
+        abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
+    return status == 0 ? name.get() : info.dli_sname;
+  }
+  return fmt::format("{}+{:#x}", std::filesystem::path(loaded->module.path).filename().string(),
+                     reinterpret_cast<std::uintptr_t>(address) - loaded->base);
+}
+
+}  // namespace rankine::kernels

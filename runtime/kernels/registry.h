@@ -1,0 +1,55 @@
+// Functions of the program by names that hold on every rank: which module (executable or shared
+// library, by its build-id) and how far from the start of it. Nothing is registered: any address
+// inside a loaded module has a name, and the name is an address on every rank that runs the same
+// build, wherever the loader put it there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rankine::kernels {
+
+// A loaded executable or shared library.
+struct Module {
+  std::string path;      // for people; may differ between ranks
+  std::string build_id;  // hexadecimal
+  bool operator==(const Module&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, build_id);
+  }
+};
+
+struct FunctionName {
+  std::uint32_t module = 0;  // index into a ModuleTable
+  std::uint64_t offset = 0;
+  bool operator==(const FunctionName&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(module, offset);
+  }
+};
+
+// The modules that the names of one graph speak of. Travels with them.
+class ModuleTable {
+ public:
+  // Throws Error (usage) if the address lies in no module, or in one without a build-id.
+  FunctionName name_of(const void* address);
+  // Throws Error (usage) naming both builds if this process has no such module.
+  const void* address_of(const FunctionName& name) const;
+
+  const std::vector<Module>& modules() const { return modules_; }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(modules_);
+  }
+
+ private:
+  std::vector<Module> modules_;
+};
+
+// "job+0x1a2b (build-id 3f9c...)" or with the name of the function where the module exports it.
+std::string describe_address(const void* address);
+
+}  // namespace rankine::kernels

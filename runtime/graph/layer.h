@@ -12,6 +12,8 @@
 #include "io/dataset.h"
 #include "io/h5/output_spec.h"
 #include "runtime/base/chunk_grid.h"
+#include "runtime/graph/explicit.h"
+#include "runtime/graph/layer_output.h"
 #include "runtime/kernels/program.h"
 #include "runtime/kernels/reduce.h"
 
@@ -34,19 +36,6 @@ struct Term {
   }
 };
 
-// A chunked output of another layer.
-struct LayerOutput {
-  std::uint32_t layer = 0;
-  std::uint32_t output = 0;
-  bool operator==(const LayerOutput&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    Varint l{layer}, o{output};
-    archive(l, o);
-    layer = static_cast<std::uint32_t>(l.value);
-    output = static_cast<std::uint32_t>(o.value);
-  }
-};
 // A data set of the graph, by index.
 struct FileData {
   std::uint32_t dataset = 0;
@@ -148,7 +137,7 @@ struct Reduce {
   }
 };
 
-using Kind = std::variant<Map, Reduce>;
+using Kind = std::variant<Map, Reduce, Explicit, Collect>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors
@@ -160,7 +149,9 @@ struct Layer {
   }
 };
 
-struct Result {  // an array that ends in the memory of rank 0
+// What ends in the memory of rank 0: an array, or the result of a task, whose length is not known
+// before.
+struct Result {
   DType dtype = DType::kFloat64;
   Extents shape;
   template <class Archive>
@@ -174,6 +165,8 @@ struct Graph {
   std::vector<io::Dataset> datasets;
   std::vector<io::OutputVariable> outputs;  // without attributes: what encoding needs
   std::vector<Result> results;
+  // Of targets that stay chunks: which target, and where it is. Not on the wire.
+  std::vector<std::pair<std::int32_t, LayerOutput>> kept;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(layers, datasets, outputs, results);

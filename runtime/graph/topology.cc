@@ -53,6 +53,8 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
     const Kind& kind = graph_->layers[layer].kind;
     if (const Map* map = std::get_if<Map>(&kind)) install_map(layer, *map);
     if (const Reduce* reduce = std::get_if<Reduce>(&kind)) install_reduce(layer, *reduce);
+    if (const Explicit* tasks = std::get_if<Explicit>(&kind)) install_explicit(layer, *tasks);
+    if (const Collect* collect = std::get_if<Collect>(&kind)) install_collect(layer, *collect);
   }
 }
 
@@ -70,7 +72,7 @@ void Topology::install_map(std::uint32_t layer, const Map& map) {
     const LayerOutput* producer = std::get_if<LayerOutput>(&map.leaves[leaf].source);
     if (producer == nullptr) continue;
     if (producer->layer >= layer) throw input_error("a layer reads a later layer", "");
-    const auto edge = static_cast<std::int32_t>(table.inputs_from_leaves.size());
+    const auto edge = static_cast<std::uint32_t>(table.inputs_from_leaves.size());
     table.inputs.push_back(*producer);
     table.inputs_from_leaves.push_back(edge_of(layer, leaf, map));
     tables_[producer->layer].consumers.push_back({layer, edge, producer->output});
@@ -126,8 +128,39 @@ void Topology::install_reduce(std::uint32_t layer, const Reduce& reduce) {
   table.tasks = volume(table.counts);
   table.output_grids.push_back(constants->kept_grid);
   table.inputs.push_back(reduce.source);
-  tables_[reduce.source.layer].consumers.push_back({layer, -1, reduce.source.output});
+  tables_[reduce.source.layer].consumers.push_back({layer, 0, reduce.source.output});
   table.reduction = std::move(constants);
+}
+
+void Topology::install_explicit(std::uint32_t layer, const Explicit& tasks) {
+  tasks.check(layer);
+  Table& table = tables_[layer];
+  table.tasks = static_cast<std::int64_t>(tasks.task_count());
+  table.counts = {table.tasks};
+  table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
+  table.explicit_edges = std::make_unique<ExplicitEdges>(tasks);
+  for (std::uint32_t i = 0; i < tasks.arrays.size(); ++i) {
+    table.inputs.push_back(tasks.arrays[i]);
+    tables_[tasks.arrays[i].layer].consumers.push_back({layer, i, tasks.arrays[i].output});
+  }
+}
+
+void Topology::install_collect(std::uint32_t layer, const Collect& collect) {
+  if (collect.layer >= layer || !tables_[collect.layer].explicit_edges) {
+    throw input_error("a layer collects what is not there", "");
+  }
+  Table& table = tables_[layer];
+  table.tasks = static_cast<std::int64_t>(collect.tasks.size());
+  table.counts = {table.tasks};
+  for (std::uint32_t i = 0; i < collect.tasks.size(); ++i) {
+    if (collect.tasks[i] >= tables_[collect.layer].tasks) {
+      throw input_error("a layer collects what is not there", "");
+    }
+    table.collected.emplace_back(collect.tasks[i], i);
+  }
+  std::sort(table.collected.begin(), table.collected.end());
+  table.inputs.push_back({collect.layer, 0});
+  tables_[collect.layer].consumers.push_back({layer, 0, 0});
 }
 
 std::int64_t Topology::task_count() const {
@@ -143,6 +176,7 @@ const ChunkGrid& Topology::output_grid(LayerOutput output) const {
 DType Topology::output_dtype(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
+  if (std::holds_alternative<Explicit>(kind)) return DType::kUInt8;
   const Map& map = std::get<Map>(kind);
   if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
     return kernels::result_dtype(partial->spec);
@@ -181,6 +215,7 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     }
     return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
   }
+  if (!std::holds_alternative<Map>(layer.kind)) return 0;
   const Map& map = std::get<Map>(layer.kind);
   const Head& head = map.heads[chunk.output];
   const Box box = map.grid.chunk_box(coordinate_of(chunk.position, table.counts));
@@ -200,6 +235,7 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
 }
 
 std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
+  if (tables_[output.layer].output_grids.empty() || tables_[output.layer].explicit_edges) return 0;
   const ChunkGrid& grid = output_grid(output);
   const std::int64_t elements = grid.largest_chunk();
   const Kind& kind = graph_->layers[output.layer].kind;
@@ -230,32 +266,53 @@ Box Topology::inputs_of(const LeafEdge& edge, const Extents& task) const {
   return box;
 }
 
-void Topology::for_each_input(TaskId task, const std::function<void(const ChunkId&)>& visit) const {
+void Topology::for_each_input(TaskId task, const VisitInput& visit) const {
   const Table& table = tables_[task.layer];
-  if (table.reduction) {
-    const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
-    const Reduction& tree = *table.reduction;
-    const std::int64_t kept = task.position / tree.nodes();
-    const std::int64_t node = task.position % tree.nodes();
-    const auto level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
-                       tree.level_start.begin() - 1;
-    const std::int64_t index = node - tree.level_start[level];
-    const std::int64_t width =
-        level == 0 ? tree.leaves : tree.level_start[level] - tree.level_start[level - 1];
-    const std::int64_t last = std::min((index + 1) * reduce.fan_in, width);
-    for (std::int64_t child = index * reduce.fan_in; child < last; ++child) {
-      if (level > 0) {
-        visit({task.layer, 0, kept * tree.nodes() + tree.level_start[level - 1] + child});
-        continue;
-      }
-      visit({reduce.source.layer, reduce.source.output, leaf_position(reduce, tree, kept, child)});
-    }
-    return;
+  const Kind& kind = graph_->layers[task.layer].kind;
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
+    return visit_tree_inputs(task, *reduce, visit);
+  }
+  if (const Explicit* tasks = std::get_if<Explicit>(&kind)) {
+    return visit_arguments(task, *tasks, visit);
+  }
+  if (const Collect* collect = std::get_if<Collect>(&kind)) {
+    return visit({collect->layer, 0, collect->tasks[task.position]});
   }
   const Extents coordinate = coordinate_of(task.position, table.counts);
   for (const LeafEdge& edge : table.inputs_from_leaves) {
     for_each_in(inputs_of(edge, coordinate), [&](const Extents& chunk) {
       visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
+    });
+  }
+}
+
+void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, const VisitInput& visit) const {
+  const Reduction& tree = *tables_[task.layer].reduction;
+  const std::int64_t kept = task.position / tree.nodes();
+  const std::int64_t node = task.position % tree.nodes();
+  const auto level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
+                     tree.level_start.begin() - 1;
+  const std::int64_t index = node - tree.level_start[level];
+  const std::int64_t width =
+      level == 0 ? tree.leaves : tree.level_start[level] - tree.level_start[level - 1];
+  const std::int64_t last = std::min((index + 1) * reduce.fan_in, width);
+  for (std::int64_t child = index * reduce.fan_in; child < last; ++child) {
+    if (level > 0) {
+      visit({task.layer, 0, kept * tree.nodes() + tree.level_start[level - 1] + child});
+      continue;
+    }
+    visit({reduce.source.layer, reduce.source.output, leaf_position(reduce, tree, kept, child)});
+  }
+}
+
+void Topology::visit_arguments(TaskId task, const Explicit& tasks, const VisitInput& visit) const {
+  for (const std::uint32_t code : tasks.arguments_of(static_cast<std::size_t>(task.position))) {
+    const Argument argument(code);
+    if (argument.kind() == Argument::Kind::kTask) visit({task.layer, 0, argument.index()});
+    if (argument.kind() != Argument::Kind::kArray) continue;
+    const LayerOutput& array = tasks.arrays[argument.index()];
+    for_each_in(Box::whole(output_grid(array).counts()), [&](const Extents& chunk) {
+      visit({array.layer, array.output, task_of(array, chunk)});
     });
   }
 }
@@ -290,7 +347,7 @@ std::int64_t Topology::middle_leaf(TaskId task) const {
 std::int64_t Topology::count_inputs(TaskId task) const {
   const Table& table = tables_[task.layer];
   std::int64_t count = 0;
-  if (table.reduction) {
+  if (!std::holds_alternative<Map>(graph_->layers[task.layer].kind)) {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;
   }
@@ -370,23 +427,48 @@ void Topology::for_each_use(const ChunkId& chunk, const VisitUse& visit) const {
           nullptr);
     return;
   }
-  for (const ConsumerEdge& consumer : table.consumers) {
-    if (consumer.output != chunk.output) continue;
-    if (consumer.leaf_edge >= 0) {
-      visit_leaf_consumers(tables_[consumer.layer].inputs_from_leaves[consumer.leaf_edge],
-                           output_chunk(chunk), visit);
-      continue;
+  if (table.explicit_edges) {
+    for (const std::uint32_t user : table.explicit_edges->users_of(chunk.position)) {
+      visit({chunk.layer, user}, nullptr);
     }
-    const Reduce& reduce = std::get<Reduce>(graph_->layers[consumer.layer].kind);
-    const Reduction& tree = *tables_[consumer.layer].reduction;
-    const Extents coordinate = coordinate_of(chunk.position, table.counts);
-    Extents kept, reduced;
-    for (std::int64_t axis : tree.kept_axes) kept.push_back(coordinate[axis]);
-    for (std::int64_t axis : tree.reduced_axes) reduced.push_back(coordinate[axis]);
-    visit({consumer.layer, position_of(kept, tree.kept_grid.counts()) * tree.nodes() +
-                               position_of(reduced, tree.reduced_counts) / reduce.fan_in},
-          nullptr);
   }
+  for (const ConsumerEdge& consumer : table.consumers) {
+    if (consumer.output == chunk.output) visit_users(chunk, consumer, visit);
+  }
+}
+
+void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge,
+                           const VisitUse& visit) const {
+  const Table& consumer = tables_[edge.layer];
+  const Kind& kind = graph_->layers[edge.layer].kind;
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
+    visit_tree_leaf(chunk, edge.layer, *reduce, visit);
+  } else if (consumer.explicit_edges) {
+    for (const std::uint32_t user : consumer.explicit_edges->users_of_array(edge.index)) {
+      visit({edge.layer, user}, nullptr);
+    }
+  } else if (std::holds_alternative<Collect>(kind)) {
+    const auto task = static_cast<std::uint32_t>(chunk.position);
+    auto entry = std::lower_bound(consumer.collected.begin(), consumer.collected.end(),
+                                  std::pair{task, std::uint32_t{0}});
+    for (; entry != consumer.collected.end() && entry->first == task; ++entry) {
+      visit({edge.layer, entry->second}, nullptr);
+    }
+  } else {
+    visit_leaf_consumers(consumer.inputs_from_leaves[edge.index], output_chunk(chunk), visit);
+  }
+}
+
+void Topology::visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
+                               const VisitUse& visit) const {
+  const Reduction& tree = *tables_[layer].reduction;
+  const Extents coordinate = coordinate_of(chunk.position, tables_[chunk.layer].counts);
+  Extents kept, reduced;
+  for (std::int64_t axis : tree.kept_axes) kept.push_back(coordinate[axis]);
+  for (std::int64_t axis : tree.reduced_axes) reduced.push_back(coordinate[axis]);
+  visit({layer, position_of(kept, tree.kept_grid.counts()) * tree.nodes() +
+                    position_of(reduced, tree.reduced_counts) / reduce.fan_in},
+        nullptr);
 }
 
 }  // namespace rankine::graph

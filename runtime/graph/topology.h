@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/graph/axis_map.h"
+#include "runtime/graph/explicit_edges.h"
 #include "runtime/graph/layer.h"
 
 namespace rankine::graph {
@@ -64,21 +65,25 @@ class Topology {
   std::int64_t task_count(std::uint32_t layer) const { return tables_[layer].tasks; }
   std::int64_t task_count() const;
 
-  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes).
+  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes); else their
+  // number.
   const Extents& counts(std::uint32_t layer) const { return tables_[layer].counts; }
   const Reduction& reduction(std::uint32_t layer) const { return *tables_[layer].reduction; }
 
-  // How the elements of an output are cut (kept axes only for a finished reduction).
+  // How the elements of an output are cut (kept axes only for a finished reduction; the results of
+  // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;
   DType output_dtype(LayerOutput output) const;
   // The task that makes a chunk of output_grid.
   std::int64_t task_of(LayerOutput output, const Extents& chunk) const;
-  // Bytes of what a task leaves for others; 0 if nothing.
+  // Bytes of what a task leaves for others; 0 if nothing, or for a user's task, of which nobody
+  // knows.
   std::int64_t output_bytes(const ChunkId& chunk) const;
   std::int64_t largest_output_bytes(LayerOutput output) const;
 
   // Every (edge, chunk) pair of a task, each once; a chunk used through two edges comes twice.
-  void for_each_input(TaskId task, const std::function<void(const ChunkId&)>& visit) const;
+  using VisitInput = std::function<void(const ChunkId&)>;
+  void for_each_input(TaskId task, const VisitInput& visit) const;
   std::int64_t count_inputs(TaskId task) const;
   // Every (task, edge) pair that needs the chunk, each once.
   void for_each_consumer(const ChunkId& chunk, const std::function<void(TaskId)>& visit) const;
@@ -94,8 +99,15 @@ class Topology {
   Box elements_read(const LeafEdge& edge, TaskId task) const;
   // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
   std::int64_t middle_leaf(TaskId task) const;
-  // True if no task of the layer waits for another layer.
-  bool is_source(std::uint32_t layer) const { return tables_[layer].inputs.empty(); }
+  // True if no task of the layer waits for another one.
+  bool is_source(std::uint32_t layer) const {
+    return tables_[layer].inputs.empty() && !tables_[layer].explicit_edges;
+  }
+
+  // The outputs of other layers that the layer reads.
+  const std::vector<LayerOutput>& layer_inputs(std::uint32_t layer) const {
+    return tables_[layer].inputs;
+  }
 
   // One edge of a Map layer: a leaf that reads another layer.
   struct LeafEdge {
@@ -116,8 +128,9 @@ class Topology {
  private:
   struct ConsumerEdge {
     std::uint32_t layer = 0;
-    std::int32_t leaf_edge = -1;  // index into inputs_from_leaves of that layer; -1: a Reduce
-    std::uint32_t output = 0;     // of the producer
+    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays.
+    std::uint32_t index = 0;
+    std::uint32_t output = 0;  // of the producer
   };
   struct Table {
     Extents counts;
@@ -127,12 +140,22 @@ class Topology {
     std::vector<ConsumerEdge> consumers;
     std::vector<ChunkGrid> output_grids;
     std::unique_ptr<Reduction> reduction;
+    std::unique_ptr<ExplicitEdges> explicit_edges;
+    // Of a Collect: (task of the Explicit layer, task here), ascending.
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> collected;
   };
   void install_map(std::uint32_t layer, const Map& map);
   void install_reduce(std::uint32_t layer, const Reduce& reduce);
+  void install_explicit(std::uint32_t layer, const Explicit& tasks);
+  void install_collect(std::uint32_t layer, const Collect& collect);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
+  void visit_tree_inputs(TaskId task, const Reduce& reduce, const VisitInput& visit) const;
+  void visit_arguments(TaskId task, const Explicit& tasks, const VisitInput& visit) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
                             const VisitUse& visit) const;
+  void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
+                       const VisitUse& visit) const;
+  void visit_users(const ChunkId& chunk, const ConsumerEdge& edge, const VisitUse& visit) const;
   std::int64_t leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
                              std::int64_t leaf) const;
   std::int64_t tree_parent(std::uint32_t layer, std::int64_t node) const;

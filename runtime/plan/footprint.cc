@@ -173,6 +173,13 @@ bool stays_at_home(const Topology& topology, const Placement& placement,
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output) {
   std::int64_t chunks = share_of(topology, placement, output.layer);
+  for (const graph::Layer& layer : topology.graph().layers) {
+    // A user's task takes the whole array.
+    const auto* tasks = std::get_if<graph::Explicit>(&layer.kind);
+    if (tasks != nullptr && std::count(tasks->arrays.begin(), tasks->arrays.end(), output) > 0) {
+      return topology.task_count(output.layer);
+    }
+  }
   for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
     for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
       if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
@@ -194,6 +201,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     return plus(times(states, output_block(topology, {layer, 0})),
                 times(saturated_volume(kept.counts()), value));
   }
+  if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
@@ -207,10 +215,25 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   return held;
 }
 
+// The arrays a user's task takes: gathered, as an argument and as the function's own. What its
+// function makes is not known.
+std::int64_t user_task_bytes(const Topology& topology, const graph::Explicit& tasks) {
+  std::int64_t bytes = 0;
+  for (const graph::LayerOutput& array : tasks.arrays) {
+    const std::int64_t size = times(elements(topology.output_grid(array).shape()),
+                                    bytes_of(size_of(topology.output_dtype(array))));
+    bytes = plus(bytes, times(3, size));
+  }
+  return bytes;
+}
+
 std::int64_t task_bytes_of(const Topology& topology, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (const auto* map = std::get_if<graph::Map>(&kind)) {
     return map_task_bytes(topology, layer, *map);
+  }
+  if (const auto* tasks = std::get_if<graph::Explicit>(&kind)) {
+    return user_task_bytes(topology, *tasks);
   }
   return times(2, output_block(topology, {layer, 0}));
 }

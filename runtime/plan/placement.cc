@@ -74,6 +74,7 @@ class AxisScores {
 };
 
 bool fetches(const graph::Layer& layer) {
+  if (std::holds_alternative<graph::Collect>(layer.kind)) return true;
   const auto* map = std::get_if<graph::Map>(&layer.kind);
   return map != nullptr && std::any_of(map->heads.begin(), map->heads.end(), [](const auto& head) {
            return std::holds_alternative<graph::Fetch>(head);
@@ -95,11 +96,8 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker)
                      [&](std::int64_t a, std::int64_t b) { return score[a] < score[b]; });
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
-    for (const auto& edge : topology.leaf_edges(layer)) {
-      placement.depth = std::max(placement.depth, layers_[edge.producer.layer].depth + 1);
-    }
-    if (const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[layer].kind)) {
-      placement.depth = layers_[tree->source.layer].depth + 1;
+    for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
+      placement.depth = std::max(placement.depth, layers_[input.layer].depth + 1);
     }
     layers_.push_back(std::move(placement));
   }

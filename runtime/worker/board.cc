@@ -8,7 +8,9 @@ namespace {
 
 // Whether every task of the layer reads some other layer.
 bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
-  if (std::holds_alternative<graph::Reduce>(topology.graph().layers[layer].kind)) return true;
+  const graph::Kind& kind = topology.graph().layers[layer].kind;
+  if (std::holds_alternative<graph::Reduce>(kind)) return true;
+  if (std::holds_alternative<graph::Collect>(kind)) return true;
   for (const auto& edge : topology.leaf_edges(layer)) {
     bool whole = true;
     for (std::size_t k = 0; k < edge.domain.size(); ++k) {

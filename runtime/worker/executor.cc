@@ -57,29 +57,57 @@ TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
 
 Executor::Executor(const graph::Topology& topology,
                    const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
-                   io::LogWriter* log, std::vector<std::vector<std::byte>>& results, Pool& pool)
+                   const UserTasks* user_tasks, io::LogWriter* log,
+                   std::vector<std::vector<std::byte>>& results, Pool& pool)
     : topology_(topology),
       readers_(readers),
+      user_tasks_(user_tasks),
       log_(log),
       results_(results),
       pool_(pool) {}
 
 std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chunk,
                                   TaskContext& context) const {
-  const graph::Layer& layer = topology_.graph().layers[task.layer];
+  const graph::Kind& kind = topology_.graph().layers[task.layer].kind;
   try {
-    if (const auto* map = std::get_if<graph::Map>(&layer.kind)) {
+    if (const auto* map = std::get_if<graph::Map>(&kind)) {
       return run_map(task, *map, find_chunk, context);
     }
-    return run_reduce(task, std::get<graph::Reduce>(layer.kind), find_chunk, context);
-  } catch (Error& error) {
-    if (error.task_story.empty()) {
-      error.task_story = layer.name + ", chunk " +
-                         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
-                         (layer.location.empty() ? "" : ", " + layer.location);
+    if (const auto* reduce = std::get_if<graph::Reduce>(&kind)) {
+      return run_reduce(task, *reduce, find_chunk, context);
     }
+    if (std::holds_alternative<graph::Explicit>(kind)) return run_user(task, find_chunk, context);
+    collect(task, std::get<graph::Collect>(kind), find_chunk);
+    return {};
+  } catch (Error& error) {
+    if (error.task_story.empty()) error.task_story = story(task);
     throw;
   }
+}
+
+std::string Executor::story(const TaskId& task) const {
+  const graph::Layer& layer = topology_.graph().layers[task.layer];
+  if (std::holds_alternative<graph::Explicit>(layer.kind)) return user_tasks_->story(task);
+  return layer.name + ", chunk " +
+         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
+         (layer.location.empty() ? "" : ", " + layer.location);
+}
+
+std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
+                                       TaskContext& context) const {
+  const Stopwatch compute;
+  SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
+  context.times.compute_s += compute.seconds();
+  return {{{task.layer, 0, task.position}, std::move(result)}};
+}
+
+void Executor::collect(const TaskId& task, const graph::Collect& collect,
+                       const FindChunk& find_chunk) const {
+  const ChunkId chunk{collect.layer, 0, collect.tasks[task.position]};
+  const HeldChunk held = find_chunk(chunk);
+  const auto bytes = std::as_const(*held.buffer).bytes();
+  results_[collect.first_result + static_cast<std::size_t>(task.position)].assign(bytes.begin(),
+                                                                                  bytes.end());
 }
 
 std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,

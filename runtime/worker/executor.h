@@ -11,6 +11,7 @@
 #include "io/log.h"
 #include "io/reader.h"
 #include "runtime/worker/load.h"
+#include "runtime/worker/user_tasks.h"
 
 namespace rankine::worker {
 
@@ -30,6 +31,7 @@ struct TaskContext {
   io::ReadStats read_stats;
   io::EncodeScratch encode_scratch;
   std::vector<std::byte> encoded;
+  UserScratch user;
   TaskTimes times;
 };
 
@@ -42,10 +44,11 @@ struct Output {
 class Executor {
  public:
   // readers: by data set of the graph. log: where Store heads append, null if there are none.
-  // results: on rank 0 the memory of each fetched array (dense, row-major), else empty. All must
-  // outlive the executor.
+  // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
+  // user_tasks: null if the graph has none. All must outlive the executor.
   Executor(const graph::Topology& topology,
-           const std::vector<std::unique_ptr<io::DatasetReader>>& readers, io::LogWriter* log,
+           const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
+           const UserTasks* user_tasks, io::LogWriter* log,
            std::vector<std::vector<std::byte>>& results, Pool& pool);
 
   // Throws Error; its story names layer and chunk.
@@ -57,11 +60,17 @@ class Executor {
                               const FindChunk& find_chunk, TaskContext& context) const;
   std::vector<Output> run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
                                  const FindChunk& find_chunk, TaskContext& context) const;
+  std::vector<Output> run_user(const graph::TaskId& task, const FindChunk& find_chunk,
+                               TaskContext& context) const;
+  void collect(const graph::TaskId& task, const graph::Collect& collect,
+               const FindChunk& find_chunk) const;
+  std::string story(const graph::TaskId& task) const;
   void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
                  TaskContext& context) const;
 
   const graph::Topology& topology_;
   const std::vector<std::unique_ptr<io::DatasetReader>>& readers_;
+  const UserTasks* user_tasks_;
   io::LogWriter* log_;
   std::vector<std::vector<std::byte>>& results_;
   Pool& pool_;

@@ -46,6 +46,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, collectives::Progres
       readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
                                                              std::move(installation.indexes[i])));
     }
+    user_tasks_ = std::make_unique<UserTasks>(*topology_);
     if (communicator.rank() == 0) {
       for (const graph::Result& result : graph.results) {
         results_.emplace_back(static_cast<std::size_t>(volume(result.shape)) *
@@ -58,7 +59,8 @@ GraphRun::GraphRun(collectives::Communicator& communicator, collectives::Progres
     fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph", {},
                "write them to a file with -o instead of printing them"));
   }
-  executor_ = std::make_unique<Executor>(*topology_, readers_, log, results_, pool_);
+  executor_ =
+      std::make_unique<Executor>(*topology_, readers_, user_tasks_.get(), log, results_, pool_);
 }
 
 void GraphRun::fail(Error error) {
@@ -121,14 +123,22 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   } catch (...) {
     failure = current_error();
   }
-  if (failure) fail(std::move(*failure));
+  if (failure) {
+    if (!failure->task_story.empty() && communicator_.size() > 1) {
+      failure->task_story += ", rank " + std::to_string(communicator_.rank());
+    }
+    fail(std::move(*failure));
+  }
   const std::lock_guard lock(state_);
   for (Output& output : outputs) {
+    const auto whole_bytes = static_cast<std::int64_t>(output.buffer->size());
     if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;
     for (const plan::Piece& piece :
          plan::pieces_elsewhere(*topology_, placement_, output.chunk, communicator_.rank())) {
-      reactor_.on_output(name_of(output.chunk), plan::piece_bytes(*topology_, output.chunk, piece),
-                         std::span(&piece.rank, 1), outbox_);
+      // The result of a user's task has whatever length it has.
+      const std::int64_t bytes =
+          piece.part ? plan::piece_bytes(*topology_, output.chunk, piece) : whole_bytes;
+      reactor_.on_output(name_of(output.chunk), bytes, std::span(&piece.rank, 1), outbox_);
     }
   }
   board_.complete(task);

@@ -105,6 +105,7 @@ class GraphRun {
   OnReport on_report_;
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
+  std::unique_ptr<UserTasks> user_tasks_;
   std::unique_ptr<Executor> executor_;
   std::atomic<bool> finished_{false};
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/api/array.h"
+#include "runtime/api/delayed.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
 #include "runtime/session/run.h"

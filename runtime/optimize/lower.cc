@@ -139,6 +139,10 @@ class Lowering {
 
   // Outputs and results are numbered in the order of the targets.
   void declare(const Target& target) {
+    if (target.kept) {
+      target_heads_.push_back(graph::Keep{});
+      return;
+    }
     if (!target.output) {
       target_heads_.push_back(graph::Fetch{static_cast<std::uint32_t>(graph_->results.size())});
       graph_->results.push_back({target.node->dtype, target.node->shape()});
@@ -160,7 +164,10 @@ class Lowering {
   }
 
   void finish_point(const Point& point, graph::LayerOutput output) {
-    if (point.target >= 0) return;
+    if (point.target >= 0) {
+      if (plan_.targets[point.target].kept) graph_->kept.emplace_back(point.target, output);
+      return;
+    }
     const graph::Map& map = std::get<graph::Map>(graph_->layers[output.layer].kind);
     const auto* partial = std::get_if<graph::Partial>(&map.heads[output.output]);
     if (partial != nullptr && !partial->complete) {
@@ -175,7 +182,7 @@ class Lowering {
   std::string label_of(const Point& point) const {
     if (point.target < 0) return expr::name_of(*point.node);
     const Target& target = plan_.targets[point.target];
-    return target.output ? "store " + target.output->name : "fetch";
+    return target.output ? "store " + target.output->name : target.kept ? "keep" : "fetch";
   }
 
   const NumericPlan& plan_;

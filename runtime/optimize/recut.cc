@@ -83,7 +83,8 @@ std::vector<NodePtr> fetched_nodes(const NumericPlan& plan) {
   const Points points(plan, {});
   std::vector<NodePtr> result;
   for (const Target& target : plan.targets) {
-    if (target.output || is_made_up(*target.node) || points.is_point(*target.node)) continue;
+    if (target.output || target.kept || is_made_up(*target.node) || points.is_point(*target.node))
+      continue;
     result.push_back(target.node);
   }
   return result;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/api/task_arena.h"
 #include "runtime/graph/topology.h"
 #include "runtime/optimize/lower.h"
 #include "runtime/plan/footprint.h"
@@ -33,10 +34,11 @@ struct PhysicalPlan {
   std::string reuse;             // what was decided about shared producers, and why
 };
 
-// fuse: false leaves every operation in a layer of its own.
+// fuse: false leaves every operation in a layer of its own. tasks: of users, on top of the kept
+// targets, which are their arrays in the order of both; null: none.
 // Throws Error (refused) if no choice fits the memory, naming layer, bytes and remedy.
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
-                           Reuse reuse, bool fuse);
+                           Reuse reuse, bool fuse, const api::TaskGraph* tasks = nullptr);
 
 // Memory of this process now, in bytes (resident).
 std::int64_t resident_bytes();

@@ -7,7 +7,8 @@
 
 namespace rankine::session {
 
-Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options) {
+Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options,
+                 const api::TaskGraph* tasks) {
   Prepared prepared;
   {
     const StageClock optimize(prepared.optimize);
@@ -15,9 +16,13 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
     const optimize::GraphSize before = optimize::unfused_size(numeric);
     prepared.layers_before = before.layers;
     prepared.tasks_before = before.tasks;
+    if (tasks != nullptr) {
+      prepared.layers_before += 1;
+      prepared.tasks_before += static_cast<std::int64_t>(tasks->tasks.task_count());
+    }
     if (options.fuse) numeric = optimize::plan_numbers(optimize::rewrite(targets));
     prepared.numeric_hash = numeric.hash;
-    prepared.physical = plan_physical(numeric, options.machine, options.reuse, options.fuse);
+    prepared.physical = plan_physical(numeric, options.machine, options.reuse, options.fuse, tasks);
   }
   {
     const StageClock serialize(prepared.serialize);

@@ -31,7 +31,9 @@ struct Prepared {
 };
 
 // Throws Error (refused) if no choice fits the memory, naming layer, bytes and remedy.
-Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options);
+// tasks: of users; their arrays are the kept targets. Null: none.
+Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options,
+                 const api::TaskGraph* tasks = nullptr);
 
 // The chunk indexes of the graph's data sets, from the probe child. Throws Error (input).
 std::vector<io::ChunkIndex> read_indexes(const graph::Graph& graph);

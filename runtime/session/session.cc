@@ -64,22 +64,33 @@ Session::Session(session::Engine& engine, RunSettings settings)
 NdArray Session::compute(const Array& array) { return std::move(compute_all({array}).front()); }
 
 std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
-  const std::vector<optimize::Target> targets = session::targets_of(arrays);
-  stages_file_.open(input_files(targets));
-  session::GraphOutcome outcome = execute(targets, "");
+  session::Request request;
+  for (const Array& array : arrays) request.ask(array);
+  std::vector<std::vector<std::byte>> results = run(request);
   std::vector<NdArray> values;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    values.emplace_back(arrays[i].dtype(), arrays[i].shape(), std::move(outcome.results[i]));
+    values.push_back(session::take<NdArray>(results, request, i));
   }
   return values;
 }
 
+std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
+  std::vector<optimize::Target> targets = session::targets_of(request.arrays);
+  std::optional<api::TaskGraph> tasks;
+  if (request.arena) {
+    tasks = request.arena->needed_for(request.tasks);
+    for (const Array& array : tasks->arrays) targets.push_back({array.node(), std::nullopt, true});
+  }
+  stages_file_.open(input_files(targets));
+  return std::move(execute(targets, "", tasks ? &*tasks : nullptr).results);
+}
+
 session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targets,
-                                       const std::string& log_folder) {
+                                       const std::string& log_folder, const api::TaskGraph* tasks) {
   const double cpu_now = process_cpu_seconds();
   stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
   session::Prepared prepared =
-      session::prepare(targets, session::prepare_options(settings_, ranks()));
+      session::prepare(targets, session::prepare_options(settings_, ranks()), tasks);
   Bytes index_bytes = to_bytes(session::read_indexes(*prepared.physical.graph));
   const auto index_size = static_cast<std::int64_t>(index_bytes.size());
   session::GraphOutcome outcome =

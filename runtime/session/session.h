@@ -11,9 +11,10 @@
 #include "io/output.h"
 #include "runtime/api/array.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/nd_array.h"
 #include "runtime/session/engine.h"
-#include "runtime/session/nd_array.h"
 #include "runtime/session/prepare.h"
+#include "runtime/session/request.h"
 #include "runtime/session/stages.h"
 #include "runtime/session/stages_file.h"
 #include "runtime/session/store_plan.h"
@@ -49,13 +50,33 @@ class Session {
 
   // The value of an array, on rank 0.
   NdArray compute(const Array& array);
-  // Several arrays in one pass over their common inputs: a tuple of NdArray.
-  template <class... Rest>
-  auto compute(const Array& first, const Array& second, const Rest&... rest) {
-    return to_tuple(compute_all({first, second, rest...}),
-                    std::make_index_sequence<sizeof...(Rest) + 2>());
-  }
   std::vector<NdArray> compute_all(const std::vector<Array>& arrays);
+
+  // The result of a task and of all it needs (api/delayed.h). Throws Error: what the task of a user
+  // threw, with its place.
+  template <class R>
+  R compute(const Delayed<R>& task) {
+    const session::Request request = session::request_of(task);
+    std::vector<std::vector<std::byte>> results = run(request);
+    if constexpr (!std::is_void_v<R>) return session::take<R>(results, request, 0);
+  }
+  // Several arrays and tasks in one pass over what they have in common: a tuple with NdArray for
+  // each Array, R for each Delayed<R> and std::monostate for a Delayed<void>.
+  template <class First, class Second, class... Rest>
+  requires(session::is_asked<First>&& session::is_asked<Second> &&
+           (session::is_asked<Rest> && ...)) auto compute(const First& first, const Second& second,
+                                                          const Rest&... rest) {
+    const session::Request request = session::request_of(first, second, rest...);
+    std::vector<std::vector<std::byte>> results = run(request);
+    return session::take_all<First, Second, Rest...>(
+        results, request, std::make_index_sequence<sizeof...(Rest) + 2>());
+  }
+  // One more task; runs nothing. As the free `delayed`, but knows no line, only an address.
+  template <class F, class... A>
+  [[gnu::noinline]] Delayed<api::TaskResult<F, A...>> delayed(F function, A... arguments) {
+    return api::make_delayed(TaskOptions{}, api::Caller(__builtin_return_address(0)), function,
+                             arguments...);
+  }
 
   // Writes arrays into one new netCDF-4 file, whole or not at all: "anom.nc:/t2m_anomaly", or a
   // file name and named arrays, in one pass. Chunks are compressed on the rank that made them.
@@ -82,12 +103,10 @@ class Session {
   const RunSettings& settings() const { return settings_; }
 
  private:
-  template <std::size_t... I>
-  static auto to_tuple(std::vector<NdArray> values, std::index_sequence<I...>) {
-    return std::make_tuple(std::move(values[I])...);
-  }
+  std::vector<std::vector<std::byte>> run(const session::Request& request);
   session::GraphOutcome execute(const std::vector<optimize::Target>& targets,
-                                const std::string& log_folder);
+                                const std::string& log_folder,
+                                const api::TaskGraph* tasks = nullptr);
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;

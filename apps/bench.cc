@@ -1,9 +1,9 @@
-// bench: measures this machine. `bench graph`: what a graph costs before its first task runs.
+// bench: measures this machine. `bench graph`: what a graph costs before its first task runs;
+// `bench tasks`: how many tasks that do nothing run in a second.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <tuple>
@@ -11,18 +11,21 @@
 #include <variant>
 
 #include "apps/bench_graph.h"
+#include "apps/bench_tasks.h"
+#include "apps/figures.h"
 #include "apps/program.h"
 #include "apps/verbs.h"
 
 namespace rankine::apps {
 namespace {
 
-constexpr double kMostTasks = 1e15;
+constexpr double kMostTasks = 1e15;      // described in layers
+constexpr double kMostNamedTasks = 1e8;  // one by one
 
 struct BenchOptions {
   std::string what;
-  std::vector<double> tasks{1e3, 1e6, 1e9};
-  int repeat = 31;
+  std::vector<double> tasks;  // empty: what fits the benchmark
+  int repeat = 0;             // 0: likewise
   bool check = false;
   std::string json;
 };
@@ -33,11 +36,6 @@ struct Row {
   std::vector<double> construct_ms, optimize_ms, serialize_ms, communicate_ms, total_ms;
   std::size_t bytes = 0;
 };
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
 
 std::int64_t chunks_per_axis(double tasks) {
   return std::max<std::int64_t>(3, std::llround(std::cbrt(tasks)));
@@ -170,35 +168,57 @@ void write_json(const std::string& path, const std::vector<Row>& rows) {
                     {"total_ms", median(row.total_ms)},
                     {"bytes", row.bytes}});
   }
-  std::ofstream file(path);
-  file << json.dump(2) << "\n";
-  file.close();
-  if (!file) throw Error(ExitCode::kTaskFailed, "cannot write the figures", path);
+  write_figures(path, json.dump(2));
 }
 
-int bench(Cli& cli, const BenchOptions& options) {
-  if (options.what != "graph") {
-    throw usage_error("there is no benchmark '" + options.what + "'", "rankine bench graph");
+void check_sizes(const std::vector<double>& sizes, double most) {
+  for (const double tasks : sizes) {
+    if (tasks >= 1 && tasks <= most) continue;  // false for NaN
+    throw usage_error(fmt::format("--tasks {}: a graph has 1 to {:.0e} tasks here", tasks, most),
+                      "rankine bench graph --tasks 1e3,1e6,1e9");
   }
+}
+
+void bench_graph(Session& session, const BenchOptions& options) {
+  std::vector<Row> rows;
+  for (double tasks : options.tasks) rows.emplace_back().tasks = tasks;
+  // Sizes in turn, so that a change in the machine's speed meets all of them.
+  for (int i = 0; i < options.repeat; ++i) {
+    for (Row& row : rows) measure_once(session, row);
+  }
+  std::string text = text_of(rows);
+  if (options.check) text += check(session);
+  print_result(text);
+  if (!options.json.empty()) write_json(options.json, rows);
+}
+
+void bench_tasks(Session& session, const BenchOptions& options) {
+  std::vector<TasksFigure> figures;
   for (const double tasks : options.tasks) {
-    if (tasks >= 1 && tasks <= kMostTasks) continue;  // false for NaN
-    throw usage_error(
-        fmt::format("--tasks {}: a graph has 1 to {:.0e} tasks here", tasks, kMostTasks),
-        "rankine bench graph --tasks 1e3,1e6,1e9");
+    for (auto& figure : measure_tasks(session, std::llround(tasks), options.repeat)) {
+      figures.push_back(std::move(figure));
+    }
   }
+  print_result(text_of(figures));
+  if (!options.json.empty()) write_json(options.json, figures);
+}
+
+int bench(Cli& cli, BenchOptions options) {
+  const bool graph = options.what == "graph";
+  if (!graph && options.what != "tasks") {
+    throw usage_error("there is no benchmark '" + options.what + "'",
+                      "rankine bench graph, rankine bench tasks");
+  }
+  if (options.check && !graph) throw usage_error("--check belongs to bench graph", "leave it out");
+  if (options.tasks.empty()) {
+    options.tasks = graph ? std::vector<double>{1e3, 1e6, 1e9} : std::vector<double>{1e6};
+  }
+  if (options.repeat == 0) options.repeat = graph ? 31 : 3;
+  check_sizes(options.tasks, graph ? kMostTasks : kMostNamedTasks);
   RunSettings settings = run_settings(cli);
   settings.quiet = true;
   return run_with(settings, [&](Session& session) {
-    std::vector<Row> rows;
-    for (double tasks : options.tasks) rows.emplace_back().tasks = tasks;
-    // Sizes in turn, so that a change in the machine's speed meets all of them.
-    for (int i = 0; i < options.repeat; ++i) {
-      for (Row& row : rows) measure_once(session, row);
-    }
-    std::string text = text_of(rows);
-    if (options.check) text += check(session);
-    print_result(text);
-    if (!options.json.empty()) write_json(options.json, rows);
+    graph ? bench_graph(session, options) : bench_tasks(session, options);
   });
 }
 
@@ -206,12 +226,13 @@ int bench(Cli& cli, const BenchOptions& options) {
 
 void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App& verb = cli.add_verb({"bench", "graph [--tasks N,N,...] [--check] [--json FILE]",
-                                 "Measures what a graph costs before its first task.",
-                                 "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
-                                Ranks::kAll, [&cli, options] { return bench(cli, *options); });
-  verb.add_option("WHAT", options->what, "graph")->required();
-  verb.add_option("--tasks", options->tasks, "sizes of the grid, in tasks")->delimiter(',');
+  CLI::App& verb =
+      cli.add_verb({"bench", "graph|tasks [--tasks N,N,...] [--check] [--json FILE]",
+                    "Measures what a graph costs before its first task, and empty tasks.",
+                    "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
+                   Ranks::kAll, [&cli, options] { return bench(cli, *options); });
+  verb.add_option("WHAT", options->what, "graph, tasks")->required();
+  verb.add_option("--tasks", options->tasks, "sizes of the graph, in tasks")->delimiter(',');
   verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")
       ->check(CLI::Range(1, 10000));
   verb.add_flag("--check", options->check, "enumerate all edges, execute fused and unfused");

@@ -7,10 +7,11 @@
 // Building a task runs nothing. A function is a plain function, a lambda without captures, or a
 // functor with a Cereal serialize; every rank calls its own copy, on a thread of its team, so it
 // must not rely on what other tasks or rank 0 left in globals. Arguments are values, results of
-// other tasks (Delayed) or whole arrays (Array, which arrives as NdArray); the function gets them
-// as rvalues. Values are those Cereal can write and read (base/value.h) and default-constructible.
-// What a function throws ends the graph: session.compute throws it as an Error that says which
-// task, which rank and where the user made it.
+// other tasks (Delayed), vectors of those (which arrive as a vector of values) or whole arrays
+// (Array, which arrives as NdArray); the function gets them as rvalues. Values are those Cereal can
+// write and read (base/value.h) and default-constructible. What a function throws ends the graph:
+// session.compute throws it as an Error that says which task, which rank and where the user made
+// it.
 //
 // All tasks that are alive together lie in one arena; it is freed when the last Delayed goes. They
 // are built by one thread at a time.
@@ -61,6 +62,10 @@ template <IsDelayed A>
 struct ValueOf<A> {
   using type = typename A::delayed_value;
 };
+template <IsDelayed A>
+struct ValueOf<std::vector<A>> {
+  using type = std::vector<typename A::delayed_value>;
+};
 template <>
 struct ValueOf<Array> {
   using type = NdArray;
@@ -68,6 +73,16 @@ struct ValueOf<Array> {
 template <>
 struct ValueOf<const char*> {
   using type = std::string;
+};
+
+// How it travels (kernels/user_call.h).
+template <class A>
+struct SentAs {
+  using type = typename ValueOf<A>::type;
+};
+template <IsDelayed A>
+struct SentAs<std::vector<A>> {
+  using type = kernels::ListOf<typename A::delayed_value>;
 };
 
 template <class F, class... A>
@@ -92,7 +107,7 @@ struct TaskTypes {
 
   static Callable callable(const F& function) {
     Callable callable;
-    callable.thunk = &kernels::invoke<F, Result, typename ValueOf<A>::type...>;
+    callable.thunk = &kernels::invoke<F, Result, typename SentAs<A>::type...>;
     if constexpr (kernels::is_function_pointer<F>) {
       callable.function = reinterpret_cast<const void*>(function);
     } else if constexpr (!kernels::is_stateless<F>) {
@@ -106,9 +121,18 @@ template <class F, class... A>
 using TaskResult = typename TaskTypes<F, A...>::Result;
 
 template <class A>
+inline constexpr bool is_list = false;
+template <IsDelayed A>
+inline constexpr bool is_list<std::vector<A>> = true;
+
+template <class A>
 void add_argument(TaskArena& arena, const A& argument) {
   if constexpr (IsDelayed<A>) {
     arena.add_task_argument(*argument.arena(), argument.task());
+  } else if constexpr (is_list<A>) {
+    write_value(arena.scratch(), std::uint64_t{argument.size()});
+    arena.add_constant_argument();
+    for (const auto& task : argument) arena.add_task_argument(*task.arena(), task.task());
   } else if constexpr (std::is_same_v<A, Array>) {
     arena.add_array_argument(argument);
   } else {

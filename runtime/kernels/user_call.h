@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -33,25 +35,71 @@ inline constexpr bool is_function_pointer =
 template <class F>
 inline constexpr bool is_stateless = std::is_empty_v<F>&& std::is_default_constructible_v<F>;
 
-template <class F, class R, class... Values>
+// Several values as one argument: first their number, then each. The function gets a vector.
+template <class T>
+struct ListOf {};
+
+// Reads the arguments of a call one after the other.
+class ArgumentReader {
+ public:
+  explicit ArgumentReader(const UserCall& call) : arguments_(call.arguments) {}
+
+  template <class T>
+  T read(std::type_identity<T>) {
+    return read_value<T>(next());
+  }
+  template <class T>
+  std::vector<T> read(std::type_identity<ListOf<T>>) {
+    const auto count = read_value<std::uint64_t>(next());
+    std::vector<T> values;
+    values.reserve(count);
+    for (std::uint64_t i = 0; i < count; ++i) values.push_back(read_value<T>(next()));
+    return values;
+  }
+
+ private:
+  std::span<const std::byte> next() {
+    if (next_ == arguments_.size()) throw std::logic_error("a task has too few arguments");
+    return arguments_[next_++];
+  }
+
+  std::span<const std::span<const std::byte>> arguments_;
+  std::size_t next_ = 0;
+};
+
+// What a function receives for an argument.
+template <class T>
+struct Received {
+  using type = T;
+};
+template <class T>
+struct Received<ListOf<T>> {
+  using type = std::vector<T>;
+};
+
+// F: the function's type; R: what it returns; Arguments: the type of each value, or ListOf<T>.
+template <class F, class R, class... Arguments>
 void invoke(UserCall& call) {
-  const auto apply = [&]<std::size_t... I>(auto& function, std::index_sequence<I...>) {
+  ArgumentReader reader(call);
+  // Braces: read from left to right.
+  std::tuple<typename Received<Arguments>::type...> values{
+      reader.read(std::type_identity<Arguments>())...};
+  const auto apply = [&](auto& function) {
     if constexpr (std::is_void_v<R>) {
-      function(read_value<Values>(call.arguments[I])...);
+      std::apply(function, std::move(values));
     } else {
-      write_value<R>(call.result, function(read_value<Values>(call.arguments[I])...));
+      write_value<R>(call.result, std::apply(function, std::move(values)));
     }
   };
-  constexpr std::index_sequence_for<Values...> indices;
   if constexpr (is_function_pointer<F>) {
     const F function = reinterpret_cast<F>(reinterpret_cast<std::uintptr_t>(call.function));
-    apply(function, indices);
+    apply(function);
   } else if constexpr (is_stateless<F>) {
     F function{};
-    apply(function, indices);
+    apply(function);
   } else {
     F function = read_value<F>(call.state);
-    apply(function, indices);
+    apply(function);
   }
 }
 

@@ -60,6 +60,18 @@ class Session {
     std::vector<std::vector<std::byte>> results = run(request);
     if constexpr (!std::is_void_v<R>) return session::take<R>(results, request, 0);
   }
+  // The results of many tasks, in their order.
+  template <class R>
+  std::vector<R> compute(const std::vector<Delayed<R>>& tasks) {
+    session::Request request;
+    for (const Delayed<R>& task : tasks) request.ask(task);
+    std::vector<std::vector<std::byte>> results = run(request);
+    std::vector<R> values;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      values.push_back(session::take<R>(results, request, i));
+    }
+    return values;
+  }
   // Several arrays and tasks in one pass over what they have in common: a tuple with NdArray for
   // each Array, R for each Delayed<R> and std::monostate for a Delayed<void>.
   template <class First, class Second, class... Rest>

@@ -29,6 +29,7 @@ class StageTable {
   void add_write(double wall_s, double cpu_s, std::int64_t bytes);
 
   bool any() const { return graphs_ > 0; }
+  std::int64_t bytes_broadcast() const { return stages_[3].bytes; }
   std::string text() const;  // the table, one budget line per rank, and the verdict
   std::string json(int threads) const;
 

@@ -85,6 +85,9 @@ TEST_P(Tasks, ValuesOfManyTypesArriveAsTheyWere) {
     for (int i = 0; i < 8; ++i) sums.push_back(delayed(sum, large));
     for (const auto& one : sums) EXPECT_EQ(session.compute(one), 44'999'850'000);
     EXPECT_EQ(session.compute(large).size(), 300'000u);
+    EXPECT_EQ(session.compute(sums), std::vector<std::int64_t>(8, 44'999'850'000));
+    EXPECT_EQ(session.compute(delayed(sum, sums)), 8 * 44'999'850'000);
+    EXPECT_EQ(session.compute(delayed(sum, std::vector<Delayed<std::int64_t>>())), 0);
     const auto [quotient, rest] = split(delayed(
         [](int a, int b) {
           return std::pair{a / b, a % b};
@@ -137,10 +140,11 @@ TEST_P(Tasks, ThatThrowEndTheirGraphWithTheirStory) {
       return x;
     };
     std::vector<Delayed<int>> some;
-    for (int i = 0; i < 12; ++i)
+    for (int i = 0; i < 12; ++i) {
       some.push_back(delayed([](int a, int b) { return a + b; }, delayed(fail, i % 3), 1));
+    }
+    const int line = __LINE__ + 1;
     const Delayed<int> bad = delayed(fail, 3);
-    const int line = __LINE__;
     try {
       session.compute(some[0], bad, some[11]);
       FAIL() << "no exception";

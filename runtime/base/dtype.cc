@@ -116,4 +116,17 @@ DType promote(DType array, const Literal& literal) {
   return is_float(array) ? array : DType::kFloat64;
 }
 
+DType promote_to_loop(DType array, const Literal& literal) {
+  if (literal.kind != Literal::Kind::kInteger || !is_integer(array)) return promote(array, literal);
+  for (std::size_t size = 1; size <= 8; size *= 2) {
+    for (const char kind : {'i', 'u'}) {
+      const DType loop = find(kind, size);
+      const DType smallest = smallest_integer(literal.integer, kind);
+      const bool fits = describe(smallest).kind == kind && size_of(smallest) <= size;
+      if (fits && promote(array, loop) == loop) return loop;
+    }
+  }
+  return promote(array, literal);
+}
+
 }  // namespace rankine

@@ -57,6 +57,9 @@ struct Literal {
 
 // numpy.result_type of an array of type `array` and a weak literal.
 DType promote(DType array, const Literal& literal);
+// The same where NumPy looks for the first loop that takes both (remainder, power, bitwise_and,
+// bitwise_or), in the order int8, uint8, int16, ...: uint8 % 300 is int16, uint8 + 300 is uint16.
+DType promote_to_loop(DType array, const Literal& literal);
 // The type of a literal alone: bool, int64, float64.
 DType dtype_of(const Literal& literal);
 

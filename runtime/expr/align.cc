@@ -135,6 +135,11 @@ Alignment align(const std::vector<Operand>& operands, Location location) {
   return result;
 }
 
+bool looks_for_loop(kernels::Op op) {
+  using kernels::Op;
+  return op == Op::kRemainder || op == Op::kPower || op == Op::kBitwiseAnd || op == Op::kBitwiseOr;
+}
+
 std::vector<DType> operand_types(kernels::Op op, const std::vector<Operand>& operands) {
   const std::size_t first_value = op == kernels::Op::kWhere ? 1 : 0;
   std::optional<DType> common;
@@ -149,7 +154,8 @@ std::vector<DType> operand_types(kernels::Op op, const std::vector<Operand>& ope
     if (only_literals) {
       common = common ? promote(*common, own) : own;
     } else {
-      common = promote(*common, operands[i].literal);
+      common = looks_for_loop(op) ? promote_to_loop(*common, operands[i].literal)
+                                  : promote(*common, operands[i].literal);
     }
   }
   std::vector<DType> types;

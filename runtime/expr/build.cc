@@ -96,7 +96,24 @@ NodePtr arange(const Literal& start, const Literal& step, const AxisChunks& chun
   return intern(std::move(node));
 }
 
+// What fails for every element fails where it is written.
+void refuse_negative_power(const std::vector<Operand>& operands) {
+  const auto& [base, power] = std::tie(operands[0], operands[1]);
+  if (!base.array || is_float(base.array->dtype) || power.array ||
+      power.literal.kind != Literal::Kind::kInteger || power.literal.integer >= 0) {
+    return;
+  }
+  throw usage_error(
+      "integers to negative integer powers are not allowed",
+      "write the exponent with a point: x ^ " + std::to_string(power.literal.integer) + ".0");
+}
+
 NodePtr elementwise(kernels::Op op, std::vector<Operand> operands, Location location) {
+  if (op == kernels::Op::kPower) refuse_negative_power(operands);
+  // numpy.round leaves integers as they are.
+  if (op == kernels::Op::kRint && operands[0].array && is_integer(operands[0].array->dtype)) {
+    return operands[0].array;
+  }
   const Alignment alignment = align(operands, location);
   require_countable_chunks(alignment.grid);
   const std::vector<DType> types = operand_types(op, operands);

@@ -119,7 +119,7 @@ class BadInput(Test):
         self.refused(2, ["r = x + y", *self.names], "30", "7")
         for text in ("!x", "x & 1", "x | y", "matmul(x, x)", "matmul(x, y)", "-(x > 0)",
                      "concatenate(x, y, axis=0)", "x[50]", "x[0, 0, 0]", "transpose(x, 0)",
-                     "transpose(x, 0, 0)", "where(x > 0, x)", "mean(x, 0, 0)", "x[3.5]",
+                     "transpose(x, 0, 0)", "where(x > 0, x)", "mean(x, 0, 0)", "x[3.5]", "astype(x, int32) ^ -1",
                      "astype(x, complex64)", "rechunk(x, 0)", "sum(x, keepdims=1)",
                      "sum(x, nokey=1)", "min(x[0:0])", "(x > 0) - (x > 1)"):
             self.refused(2, [f"r = {text}", *self.names], ranks=(0,))

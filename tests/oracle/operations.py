@@ -15,7 +15,7 @@ EXACT_BINARY = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_di
                 "minimum": np.minimum, "maximum": np.maximum}
 EXACT_UNARY = {"-": np.negative, "!": np.bitwise_not, "not": np.logical_not, "abs": np.absolute,
                "sqrt": np.sqrt, "square": np.square, "floor": np.floor, "ceil": np.ceil,
-               "round": np.rint, "sign": np.sign, "isnan": np.isnan, "isfinite": np.isfinite}
+               "round": np.round, "sign": np.sign, "isnan": np.isnan, "isfinite": np.isfinite}
 NEAR_UNARY = {name: getattr(np, numpy) for name, numpy in {
     "exp": "exp", "log": "log", "log10": "log10", "log1p": "log1p", "expm1": "expm1",
     "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos",
@@ -223,6 +223,25 @@ class Operations(Test):
                 if wanted.dtype == np.float16:
                     wanted = EXACT_BINARY[name](arrays[x].astype("f4"), number)
                 assert_same(got[label], wanted, call(name, x, text))
+
+    def test_integer_literals_find_the_first_loop_that_takes_them(self):
+        random = rng(7)
+        literals = ["1", "-1", "5", "127", "128", "-129", "255", "256", "300", "40000", "65536",
+                    "70000", "-70000", "3000000000", "5000000000", "9223372036854775807"]
+        arrays = {f"x_{d}": random_array(random, d, (4, 9)) for d in DTYPES if d[0] in "iu"}
+        cases = {}
+        for x, array in arrays.items():
+            for text in literals:
+                for name in ("%", "&", "|"):
+                    try:
+                        wanted = EXACT_BINARY[name](array, int(text))
+                    except TypeError:  # uint64 and a negative number have no integer in common
+                        continue
+                    cases[f"r{len(cases)}"] = (call(name, x, text), wanted)
+        got = self.compute(arrays, {label: text for label, (text, _) in cases.items()})
+        for label, (text, wanted) in cases.items():
+            with self.each(text):
+                assert_same(got[label], wanted, text)
 
     def test_arrays_of_one_number_promote_as_arrays(self):
         arrays = {"x": np.arange(5, dtype="i1"), "s": np.array(3, "i8"), "f": np.array(2.5, "f8"),

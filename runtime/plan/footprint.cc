@@ -301,6 +301,11 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
     const std::int64_t extents = times(saturated_volume(dataset.grid.counts()), kCopies);
     result.index_bytes = plus(result.index_bytes, times(extents, sizeof(io::ChunkExtent)));
   }
+  for (const io::OutputVariable& output : topology.graph().outputs) {
+    constexpr std::int64_t kRecordBytes = 256;  // record, placement, copy order, HDF5's own index
+    const std::int64_t chunks = saturated_volume(io::chunk_grid(output).counts());
+    result.index_bytes = plus(result.index_bytes, times(chunks, kRecordBytes));
+  }
   result.least_bytes = std::max(result.least_bytes, result.result_bytes);
   return result;
 }

@@ -19,7 +19,8 @@ struct Footprint {
   std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
   std::int64_t sent_bytes = 0;    // pieces of chunks and small chunks, packed for other ranks
   std::int64_t result_bytes = 0;  // arrays fetched to rank 0
-  std::int64_t index_bytes = 0;   // chunk indexes, in the copies they pass through on rank 0
+  // Chunk indexes of inputs, records of written chunks, in the copies they pass through on rank 0.
+  std::int64_t index_bytes = 0;
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.
   std::int64_t least_bytes = 0;

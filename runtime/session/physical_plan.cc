@@ -16,6 +16,13 @@ namespace {
 
 // What a process needs beside its chunks: program, libraries, stacks, MPI, caches of the pool.
 constexpr std::int64_t kOverhead = std::int64_t{64} << 20;
+// A process is not equally large each time. Its share is rounded up, so that a need that was told
+// suffices when it is given.
+constexpr std::int64_t kBaseStep = std::int64_t{32} << 20;
+
+std::int64_t base_bytes() {
+  return (resident_bytes() + kOverhead + kBaseStep - 1) / kBaseStep * kBaseStep;
+}
 
 // "1536 bytes (1.5 KiB)"
 std::string size_text(std::int64_t bytes) {
@@ -105,8 +112,8 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
   plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
   plan.footprint = plan::footprint(*plan.topology, plan.placement);
-  plan.bound_bytes =
-      plan::plus(resident_bytes() + kOverhead, plan.footprint.total(machine.threads));
+  plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
+                                plan.footprint.total(machine.threads));
   return plan;
 }
 

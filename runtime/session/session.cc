@@ -86,11 +86,13 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
 }
 
 session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targets,
-                                       const std::string& log_folder, const api::TaskGraph* tasks) {
+                                       const std::string& log_folder, const api::TaskGraph* tasks,
+                                       std::int64_t client_bytes) {
   const double cpu_now = process_cpu_seconds();
   stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
-  session::Prepared prepared =
-      session::prepare(targets, session::prepare_options(settings_, ranks()), tasks);
+  session::PrepareOptions options = session::prepare_options(settings_, ranks());
+  options.machine.client_bytes = client_bytes;
+  session::Prepared prepared = session::prepare(targets, options, tasks);
   Bytes index_bytes = to_bytes(session::read_indexes(*prepared.physical.graph));
   const auto index_size = static_cast<std::int64_t>(index_bytes.size());
   session::GraphOutcome outcome =
@@ -130,7 +132,8 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
                  paths.final.c_str());
   }
   const WorkingFiles working(engine_, paths);
-  session::GraphOutcome outcome = execute(plan.targets, plan.logged() ? paths.log_folder : "");
+  session::GraphOutcome outcome =
+      execute(plan.targets, plan.logged() ? paths.log_folder : "", nullptr, plan.inline_bytes());
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(outcome.results));

@@ -118,7 +118,8 @@ class Session {
   std::vector<std::vector<std::byte>> run(const session::Request& request);
   session::GraphOutcome execute(const std::vector<optimize::Target>& targets,
                                 const std::string& log_folder,
-                                const api::TaskGraph* tasks = nullptr);
+                                const api::TaskGraph* tasks = nullptr,
+                                std::int64_t client_bytes = 0);
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;

@@ -61,6 +61,14 @@ void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
       [](const io::Placement& a, const io::Placement& b) { return a.variable < b.variable; });
 }
 
+std::int64_t StorePlan::inline_bytes() const {
+  std::int64_t bytes = 0;
+  for (const io::OutputVariable& variable : file.variables) {
+    if (variable.inline_data) bytes += static_cast<std::int64_t>(variable.inline_data->size());
+  }
+  return bytes;
+}
+
 void StorePlan::take_results(std::vector<std::vector<std::byte>> results) {
   for (std::size_t i = 0; i < fetched_variables.size(); ++i) {
     file.variables[fetched_variables[i]].inline_data = std::move(results[i]);

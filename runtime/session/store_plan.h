@@ -55,6 +55,8 @@ struct StorePlan {
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
   bool logged() const { return !logged_variables.empty(); }
+  // What is written from the memory of rank 0: coordinates and the like.
+  std::int64_t inline_bytes() const;
   // The logged variables alone, numbered as the graph numbers its outputs.
   io::OutputFile logged_file() const;
   // From the numbers of logged_file() to those of `file`; keeps the order (variable, chunk).

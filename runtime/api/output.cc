@@ -15,6 +15,17 @@ namespace {
 
 constexpr std::int64_t kLargestChunkBytes = std::int64_t{1} << 30;
 
+// The longest chunk along an axis of what the array is made of: a slice with a step makes short
+// pieces of chunks, which are put together again.
+std::int64_t longest_chunk(const expr::Node& array, std::size_t axis) {
+  const expr::Node* node = &array;
+  while (const auto* slice = node->as<expr::Slice>()) {
+    if (std::abs(slice->step[axis]) == 1) break;
+    node = node->operands[0].get();
+  }
+  return node->grid.axis(axis).longest();
+}
+
 // What the user asked for, or the longest chunk of the computation along each axis. Never longer
 // than the axis, which HDF5 refuses for fixed dimensions.
 Extents output_chunk(const expr::Node& node, const OutputOptions& options) {
@@ -22,7 +33,7 @@ Extents output_chunk(const expr::Node& node, const OutputOptions& options) {
   Extents chunk;
   for (std::size_t k = 0; k < node.rank(); ++k) {
     const std::int64_t length = std::max<std::int64_t>(1, node.grid.axis(k).length());
-    std::int64_t wanted = node.grid.axis(k).longest();
+    std::int64_t wanted = longest_chunk(node, k);
     if (asked) {
       wanted = (*options.chunks)[k] == -1 ? length : (*options.chunks)[k];
       if (wanted < 1) throw usage_error("a chunk length must be positive or -1");

@@ -20,6 +20,7 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
                   "temporary")
       ->required();
   verb.add_option("FILE", options->inputs.positional, "FILE[:/dataset or group]");
+  verb.add_option("MORE", options->more_files)->group("");
   verb.add_option("-v", options->inputs.variables, "name=FILE:/path or name=/path")
       ->type_name("NAME=WHERE")
       ->allow_extra_args(false);
@@ -63,6 +64,11 @@ void add_run_options(CLI::App& verb) {
 }
 
 NamedArrays results_of(const ProgramOptions& options) {
+  if (!options.more_files.empty()) {
+    throw usage_error("several files as one are not supported yet: " + options.inputs.positional +
+                          ", " + options.more_files.front(),
+                      "name variables of a second file by -v name=FILE:/path");
+  }
   const language::Ast ast = language::parse(options.expression);
   NamedArrays results;
   for (const language::Binding& binding : language::bind(ast, options.inputs)) {

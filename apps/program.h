@@ -15,6 +15,7 @@ namespace rankine::apps {
 struct ProgramOptions {
   std::string expression;
   language::Inputs inputs;
+  std::vector<std::string> more_files;  // named, but not supported
   std::string output;
   bool overwrite = false;
   bool json = false;

@@ -50,6 +50,31 @@ class Check(Case):
         self.assertRegex(result.stdout.decode(), r"check at 1e3: [1-9]\d{3,} edges agree")
 
 
+class Tasks(Case):
+    KEYS = {"graph", "tasks", "tasks_per_s", "bytes_per_task", "ranks"}
+
+    def figures(self, tasks, ranks):
+        file = self.path("tasks.json")
+        command = ["bash", "-c", f'source "{SETTINGS}"; exec "$@"', "launch", "mpirun", "-n",
+                   str(ranks), RANKINE, "bench", "tasks", "--tasks", str(tasks), "--repeat", "1",
+                   "--json", file]
+        result = subprocess.run(command[7:] if ranks == 0 else command, env=environment(),
+                                capture_output=True, timeout=300)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(file) as text:
+            return json.load(text)
+
+    def test_every_task_of_every_graph_is_counted(self):
+        for ranks in (0, 1, 2, 3, 5):
+            for row, name in zip(self.figures(10000, ranks), ("wide", "chain", "tree")):
+                with self.subTest(name, ranks=ranks):
+                    self.assertEqual(row.keys(), self.KEYS)
+                    self.assertEqual(row["graph"], name)
+                    self.assertEqual(row["tasks"], 9999 if name == "tree" else 10000)
+                    self.assertEqual(row["ranks"], max(1, ranks))
+                    self.assertLessEqual(row["bytes_per_task"], 40)
+
+
 class Refusals(Case):
     def test_sizes_that_are_none_are_usage_errors(self):
         for tasks in ("nan", "inf", "-5", "0", "0.5", "1e16", "1e300", "1e3,nan"):
@@ -59,7 +84,7 @@ class Refusals(Case):
 
     def test_another_benchmark_is_a_usage_error(self):
         result = rankine("bench", "foo")
-        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph\n")
+        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph, rankine bench tasks\n")
 
 
 if __name__ == "__main__":

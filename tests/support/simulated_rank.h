@@ -242,8 +242,10 @@ class SimulatedRank {
       for (const plan::Piece& piece :
            plan::pieces_elsewhere(world_->topology, world_->placement, chunk, number_)) {
         if (std::erase(elsewhere, piece.rank) != 1) throw std::logic_error("a piece for nobody");
-        reactor_.on_output({chunk.layer, chunk.output, chunk.position},
-                           plan::piece_bytes(world_->topology, chunk, piece),
+        // The result of a user's task has some length.
+        const std::int64_t bytes =
+            std::max<std::int64_t>(1, plan::piece_bytes(world_->topology, chunk, piece));
+        reactor_.on_output({chunk.layer, chunk.output, chunk.position}, bytes,
                            std::span(&piece.rank, 1), outbox_);
       }
       if (!elsewhere.empty()) throw std::logic_error("a rank gets no piece of what it needs");

@@ -76,4 +76,28 @@ inline std::shared_ptr<graph::Graph> crossing_graph(std::int64_t chunks) {
   return graph_of({stored(minus(x, reversed(x)))}, {x});
 }
 
+// Users' tasks that take results of earlier ones, and the last of which is brought to rank 0. Their
+// functions are never called.
+inline graph::Explicit named_tasks(const std::vector<std::vector<std::uint32_t>>& takes) {
+  graph::Explicit tasks;
+  tasks.functions.emplace_back();
+  for (const auto& arguments : takes) {
+    for (const std::uint32_t task : arguments) {
+      tasks.arguments.push_back(graph::Argument(graph::Argument::Kind::kTask, task).code());
+    }
+    tasks.argument_begin.push_back(static_cast<std::uint32_t>(tasks.arguments.size()));
+    tasks.function_of.push_back(0);
+  }
+  return tasks;
+}
+inline std::shared_ptr<graph::Graph> tasks_graph(
+    const std::vector<std::vector<std::uint32_t>>& takes) {
+  auto graph = std::make_shared<graph::Graph>();
+  graph->layers.push_back({"tasks", "", named_tasks(takes)});
+  const auto last = static_cast<std::uint32_t>(takes.size() - 1);
+  graph->layers.push_back({"collect", "", graph::Collect{0, {last}, 0}});
+  graph->results.push_back({DType::kUInt8, {0}});
+  return graph;
+}
+
 }  // namespace rankine::testing

@@ -52,6 +52,15 @@ std::vector<Shape> shapes_for(const Net& net) {
       {"tree of 4", 2, 6, [] { return tree_graph(4); }, true},
       {"diamond", 2, 5, [] { return diamond_graph(2, false); }},
       {"crossing", 2, 4, [] { return crossing_graph(2); }},
+      {"tasks", 2, 6,
+       [] {
+         return tasks_graph({{}, {}, {0, 1}, {0}, {3, 2, 2}});
+       },
+       true},
+      {"tasks", 3, 4,
+       [] {
+         return tasks_graph({{}, {0, 0}, {1, 0}});
+       }},
       {"broadcast", 3, 4, [] { return broadcast_graph(3); }, false, true},
       {"gather", 3, 4, [] { return gather_graph(3); }},
       {"chain 2x2", 3, 4, [] { return chain_graph(2, 2); }},

@@ -1,0 +1,45 @@
+# cmake -DCOMPILER=<c++> -DROOT=<source tree> -P tests/compile_fail_test.cmake
+#
+# Tasks that cannot run on another rank do not compile, and the compiler says what to do.
+cmake_minimum_required(VERSION 3.25)
+
+# expect(NAME CODE TEXT): CODE, inside a function, fails with a message that holds TEXT; an empty
+# TEXT: it compiles.
+function(expect name code text)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${name}.cc")
+  file(WRITE "${source}" "#include \"runtime/api/delayed.h\"
+using namespace rankine;
+struct Mute { int x = 0; };
+struct Grows { int by = 1; int operator()(int x) const { return x + by; } };
+void test() {
+  int captured = 1;
+  (void)captured;
+  ${code}
+}
+")
+  execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -I${ROOT} "${source}"
+    RESULT_VARIABLE status ERROR_VARIABLE errors)
+  file(REMOVE "${source}")
+  if(text STREQUAL "" AND NOT status EQUAL 0)
+    message(FATAL_ERROR "${name} does not compile:\n${errors}")
+  elseif(NOT text STREQUAL "" AND status EQUAL 0)
+    message(FATAL_ERROR "${name} compiles")
+  endif()
+  string(FIND "${errors}" "${text}" found)
+  if(found EQUAL -1)
+    message(FATAL_ERROR "${name}: the message lacks \"${text}\":\n${errors}")
+  endif()
+endfunction()
+
+expect(fine "delayed([](int x) { return x + 1; }, 2);" "")
+expect(captures "delayed([captured](int x) { return x + captured; }, 2);"
+  "pass what a lambda would capture")
+expect(state_without_serialize "delayed(Grows{2}, 2);" "template <class A> void serialize(A& archive)")
+expect(argument_without_serialize "delayed([](Mute m) { return m.x; }, Mute{});"
+  "an argument of a task needs")
+expect(result_without_serialize "delayed([](int x) { return Mute{x}; }, 1);"
+  "the result of a task needs")
+expect(pointer "delayed([](int* x) { return *x; }, &captured);" "an argument of a task needs")
+expect(wrong_arguments "delayed([](int x) { return x; }, std::string());"
+  "cannot be called with these arguments")
+expect(reference "delayed([](int& x) { return x; }, 1);" "cannot be called with these arguments")

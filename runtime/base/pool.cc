@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -52,7 +53,7 @@ Buffer Pool::allocate(std::size_t bytes) {
   if (data == nullptr) {
     data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
     if (data == nullptr) {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(lock_);
       taken_ -= static_cast<std::int64_t>(capacity);
       throw Error(ExitCode::kTaskFailed,
                   "no memory for a buffer of " + std::to_string(bytes) + " bytes", {},
@@ -64,7 +65,7 @@ Buffer Pool::allocate(std::size_t bytes) {
 
 // A kept block of the size, or null after others have made room for a new one.
 std::byte* Pool::take_cached(std::size_t capacity) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_);
   const auto found = std::find_if(cached_.begin(), cached_.end(), [&](const auto& entry) {
     return entry.first == capacity && !entry.second.empty();
   });
@@ -95,18 +96,18 @@ void Pool::shrink(std::int64_t room) {
 }
 
 void Pool::set_limit(std::int64_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_);
   limit_ = bytes;
   shrink(0);
 }
 
 std::int64_t Pool::peak_bytes() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_);
   return peak_;
 }
 
 void Pool::release(std::byte* data, std::size_t capacity) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_);
   auto found = std::find_if(cached_.begin(), cached_.end(),
                             [&](const auto& entry) { return entry.first == capacity; });
   if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});

@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
+
+#include "runtime/base/spin_lock.h"
 
 namespace rankine {
 
@@ -84,11 +85,11 @@ class Pool {
   friend class Buffer;
   void release(std::byte* data, std::size_t capacity);
   std::byte* take_cached(std::size_t capacity);
-  void shrink(std::int64_t room);  // holds mutex_
+  void shrink(std::int64_t room);  // holds lock_
 
   static constexpr std::int64_t kDefaultLimit = std::int64_t{256} << 20;
 
-  mutable std::mutex mutex_;  // protects the members below
+  mutable SpinLock lock_;  // protects the members below
   std::int64_t limit_ = kDefaultLimit;
   std::int64_t taken_ = 0;  // in use and kept
   std::int64_t peak_ = 0;

@@ -17,7 +17,8 @@ ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced) {
   return ChunkGrid(std::move(axes));
 }
 
-void for_each_in(const Box& box, const std::function<void(const Extents&)>& visit) {
+template <class Visit>
+void for_each_in(const Box& box, const Visit& visit) {
   if (box.empty()) return;
   Extents coordinate = box.lo;
   for (;;) {
@@ -169,6 +170,11 @@ std::int64_t Topology::task_count() const {
   return total;
 }
 
+std::uint32_t Topology::output_count(std::uint32_t layer) const {
+  const Map* map = std::get_if<Map>(&graph_->layers[layer].kind);
+  return map == nullptr ? 1 : static_cast<std::uint32_t>(map->heads.size());
+}
+
 const ChunkGrid& Topology::output_grid(LayerOutput output) const {
   return tables_[output.layer].output_grids[output.output];
 }
@@ -266,7 +272,7 @@ Box Topology::inputs_of(const LeafEdge& edge, const Extents& task) const {
   return box;
 }
 
-void Topology::for_each_input(TaskId task, const VisitInput& visit) const {
+void Topology::for_each_input(TaskId task, VisitInput visit) const {
   const Table& table = tables_[task.layer];
   const Kind& kind = graph_->layers[task.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
@@ -286,7 +292,7 @@ void Topology::for_each_input(TaskId task, const VisitInput& visit) const {
   }
 }
 
-void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, const VisitInput& visit) const {
+void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const {
   const Reduction& tree = *tables_[task.layer].reduction;
   const std::int64_t kept = task.position / tree.nodes();
   const std::int64_t node = task.position % tree.nodes();
@@ -305,7 +311,7 @@ void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, const VisitI
   }
 }
 
-void Topology::visit_arguments(TaskId task, const Explicit& tasks, const VisitInput& visit) const {
+void Topology::visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const {
   for (const std::uint32_t code : tasks.arguments_of(static_cast<std::size_t>(task.position))) {
     const Argument argument(code);
     if (argument.kind() == Argument::Kind::kTask) visit({task.layer, 0, argument.index()});
@@ -367,7 +373,7 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
 }
 
 void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                                    const VisitUse& visit) const {
+                                    VisitUse visit) const {
   const Extents& counts = tables_[edge.consumer].counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
@@ -413,12 +419,11 @@ Box Topology::elements_read(const LeafEdge& edge, TaskId task) const {
   return source_box(leaf, intersect(box, leaf.domain));
 }
 
-void Topology::for_each_consumer(const ChunkId& chunk,
-                                 const std::function<void(TaskId)>& visit) const {
+void Topology::for_each_consumer(const ChunkId& chunk, VisitTask visit) const {
   for_each_use(chunk, [&](TaskId task, const LeafEdge*) { visit(task); });
 }
 
-void Topology::for_each_use(const ChunkId& chunk, const VisitUse& visit) const {
+void Topology::for_each_use(const ChunkId& chunk, VisitUse visit) const {
   const Table& table = tables_[chunk.layer];
   if (table.reduction && chunk.position % table.reduction->nodes() < table.reduction->nodes() - 1) {
     const std::int64_t nodes = table.reduction->nodes();
@@ -437,8 +442,7 @@ void Topology::for_each_use(const ChunkId& chunk, const VisitUse& visit) const {
   }
 }
 
-void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge,
-                           const VisitUse& visit) const {
+void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const {
   const Table& consumer = tables_[edge.layer];
   const Kind& kind = graph_->layers[edge.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
@@ -460,7 +464,7 @@ void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge,
 }
 
 void Topology::visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
-                               const VisitUse& visit) const {
+                               VisitUse visit) const {
   const Reduction& tree = *tables_[layer].reduction;
   const Extents coordinate = coordinate_of(chunk.position, tables_[chunk.layer].counts);
   Extents kept, reduced;

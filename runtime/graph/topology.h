@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
+#include "runtime/base/function_ref.h"
 #include "runtime/graph/axis_map.h"
 #include "runtime/graph/explicit_edges.h"
 #include "runtime/graph/layer.h"
@@ -70,6 +70,8 @@ class Topology {
   const Extents& counts(std::uint32_t layer) const { return tables_[layer].counts; }
   const Reduction& reduction(std::uint32_t layer) const { return *tables_[layer].reduction; }
 
+  // Outputs that a task may leave for others or hand over.
+  std::uint32_t output_count(std::uint32_t layer) const;
   // How the elements of an output are cut (kept axes only for a finished reduction; the results of
   // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;
@@ -82,14 +84,15 @@ class Topology {
   std::int64_t largest_output_bytes(LayerOutput output) const;
 
   // Every (edge, chunk) pair of a task, each once; a chunk used through two edges comes twice.
-  using VisitInput = std::function<void(const ChunkId&)>;
-  void for_each_input(TaskId task, const VisitInput& visit) const;
+  using VisitInput = FunctionRef<void(const ChunkId&)>;
+  void for_each_input(TaskId task, VisitInput visit) const;
   std::int64_t count_inputs(TaskId task) const;
   // Every (task, edge) pair that needs the chunk, each once.
-  void for_each_consumer(const ChunkId& chunk, const std::function<void(TaskId)>& visit) const;
+  using VisitTask = FunctionRef<void(TaskId)>;
+  void for_each_consumer(const ChunkId& chunk, VisitTask visit) const;
   // The same, with the edge; null for a Reduce, which needs the chunk as it is.
-  using VisitUse = std::function<void(TaskId, const LeafEdge*)>;
-  void for_each_use(const ChunkId& chunk, const VisitUse& visit) const;
+  using VisitUse = FunctionRef<void(TaskId, const LeafEdge*)>;
+  void for_each_use(const ChunkId& chunk, VisitUse visit) const;
   // Where a chunk lies in output_grid: its coordinate and its elements.
   Extents output_chunk(const ChunkId& chunk) const;
   Box output_box(const ChunkId& chunk) const {
@@ -149,13 +152,12 @@ class Topology {
   void install_explicit(std::uint32_t layer, const Explicit& tasks);
   void install_collect(std::uint32_t layer, const Collect& collect);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
-  void visit_tree_inputs(TaskId task, const Reduce& reduce, const VisitInput& visit) const;
-  void visit_arguments(TaskId task, const Explicit& tasks, const VisitInput& visit) const;
-  void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                            const VisitUse& visit) const;
+  void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
+  void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;
+  void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk, VisitUse visit) const;
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
-                       const VisitUse& visit) const;
-  void visit_users(const ChunkId& chunk, const ConsumerEdge& edge, const VisitUse& visit) const;
+                       VisitUse visit) const;
+  void visit_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const;
   std::int64_t leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
                              std::int64_t leaf) const;
   std::int64_t tree_parent(std::uint32_t layer, std::int64_t node) const;

@@ -28,6 +28,8 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
       placement_(placement),
       rank_(rank) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    waiting_.emplace_back(topology.task_count(layer));
+    held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
     if (always_fed(topology, layer)) continue;
     const Interval range = placement.range(topology, layer, rank);
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
@@ -100,32 +102,34 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
       return;
     }
     ++local;
-    auto [entry, fresh] = waiting_.try_emplace(consumer, 0);
-    if (fresh) entry->second = topology_.count_inputs(consumer);
-    if (--entry->second > 0) return;
-    waiting_.erase(entry);
+    auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
+    if (fresh) *missing = topology_.count_inputs(consumer);
+    if (--*missing > 0) return;
+    waiting_[consumer.layer].erase(consumer.position);
     ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
   });
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
-  if (!held_.emplace(chunk, Held{{std::move(buffer), std::move(part)}, uses}).second) {
-    throw std::logic_error("a chunk arrived twice:\n" + describe());
-  }
+  auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
+  if (!fresh) throw std::logic_error("a chunk arrived twice:\n" + describe());
+  held->chunk.buffer = std::move(buffer);
+  if (part) held->chunk.part = std::make_shared<const Box>(*part);
+  held->uses = uses;
   return elsewhere;
 }
 
 const HeldChunk& Board::held(const ChunkId& chunk) const {
-  const auto found = held_.find(chunk);
-  if (found == held_.end()) throw std::logic_error("an input is gone:\n" + describe());
-  return found->second.chunk;
+  const Held* found = held_[chunk.layer][chunk.output].find(chunk.position);
+  if (found == nullptr) throw std::logic_error("an input is gone:\n" + describe());
+  return found->chunk;
 }
 
 void Board::unpin(const ChunkId& chunk) { release(chunk); }
 
 void Board::release(const ChunkId& chunk) {
-  const auto found = held_.find(chunk);
-  if (found == held_.end()) throw std::logic_error("a chunk was released twice:\n" + describe());
-  if (--found->second.uses == 0) held_.erase(found);
+  Held* found = table_of(chunk).find(chunk.position);
+  if (found == nullptr) throw std::logic_error("a chunk was released twice:\n" + describe());
+  if (--found->uses == 0) table_of(chunk).erase(chunk.position);
 }
 
 void Board::complete(const TaskId& task) {
@@ -134,27 +138,50 @@ void Board::complete(const TaskId& task) {
   ++tasks_run_;
 }
 
+std::int64_t Board::waiting_count() const {
+  std::int64_t count = 0;
+  for (const auto& table : waiting_) count += table.size();
+  return count;
+}
+
+std::int64_t Board::held_count() const {
+  std::int64_t count = 0;
+  for (const auto& outputs : held_) {
+    for (const auto& table : outputs) count += table.size();
+  }
+  return count;
+}
+
 void Board::sanity_check() const {
-  const bool wrong = running_ < 0 ||
-                     std::any_of(waiting_.begin(), waiting_.end(),
-                                 [](auto& entry) { return entry.second <= 0; }) ||
-                     std::any_of(held_.begin(), held_.end(), [](auto& entry) {
-                       return entry.second.uses <= 0 || !entry.second.chunk.buffer;
-                     });
-  if (wrong) throw std::logic_error("the board is wrong:\n" + describe());
+  bool right = running_ >= 0;
+  for (const auto& table : waiting_) {
+    table.for_each(
+        [&](std::int64_t, std::int64_t missing) { return right = right && missing > 0; });
+  }
+  for (const auto& outputs : held_) {
+    for (const auto& table : outputs) {
+      table.for_each([&](std::int64_t, const Held& held) {
+        return right = right && held.uses > 0 && held.chunk.buffer != nullptr;
+      });
+    }
+  }
+  if (!right) throw std::logic_error("the board is wrong:\n" + describe());
 }
 
 std::string Board::describe() const {
   std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
-                     std::to_string(waiting_.size()) + " waiting, " + std::to_string(held_.size()) +
+                     std::to_string(waiting_count()) + " waiting, " + std::to_string(held_count()) +
                      " chunks held\n";
-  int shown = 0;
-  for (const auto& [task, missing] : waiting_) {
-    if (++shown > 10) break;
-    text += "  " + topology_.graph().layers[task.layer].name + " task " +
-            std::to_string(task.position) + " waits for " + std::to_string(missing) + " of " +
-            std::to_string(topology_.count_inputs(task)) + " inputs\n";
+  int left = 10;
+  for (std::uint32_t layer = 0; layer < waiting_.size(); ++layer) {
+    waiting_[layer].for_each([&](std::int64_t position, std::int64_t missing) {
+      if (left-- <= 0) return false;
+      text += "  " + topology_.graph().layers[layer].name + " task " + std::to_string(position) +
+              " waits for " + std::to_string(missing) + " of " +
+              std::to_string(topology_.count_inputs({layer, position})) + " inputs\n";
+      return true;
+    });
   }
   return text;
 }

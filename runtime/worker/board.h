@@ -11,13 +11,13 @@
 #include <optional>
 #include <queue>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
 #include "runtime/worker/held_chunk.h"
+#include "runtime/worker/page_table.h"
 
 namespace rankine::worker {
 
@@ -49,7 +49,8 @@ class Board {
   bool idle() const { return running_ == 0 && (stopped_ || (ready_.empty() && sources_done())); }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
-    return running_ == 0 && ready_.empty() && waiting_.empty() && held_.empty() && sources_done();
+    return running_ == 0 && ready_.empty() && waiting_count() == 0 && held_count() == 0 &&
+           sources_done();
   }
   std::int64_t tasks_run() const { return tasks_run_; }
   std::string describe() const;  // who waits for what, for stalls and failed checks
@@ -74,8 +75,11 @@ class Board {
   };
   struct Held {
     HeldChunk chunk;
-    std::int64_t uses;  // local triples and remote ranks still to come
+    std::int64_t uses = 0;  // local triples and remote ranks still to come
   };
+  PageTable<Held>& table_of(const ChunkId& chunk) { return held_[chunk.layer][chunk.output]; }
+  std::int64_t waiting_count() const;
+  std::int64_t held_count() const;
   std::optional<TaskId> next_source();
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
@@ -87,8 +91,8 @@ class Board {
   int rank_;
   std::vector<Sources> sources_;
   std::priority_queue<Ready> ready_;
-  std::unordered_map<TaskId, std::int64_t, graph::TaskIdHash> waiting_;  // inputs still missing
-  std::unordered_map<ChunkId, Held, graph::ChunkIdHash> held_;
+  std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
+  std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
   std::int64_t running_ = 0;
   std::int64_t tasks_run_ = 0;
   bool stopped_ = false;

@@ -1,6 +1,7 @@
 #include "runtime/worker/graph_run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
@@ -20,6 +21,7 @@ static_assert(plan::kPackets > protocol::kEagerCredits);
 static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPacketLimit));
 
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
+constexpr std::size_t kPressingSends = 8;
 constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
 
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
@@ -69,18 +71,33 @@ void GraphRun::fail(Error error) {
   failures_.push_back(std::move(error));
 }
 
+// A thread that has tasks looks at the network every few microseconds, and at once when it has
+// several messages for others or nothing else to do.
 void GraphRun::work(TaskContext& context, collectives::Cores cores) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::microseconds kBetweenLooks{5};
   collectives::Waiter waiter(cores);
+  Clock::time_point next_look = Clock::now();
+  std::optional<TaskId> task;
   while (!finished_.load(std::memory_order_acquire)) {
-    std::optional<TaskId> task;
-    {
+    const bool ran = task.has_value();
+    bool pressing = false;
+    if (ran) {
+      std::vector<Output> outputs = run_task(*task, context);
+      const std::lock_guard lock(state_);
+      settle_task(*task, std::move(outputs));
+      task = board_.next();
+      pressing = outbox_.sends.size() >= kPressingSends;
+    } else {
       const std::lock_guard lock(state_);
       task = board_.next();
     }
-    if (task) run_task(*task, context);
     bool moved = false;
-    if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) moved = progress();
-    if (task || moved) {
+    if (const auto now = Clock::now(); !task || pressing || now >= next_look) {
+      next_look = now + kBetweenLooks;
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) moved = progress();
+    }
+    if (ran || task || moved) {
       waiter.progressed();
     } else {
       waiter.wait();
@@ -109,11 +126,10 @@ SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
   return packed;
 }
 
-void GraphRun::run_task(const TaskId& task, TaskContext& context) {
-  std::vector<Output> outputs;
+std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
   std::optional<Error> failure;
   try {
-    outputs = executor_->run(
+    return executor_->run(
         task, [this](const graph::ChunkId& chunk) { return find_chunk(chunk); }, context);
   } catch (Error& error) {
     failure = std::move(error);
@@ -123,13 +139,14 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   } catch (...) {
     failure = current_error();
   }
-  if (failure) {
-    if (!failure->task_story.empty() && communicator_.size() > 1) {
-      failure->task_story += ", rank " + std::to_string(communicator_.rank());
-    }
-    fail(std::move(*failure));
+  if (!failure->task_story.empty() && communicator_.size() > 1) {
+    failure->task_story += ", rank " + std::to_string(communicator_.rank());
   }
-  const std::lock_guard lock(state_);
+  fail(std::move(*failure));
+  return {};
+}
+
+void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
   for (Output& output : outputs) {
     const auto whole_bytes = static_cast<std::int64_t>(output.buffer->size());
     if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;

@@ -19,6 +19,7 @@
 #include "io/log.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/base/spin_lock.h"
 #include "runtime/protocol/codec.h"
 #include "runtime/worker/board.h"
 #include "runtime/worker/executor.h"
@@ -82,7 +83,9 @@ class GraphRun {
     SharedBuffer buffer;
     bool outgoing;
   };
-  void run_task(const TaskId& task, TaskContext& context);
+  // Without outputs if it failed, which is noted then.
+  std::vector<Output> run_task(const TaskId& task, TaskContext& context);
+  void settle_task(const TaskId& task, std::vector<Output> outputs);  // holds state_
   bool progress();  // holds the right; true if anything happened
   bool advance_transfers();
   void on_message(int from, const Message& message, std::span<const std::byte> payload);
@@ -109,7 +112,7 @@ class GraphRun {
   std::unique_ptr<Executor> executor_;
   std::atomic<bool> finished_{false};
 
-  mutable std::mutex state_;
+  mutable SpinLock state_;
   Board board_;
   Reactor reactor_;
   Outbox outbox_;

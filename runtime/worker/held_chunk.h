@@ -1,7 +1,7 @@
 // A chunk as a rank holds it.
 #pragma once
 
-#include <optional>
+#include <memory>
 
 #include "runtime/base/pool.h"
 #include "runtime/base/shape.h"
@@ -10,7 +10,7 @@ namespace rankine::worker {
 
 struct HeldChunk {
   SharedBuffer buffer;      // not to be changed; dense, row-major
-  std::optional<Box> part;  // the elements it holds; nothing: the whole chunk
+  std::shared_ptr<const Box> part;  // the elements it holds; null: the whole chunk
 };
 
 }  // namespace rankine::worker

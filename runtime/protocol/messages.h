@@ -6,7 +6,7 @@
 //   Announce  a finished chunk, large: it can be pulled       answered by Pull or Decline
 //   Pull      send it by bulk transfer with this tag          answered by the bytes
 //   Decline   not wanted any more (abort)
-//   Credit    eager messages were consumed: so many more may come
+//   Credit    eager messages were consumed: so many more bytes may come
 // Control plane, between a rank and rank 0 (scheduler/reactor.h):
 //   Progress    rank -> 0  tasks finished in this graph, sent when the rank has nothing left to do
 //   Advance     rank -> 0  tasks finished so far, now and then while the rank works; only shown
@@ -52,7 +52,7 @@ struct Message {
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
   ChunkName chunk;          // kEager kAnnounce kPull kDecline
   std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed: of the error
-  std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: how many;
+  std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
                             // kPull: tag
   std::int64_t second = 0;  // kCountReply: received
   std::uint32_t round = 0;  // kCountQuery kCountReply
@@ -67,6 +67,14 @@ inline bool has_payload(Kind kind) { return kind == Kind::kEager || kind == Kind
 inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 
 inline constexpr std::int64_t kEagerLimit = 64 * 1024;  // bytes of a chunk that travels eagerly
-inline constexpr std::int64_t kEagerCredits = 16;  // eager messages under way per pair of ranks
+// Eager messages under way per ordered pair of ranks, in bytes; one counts kEagerCost at least, for
+// it may travel in a packet of its own. The first always fits.
+inline constexpr std::int64_t kEagerWindow = std::int64_t{1} << 20;
+inline constexpr std::int64_t kEagerCost = 4096;
+inline std::int64_t eager_cost(std::int64_t bytes) {
+  return bytes + static_cast<std::int64_t>(sizeof(Message)) < kEagerCost
+             ? kEagerCost
+             : bytes + static_cast<std::int64_t>(sizeof(Message));
+}
 
 }  // namespace rankine::protocol

@@ -17,7 +17,7 @@ namespace {
 using protocol::Kind;
 
 // The promise of memory counts on these.
-static_assert(plan::kPackets > protocol::kEagerCredits);
+static_assert(plan::kPackets * plan::kPacketBytes > protocol::kEagerWindow);
 static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPacketLimit));
 
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
@@ -299,6 +299,7 @@ bool GraphRun::advance_transfers() {
 // Receives are posted before the pulls that call for them; an eager chunk is copied into its packet
 // before it may be unpinned.
 void GraphRun::carry_out() {
+  reactor_.give_back(outbox_);
   for (const Outbox::PostReceive& post : outbox_.receives) {
     SharedBuffer buffer = pool_.allocate_shared(static_cast<std::size_t>(post.bytes));
     auto request = communicator_.async_receive(post.from, post.tag, buffer->bytes());

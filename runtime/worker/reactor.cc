@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "collectives/communicator.h"
 
@@ -21,13 +22,14 @@ void Outbox::clear() {
 }
 
 Reactor::Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit,
-                 std::int64_t credits, std::int64_t bulk_sends)
+                 std::int64_t window, std::int64_t bulk_sends)
     : rank_(rank),
       graph_(graph),
       eager_limit_(eager_limit),
-      credit_limit_(credits),
+      window_(window),
       bulk_limit_(bulk_sends),
-      credits_(ranks, credits),
+      credits_(ranks, window),
+      owed_(ranks, 0),
       next_tag_(ranks, 0),
       open_announces_(ranks, 0) {}
 
@@ -43,8 +45,9 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
     Message message;
     message.chunk = chunk;
     message.bytes = bytes;
-    if (bytes <= eager_limit_ && credits_[to] > 0) {
-      --credits_[to];
+    const std::int64_t cost = protocol::eager_cost(bytes);
+    if (bytes <= eager_limit_ && (credits_[to] >= cost || credits_[to] == window_)) {
+      credits_[to] -= cost;
       message.kind = Kind::kEager;
       send(to, message, outbox);
       outbox.unpinned.push_back(chunk);
@@ -59,14 +62,11 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   ++received_;
   switch (message.kind) {
-    case Kind::kEager: {
+    case Kind::kEager:
       outbox.delivered.push_back(message.chunk);
-      Message credit;
-      credit.kind = Kind::kCredit;
-      credit.first = 1;
-      send(from, credit, outbox);
+      if (owed_[from] == 0) creditors_.push_back(from);
+      owed_[from] += protocol::eager_cost(message.bytes);
       return;
-    }
     case Kind::kAnnounce: on_announce(from, message, outbox); return;
     case Kind::kPull:
       ++sent_;  // the bytes count like a message: an abort must wait for them, too
@@ -79,6 +79,16 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
     case Kind::kCredit: credits_[from] += message.first; return;
     default: throw std::logic_error("a control message reached the data plane");
   }
+}
+
+void Reactor::give_back(Outbox& outbox) {
+  for (const int from : creditors_) {
+    Message credit;
+    credit.kind = Kind::kCredit;
+    credit.first = std::exchange(owed_[from], 0);
+    send(from, credit, outbox);
+  }
+  creditors_.clear();
 }
 
 void Reactor::on_announce(int from, const Message& message, Outbox& outbox) {
@@ -127,9 +137,9 @@ void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox)
 }
 
 bool Reactor::quiet() const {
-  return incoming_.empty() &&
+  return incoming_.empty() && creditors_.empty() &&
          std::all_of(credits_.begin(), credits_.end(),
-                     [&](std::int64_t left) { return left == credit_limit_; }) &&
+                     [&](std::int64_t left) { return left == window_; }) &&
          std::all_of(open_announces_.begin(), open_announces_.end(),
                      [](std::int64_t open) { return open == 0; });
 }
@@ -141,8 +151,11 @@ void Reactor::sanity_check() const {
   }
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     const bool self = static_cast<int>(r) == rank_;
-    if (credits_[r] < 0 || credits_[r] > credit_limit_ || open_announces_[r] < 0 ||
-        (self && (credits_[r] != credit_limit_ || open_announces_[r] != 0))) {
+    // Below zero only by one message, which was sent while nothing else was under way.
+    const bool overdrawn =
+        credits_[r] < std::min<std::int64_t>(0, window_ - 2 * protocol::kEagerWindow);
+    if (overdrawn || credits_[r] > window_ || owed_[r] < 0 || open_announces_[r] < 0 ||
+        (self && (credits_[r] != window_ || owed_[r] != 0 || open_announces_[r] != 0))) {
       throw std::logic_error("the books of the reactor are wrong:\n" + describe());
     }
   }
@@ -154,7 +167,7 @@ std::string Reactor::describe() const {
                      " transfers coming in\n";
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     text += "  to rank " + std::to_string(r) + ": " + std::to_string(credits_[r]) + " of " +
-            std::to_string(credit_limit_) + " credits left, " + std::to_string(open_announces_[r]) +
+            std::to_string(window_) + " credits left, " + std::to_string(open_announces_[r]) +
             " announced chunks open\n";
   }
   return text;

@@ -4,7 +4,7 @@
 //
 // A finished chunk that another rank needs goes there once: inside the message if it is small and a
 // credit is left, else it is announced and pulled by the other rank. Every Announce is
-// answered by one Pull or one Decline, every Pull by the bytes, every Eager by a credit. So when
+// answered by one Pull or one Decline, every Pull by the bytes, every Eager by credit for it. So when
 // nothing is owed in either direction (quiet()), nothing of the graph is under way from or to here.
 #pragma once
 
@@ -59,8 +59,7 @@ class Reactor {
  public:
   Reactor(int rank, int ranks, std::uint32_t graph,
           std::int64_t eager_limit = protocol::kEagerLimit,
-          std::int64_t credits = protocol::kEagerCredits,
-          std::int64_t bulk_sends = plan::kBulkSends);
+          std::int64_t window = protocol::kEagerWindow, std::int64_t bulk_sends = plan::kBulkSends);
 
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
   // The chunk must stay until it was unpinned once per destination.
@@ -71,12 +70,17 @@ class Reactor {
   void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
   void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);
   void on_abort() { aborting_ = true; }
+  // Gives back the credits of what was received since the last call, one message for each sender.
+  // The loop calls it before it carries out what an event left to do.
+  void give_back(Outbox& outbox);
 
   bool aborting() const { return aborting_; }
   // Nothing is owed: all credits are home, no announce, pull or transfer is open.
   bool quiet() const;
   // Pulls that wait for their turn, in order.
   const std::deque<Outbox::PostSend>& waiting_sends() const { return pulled_; }
+  // Credits that give_back will give, per source.
+  const std::vector<std::int64_t>& owed() const { return owed_; }
   std::int64_t messages_sent() const { return sent_; }
   std::int64_t messages_received() const { return received_; }
 
@@ -92,10 +96,12 @@ class Reactor {
   int rank_;
   std::uint32_t graph_;
   std::int64_t eager_limit_;
-  std::int64_t credit_limit_;
+  std::int64_t window_;
   std::int64_t bulk_limit_;
   bool aborting_ = false;
-  std::vector<std::int64_t> credits_;    // left, per destination
+  std::vector<std::int64_t> credits_;    // bytes left, per destination
+  std::vector<std::int64_t> owed_;       // bytes to give back, per source
+  std::vector<int> creditors_;           // sources with owed_ > 0
   std::vector<std::uint32_t> next_tag_;  // of pulls, per source
   std::vector<std::int64_t>
       open_announces_;  // not yet answered or still being sent, per destination

@@ -56,7 +56,7 @@ class SimulatedRank {
         world_(&world),
         number_(number),
         board_(world.topology, world.placement, number),
-        reactor_(number, world.ranks, kGraph, world.eager_limit, world.credits, world.bulk_sends),
+        reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends),
         runs_(static_cast<std::size_t>(world.topology.task_count()), 0) {
     if (number == world.broken_rank) fail();
   }
@@ -291,6 +291,7 @@ class SimulatedRank {
   }
 
   void carry_out() {
+    reactor_.give_back(outbox_);
     for (const auto& post : outbox_.receives) {
       transfers_.push_back({post.from, post.chunk, post.tag, false});
     }
@@ -338,6 +339,7 @@ class SimulatedRank {
       for (const Letter& letter : packet) digest.add(letter.message);
     }
     for (const auto& post : reactor_.waiting_sends()) digest.add(post.chunk);
+    for (const std::int64_t bytes : reactor_.owed()) digest.add(static_cast<std::uint64_t>(bytes));
     for (const Message& report : reports) digest.add(report);
   }
 

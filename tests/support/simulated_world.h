@@ -29,7 +29,7 @@ struct SimulatedWorld {
   plan::Placement placement;
   int ranks;
   std::int64_t eager_limit = protocol::kEagerLimit;
-  std::int64_t credits = protocol::kEagerCredits;
+  std::int64_t window = protocol::kEagerWindow;
   std::int64_t bulk_sends = plan::kBulkSends;
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting

@@ -21,16 +21,16 @@ using testing::SimulatedWorld;
 struct Net {
   const char* name;
   std::int64_t eager_limit;
-  std::int64_t credits;
+  std::int64_t window;  // 1: one eager message at a time
   std::int64_t bulk_sends = plan::kBulkSends;
   // Of which something must run short, so that shapes where nothing can are left out.
-  bool scarce() const { return credits == 1 || bulk_sends == 1; }
+  bool scarce() const { return window == 1 || bulk_sends == 1; }
 };
 void PrintTo(const Net& net, std::ostream* out) { *out << net.name; }
-constexpr Net kEager{"eager", protocol::kEagerLimit, protocol::kEagerCredits};
-constexpr Net kPulled{"pulled", 0, protocol::kEagerCredits};
+constexpr Net kEager{"eager", protocol::kEagerLimit, protocol::kEagerWindow};
+constexpr Net kPulled{"pulled", 0, protocol::kEagerWindow};
 constexpr Net kOneCredit{"credit", protocol::kEagerLimit, 1};
-constexpr Net kOneSend{"send", 0, protocol::kEagerCredits, 1};
+constexpr Net kOneSend{"send", 0, protocol::kEagerWindow, 1};
 
 struct Shape {
   const char* name;
@@ -77,7 +77,7 @@ bool too_many_orders(const Shape& shape, const Net& net) {
 struct World : SimulatedWorld {
   World(const Shape& shape, const Net& net) : SimulatedWorld(shape.make(), shape.ranks) {
     eager_limit = net.eager_limit;
-    credits = net.credits;
+    window = net.window;
     bulk_sends = net.bulk_sends;
     // Every free round multiplies the orders after a failure.
     if (ranks == 3 || eager_limit == 0) free_rounds = 1;

@@ -7,16 +7,6 @@
 namespace rankine::graph {
 namespace {
 
-Extents task_counts(const ChunkGrid& grid) { return grid.counts(); }
-
-ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced) {
-  std::vector<AxisChunks> axes;
-  for (std::size_t k = 0; k < grid.rank(); ++k) {
-    if (reduced[k] == 0) axes.push_back(grid.axis(k));
-  }
-  return ChunkGrid(std::move(axes));
-}
-
 template <class Visit>
 void for_each_in(const Box& box, const Visit& visit) {
   if (box.empty()) return;
@@ -34,6 +24,14 @@ void for_each_in(const Box& box, const Visit& visit) {
 
 }  // namespace
 
+ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced) {
+  std::vector<AxisChunks> axes;
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    if (reduced[k] == 0) axes.push_back(grid.axis(k));
+  }
+  return ChunkGrid(std::move(axes));
+}
+
 Box source_box(const Leaf& leaf, const Box& box) {
   Box source{Extents(leaf.terms.size(), 0), Extents(leaf.terms.size(), 0)};
   for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
@@ -46,122 +44,6 @@ Box source_box(const Leaf& leaf, const Box& box) {
     source.hi[k] = std::max(x, y) + 1;
   }
   return source;
-}
-
-Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)) {
-  tables_.resize(graph_->layers.size());
-  for (std::uint32_t layer = 0; layer < graph_->layers.size(); ++layer) {
-    const Kind& kind = graph_->layers[layer].kind;
-    if (const Map* map = std::get_if<Map>(&kind)) install_map(layer, *map);
-    if (const Reduce* reduce = std::get_if<Reduce>(&kind)) install_reduce(layer, *reduce);
-    if (const Explicit* tasks = std::get_if<Explicit>(&kind)) install_explicit(layer, *tasks);
-    if (const Collect* collect = std::get_if<Collect>(&kind)) install_collect(layer, *collect);
-  }
-}
-
-void Topology::install_map(std::uint32_t layer, const Map& map) {
-  Table& table = tables_[layer];
-  table.counts = task_counts(map.grid);
-  table.tasks = volume(table.counts);
-  for (const Head& head : map.heads) {
-    const Partial* partial = std::get_if<Partial>(&head);
-    table.output_grids.push_back(partial != nullptr && partial->complete
-                                     ? kept_grid_of(map.grid, partial->reduced)
-                                     : map.grid);
-  }
-  for (std::uint32_t leaf = 0; leaf < map.leaves.size(); ++leaf) {
-    const LayerOutput* producer = std::get_if<LayerOutput>(&map.leaves[leaf].source);
-    if (producer == nullptr) continue;
-    if (producer->layer >= layer) throw input_error("a layer reads a later layer", "");
-    const auto edge = static_cast<std::uint32_t>(table.inputs_from_leaves.size());
-    table.inputs.push_back(*producer);
-    table.inputs_from_leaves.push_back(edge_of(layer, leaf, map));
-    tables_[producer->layer].consumers.push_back({layer, edge, producer->output});
-  }
-}
-
-Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_index,
-                                     const Map& map) const {
-  const Leaf& leaf = map.leaves[leaf_index];
-  LeafEdge edge;
-  edge.consumer = layer;
-  edge.leaf = leaf_index;
-  edge.producer = std::get<LayerOutput>(leaf.source);
-  const ChunkGrid& produced = output_grid(edge.producer);
-  if (leaf.terms.size() != produced.rank()) throw input_error("a leaf does not fit its layer", "");
-  for (std::size_t k = 0; k < map.grid.rank(); ++k) {
-    edge.domain.push_back(map.grid.axis(k).chunks_over({leaf.domain.lo[k], leaf.domain.hi[k]}));
-  }
-  for (std::size_t k = 0; k < produced.rank(); ++k) {
-    const Term& term = leaf.terms[k];
-    edge.axes.push_back(term.axis);
-    if (term.axis < 0) {
-      edge.fixed.push_back(produced.axis(k).chunks_over({term.offset, term.offset + 1}));
-      edge.maps.emplace_back(AxisChunks(), AxisChunks(), 1, 0, Interval{});
-    } else {
-      edge.fixed.push_back({});
-      edge.maps.emplace_back(map.grid.axis(term.axis), produced.axis(k), term.step, term.offset,
-                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]});
-    }
-  }
-  return edge;
-}
-
-void Topology::install_reduce(std::uint32_t layer, const Reduce& reduce) {
-  Table& table = tables_[layer];
-  auto constants = std::make_unique<Reduction>();
-  for (std::size_t k = 0; k < reduce.source_grid.rank(); ++k) {
-    (reduce.reduced[k] != 0 ? constants->reduced_axes : constants->kept_axes)
-        .push_back(static_cast<std::int64_t>(k));
-    if (reduce.reduced[k] != 0) {
-      constants->reduced_counts.push_back(reduce.source_grid.axis(k).count());
-    }
-  }
-  constants->kept_grid = kept_grid_of(reduce.source_grid, reduce.reduced);
-  constants->leaves = volume(constants->reduced_counts);
-  constants->level_start.push_back(0);
-  for (std::int64_t width = constants->leaves; width > 1;) {
-    width = (width + reduce.fan_in - 1) / reduce.fan_in;
-    constants->level_start.push_back(constants->level_start.back() + width);
-  }
-  table.counts = constants->kept_grid.counts();
-  table.counts.push_back(constants->nodes());
-  table.tasks = volume(table.counts);
-  table.output_grids.push_back(constants->kept_grid);
-  table.inputs.push_back(reduce.source);
-  tables_[reduce.source.layer].consumers.push_back({layer, 0, reduce.source.output});
-  table.reduction = std::move(constants);
-}
-
-void Topology::install_explicit(std::uint32_t layer, const Explicit& tasks) {
-  tasks.check(layer);
-  Table& table = tables_[layer];
-  table.tasks = static_cast<std::int64_t>(tasks.task_count());
-  table.counts = {table.tasks};
-  table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
-  table.explicit_edges = std::make_unique<ExplicitEdges>(tasks);
-  for (std::uint32_t i = 0; i < tasks.arrays.size(); ++i) {
-    table.inputs.push_back(tasks.arrays[i]);
-    tables_[tasks.arrays[i].layer].consumers.push_back({layer, i, tasks.arrays[i].output});
-  }
-}
-
-void Topology::install_collect(std::uint32_t layer, const Collect& collect) {
-  if (collect.layer >= layer || !tables_[collect.layer].explicit_edges) {
-    throw input_error("a layer collects what is not there", "");
-  }
-  Table& table = tables_[layer];
-  table.tasks = static_cast<std::int64_t>(collect.tasks.size());
-  table.counts = {table.tasks};
-  for (std::uint32_t i = 0; i < collect.tasks.size(); ++i) {
-    if (collect.tasks[i] >= tables_[collect.layer].tasks) {
-      throw input_error("a layer collects what is not there", "");
-    }
-    table.collected.emplace_back(collect.tasks[i], i);
-  }
-  std::sort(table.collected.begin(), table.collected.end());
-  table.inputs.push_back({collect.layer, 0});
-  tables_[collect.layer].consumers.push_back({layer, 0, 0});
 }
 
 std::int64_t Topology::task_count() const {

@@ -40,6 +40,9 @@ struct ChunkIdHash {
   }
 };
 
+// The axes of a grid that are not reduced.
+ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced);
+
 // The source indices that the terms of a leaf reach from an iteration box inside its domain.
 Box source_box(const Leaf& leaf, const Box& box);
 

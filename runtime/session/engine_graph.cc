@@ -1,24 +1,17 @@
 // Engine: the phase in which a graph is broadcast, installed and executed, and its rehearsal.
-#include <sys/resource.h>
-
 #include "collectives/broadcast.h"
 #include "collectives/gather.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
 #include "runtime/session/engine.h"
+#include "runtime/session/physical_plan.h"
 
 namespace rankine::session {
 namespace {
 
 using protocol::Kind;
 using protocol::Message;
-
-std::int64_t peak_resident_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
 
 struct GraphPackage {
   std::shared_ptr<graph::Graph> graph = std::make_shared<graph::Graph>();

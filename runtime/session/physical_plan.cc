@@ -1,6 +1,7 @@
 #include "runtime/session/physical_plan.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -165,6 +166,12 @@ std::int64_t resident_bytes() {
   std::int64_t total = 0, resident = 0;
   if (!(statm >> total >> resident)) return 0;
   return resident * sysconf(_SC_PAGESIZE);
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,

@@ -41,7 +41,8 @@ struct PhysicalPlan {
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
                            Reuse reuse, bool fuse, const api::TaskGraph* tasks = nullptr);
 
-// Memory of this process now, in bytes (resident).
+// Resident memory of this process, in bytes: now, and the most there was.
 std::int64_t resident_bytes();
+std::int64_t peak_resident_bytes();
 
 }  // namespace rankine::session

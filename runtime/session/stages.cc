@@ -83,6 +83,10 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
 void StageTable::add_write(double wall_s, double cpu_s, std::int64_t bytes) {
   stages_[kExecute].times += {wall_s, cpu_s};
   stages_[kExecute].bytes += bytes;
+  // Rank 0 has put the file together since it reported.
+  if (!ranks_.empty()) {
+    ranks_[0].peak_rss_bytes = std::max(ranks_[0].peak_rss_bytes, peak_resident_bytes());
+  }
 }
 
 std::string StageTable::text() const {

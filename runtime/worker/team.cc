@@ -14,17 +14,6 @@
 #endif
 
 namespace rankine::worker {
-namespace {
-
-[[noreturn]] void refuse(int threads, const std::string& why) {
-  throw Error(ExitCode::kTaskFailed, "cannot start " + std::to_string(threads) + " threads: " + why,
-              {},
-              "give --threads or OMP_NUM_THREADS a smaller number, or raise the limit on "
-              "processes (ulimit -u)");
-}
-
-}  // namespace
-
 #ifdef __SANITIZE_THREAD__
 int most_threads() { return std::numeric_limits<int>::max(); }
 
@@ -38,6 +27,13 @@ void run_team(int threads, const std::function<void(int thread)>& body) {
 }
 #else
 namespace {
+
+[[noreturn]] void refuse(int threads, const std::string& why) {
+  throw Error(ExitCode::kTaskFailed, "cannot start " + std::to_string(threads) + " threads: " + why,
+              {},
+              "give --threads or OMP_NUM_THREADS a smaller number, or raise the limit on "
+              "processes (ulimit -u)");
+}
 
 // The OpenMP runtime ends the process with a line of its own if the system refuses a thread, so the
 // system is asked first, by threads that live at the same time.

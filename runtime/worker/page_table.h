@@ -77,7 +77,7 @@ class PageTable {
   }
 
  private:
-  static constexpr int kMostBits = 9;
+  static constexpr int kMostBits = 6;  // few enough for entries that lie far apart
   struct Page {
     std::vector<T> entries;
     std::vector<bool> used;

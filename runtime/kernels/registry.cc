@@ -138,7 +138,14 @@ std::string describe_address(const void* address) {
   const std::optional<Loaded> loaded = module_around(address);
   if (!loaded) return "an unknown function";
   Dl_info info{};
-  if (::dladdr(address, &info) != 0 && info.dli_sname != nullptr) {
+  const ElfW(Sym)* symbol = nullptr;
+  void* entry = nullptr;
+  const bool known = ::dladdr1(address, &info, &entry, RTLD_DL_SYMENT) != 0;
+  if (known && info.dli_sname != nullptr) symbol = static_cast<const ElfW(Sym)*>(entry);
+  // Of what is not exported the name of something before it would be found.
+  const auto offset =
+      reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(info.dli_saddr);
+  if (symbol != nullptr && offset < symbol->st_size) {
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> name(
         abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);

@@ -49,7 +49,8 @@ class ModuleTable {
   std::vector<Module> modules_;
 };
 
-// "job+0x1a2b (build-id 3f9c...)" or with the name of the function where the module exports it.
+// For people: the name of the function around the address where its module exports it, else
+// "job+0x1a2b".
 std::string describe_address(const void* address);
 
 }  // namespace rankine::kernels

@@ -13,6 +13,9 @@
 // session.compute throws it as an Error that says which task, which rank and where the user made
 // it.
 //
+// What functions allocate, and results longer than a few words, are not in the memory that a plan
+// promises.
+//
 // All tasks that are alive together lie in one arena; it is freed when the last Delayed goes. They
 // are built by one thread at a time.
 #pragma once

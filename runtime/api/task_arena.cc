@@ -25,6 +25,20 @@ std::uint32_t offset(std::size_t bytes) {
 
 }  // namespace
 
+std::string most_embedding(const graph::Explicit& tasks) {
+  std::vector<std::size_t> bytes(tasks.functions.size(), 0);
+  for (std::size_t task = 0; task < tasks.task_count(); ++task) {
+    for (const std::uint32_t code : tasks.arguments_of(task)) {
+      const Argument argument(code);
+      if (argument.kind() != Argument::Kind::kConstant) continue;
+      bytes[tasks.function_of[task]] += tasks.constant(argument.index()).size();
+    }
+  }
+  const auto most = std::max_element(bytes.begin(), bytes.end());
+  const graph::UserFunction& function = tasks.functions[most - bytes.begin()];
+  return function.name + ", " + function.location;
+}
+
 std::shared_ptr<TaskArena> TaskArena::current() {
   static std::weak_ptr<TaskArena> alive;
   std::shared_ptr<TaskArena> arena = alive.lock();
@@ -41,7 +55,10 @@ std::uint32_t TaskArena::describe(const Callable& callable, const TaskOptions& o
   };
   if (last_ < descriptions_.size() && is_wanted(descriptions_[last_])) return last_;
   std::uint64_t hash = hash_bytes(callable.state, reinterpret_cast<std::uintptr_t>(thunk));
-  hash ^= reinterpret_cast<std::uintptr_t>(callable.function) * 0x9e3779b97f4a7c15u;
+  hash = hash_text(options.name, hash ^ reinterpret_cast<std::uintptr_t>(callable.function));
+  hash ^= (caller.line + static_cast<std::uint64_t>(options.retries) +
+           reinterpret_cast<std::uintptr_t>(caller.address)) *
+          0x9e3779b97f4a7c15u;
   const auto [first, last] = by_hash_.equal_range(hash);
   for (auto entry = first; entry != last; ++entry) {
     if (is_wanted(descriptions_[entry->second])) return entry->second;
@@ -124,13 +141,19 @@ TaskGraph TaskArena::needed_for(const std::vector<std::uint32_t>& results) const
   const std::vector<bool> needed = reachable(results);
   TaskGraph graph;
   graph.tasks.modules = tasks_.modules;
-  graph.tasks.functions = tasks_.functions;
   std::vector<std::uint32_t> number(needed.size(), 0);
+  constexpr std::uint32_t kUnused = UINT32_MAX;
+  std::vector<std::uint32_t> function_number(tasks_.functions.size(), kUnused);
   std::unordered_map<std::uint32_t, std::size_t> array_number;
   for (std::uint32_t task = 0; task < needed.size(); ++task) {
     if (!needed[task]) continue;
     number[task] = static_cast<std::uint32_t>(graph.tasks.task_count());
-    graph.tasks.function_of.push_back(tasks_.function_of[task]);
+    std::uint32_t& function = function_number[tasks_.function_of[task]];
+    if (function == kUnused) {
+      function = static_cast<std::uint32_t>(graph.tasks.functions.size());
+      graph.tasks.functions.push_back(tasks_.function(task));
+    }
+    graph.tasks.function_of.push_back(function);
     for (const std::uint32_t code : tasks_.arguments_of(task)) {
       const Argument argument(code);
       std::size_t index = argument.index();

@@ -47,6 +47,11 @@ struct TaskGraph {
   std::vector<std::uint32_t> results;  // what was asked for
 };
 
+// Arguments by value beyond this many bytes get a word: they are sent to every rank.
+inline constexpr std::size_t kManyEmbeddedBytes = std::size_t{1} << 20;
+// Where the most of them come from, for that word: "simulate, job.cc:9".
+std::string most_embedding(const graph::Explicit& tasks);
+
 // Not thread-safe.
 class TaskArena {
  public:

@@ -18,7 +18,8 @@ constexpr std::size_t kAlignment = 64;
 
 // Four classes per power of two.
 std::size_t Pool::block_bytes(std::size_t bytes) {
-  if (bytes <= 256) return 256;
+  if (bytes <= 256)
+    return std::max<std::size_t>(1, (bytes + kAlignment - 1) / kAlignment) * kAlignment;
   const std::size_t step = std::bit_floor(bytes - 1) / 4;
   return (bytes + step - 1) / step * step;
 }
@@ -97,7 +98,7 @@ void Pool::shrink(std::int64_t room) {
 
 void Pool::set_limit(std::int64_t bytes) {
   const std::lock_guard lock(lock_);
-  limit_ = bytes;
+  limit_ = std::max(bytes, kLeastLimit);
   shrink(0);
 }
 
@@ -107,12 +108,18 @@ std::int64_t Pool::peak_bytes() const {
 }
 
 void Pool::release(std::byte* data, std::size_t capacity) {
-  const std::lock_guard lock(lock_);
-  auto found = std::find_if(cached_.begin(), cached_.end(),
-                            [&](const auto& entry) { return entry.first == capacity; });
-  if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});
-  found->second.push_back(data);
-  if (taken_ > limit_) shrink(0);
+  {
+    const std::lock_guard lock(lock_);
+    if (taken_ <= limit_) {
+      auto found = std::find_if(cached_.begin(), cached_.end(),
+                                [&](const auto& entry) { return entry.first == capacity; });
+      if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});
+      found->second.push_back(data);
+      return;
+    }
+    taken_ -= static_cast<std::int64_t>(capacity);
+  }
+  std::free(data);
 }
 
 }  // namespace rankine

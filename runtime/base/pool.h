@@ -1,5 +1,6 @@
-// The accounted memory of one rank: every buffer a task reads, computes into, sends or receives
-// comes from here, so that what a rank holds at most is a fact, not an estimate.
+// The accounted memory of one rank: every chunk a task reads, computes into, sends or receives
+// comes from here, so that what a rank holds at most is a fact, not an estimate. (What users'
+// functions hold while they run does not.)
 #pragma once
 
 #include <cstddef>
@@ -64,9 +65,10 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  // What blocks in use and kept ones may take together; kept ones above it are freed. Blocks in use
-  // are never refused: that they fit is the plan's business.
+  // What blocks in use and kept ones may take together, kLeastLimit at least; kept ones above it are
+  // freed. Blocks in use are never refused: that they fit is the plan's business.
   void set_limit(std::int64_t bytes);
+  static constexpr std::int64_t kLeastLimit = std::int64_t{1} << 20;
 
   // Indeterminate contents. Throws Error (task failed) when the system has no memory.
   Buffer allocate(std::size_t bytes);
@@ -75,7 +77,7 @@ class Pool {
   }
 
   // What an allocation of so many bytes takes: a block of the next size class, at most a quarter
-  // longer. Limit and peak count blocks.
+  // longer (up to 256 bytes: a multiple of 64). Limit and peak count blocks.
   static std::size_t block_bytes(std::size_t bytes);
 
   // Blocks in use and kept ones, the most there were at one time.

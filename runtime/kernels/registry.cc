@@ -99,6 +99,10 @@ std::optional<Loaded> module_around(const void* address) {
 }  // namespace
 
 FunctionName ModuleTable::name_of(const void* address) {
+  const auto where = reinterpret_cast<std::uintptr_t>(address);
+  for (std::uint32_t i = 0; i < ranges_.size(); ++i) {
+    if (where >= ranges_[i].begin && where < ranges_[i].end) return {i, where - ranges_[i].base};
+  }
   const std::optional<Loaded> loaded = module_around(address);
   if (!loaded) {
     throw usage_error("a task function lies in no module of the program",
@@ -108,30 +112,37 @@ FunctionName ModuleTable::name_of(const void* address) {
     throw usage_error(loaded->module.path + " has no build-id, so its functions have no names",
                       "link it with -Wl,--build-id");
   }
-  const auto known = std::find_if(modules_.begin(), modules_.end(), [&](const Module& module) {
-    return module.build_id == loaded->module.build_id;
-  });
-  const auto index = static_cast<std::uint32_t>(known - modules_.begin());
-  if (known == modules_.end()) modules_.push_back(loaded->module);
-  return {index, reinterpret_cast<std::uintptr_t>(address) - loaded->base};
+  modules_.push_back(loaded->module);
+  ranges_.push_back({loaded->base, loaded->begin, loaded->end});
+  return {static_cast<std::uint32_t>(ranges_.size() - 1), where - loaded->base};
 }
 
-const void* ModuleTable::address_of(const FunctionName& name) const {
-  if (name.module >= modules_.size()) throw usage_error("a function of no module arrived");
-  const Module& wanted = modules_[name.module];
-  const std::string file = std::filesystem::path(wanted.path).filename();
-  std::string here = "no such library";
-  for (const Loaded& loaded : loaded_modules()) {
-    if (loaded.module.build_id == wanted.build_id) {
-      return reinterpret_cast<const void*>(loaded.base + name.offset);
+FoundModules::FoundModules(const ModuleTable& table) {
+  const std::vector<Loaded> here = loaded_modules();
+  for (const Module& wanted : table.modules()) {
+    const auto found = std::find_if(here.begin(), here.end(), [&](const Loaded& loaded) {
+      return loaded.module.build_id == wanted.build_id;
+    });
+    if (found != here.end()) {
+      bases_.push_back(found->base);
+      continue;
     }
-    if (std::filesystem::path(loaded.module.path).filename() == file) {
-      here = loaded.module.path + " with build-id " + loaded.module.build_id;
-    }
+    const auto file = std::filesystem::path(wanted.path).filename();
+    const auto other = std::find_if(here.begin(), here.end(), [&](const Loaded& loaded) {
+      return std::filesystem::path(loaded.module.path).filename() == file;
+    });
+    throw usage_error(
+        "ranks run different programs: rank 0 has " + wanted.path + " with build-id " +
+            wanted.build_id + ", this rank " +
+            (other == here.end() ? "no such library"
+                                 : other->module.path + " with build-id " + other->module.build_id),
+        "start one build everywhere");
   }
-  throw usage_error("ranks run different programs: rank 0 has " + wanted.path + " with build-id " +
-                        wanted.build_id + ", this rank " + here,
-                    "start one build everywhere");
+}
+
+const void* FoundModules::address_of(const FunctionName& name) const {
+  if (name.module >= bases_.size()) throw usage_error("a function of no module arrived");
+  return reinterpret_cast<const void*>(bases_[name.module] + name.offset);
 }
 
 std::string describe_address(const void* address) {

@@ -36,9 +36,6 @@ class ModuleTable {
  public:
   // Throws Error (usage) if the address lies in no module, or in one without a build-id.
   FunctionName name_of(const void* address);
-  // Throws Error (usage) naming both builds if this process has no such module.
-  const void* address_of(const FunctionName& name) const;
-
   const std::vector<Module>& modules() const { return modules_; }
   template <class Archive>
   void serialize(Archive& archive) {
@@ -46,7 +43,26 @@ class ModuleTable {
   }
 
  private:
+  // Where the modules lie in this process, by index; known only where names were given.
+  struct Range {
+    std::uintptr_t base = 0;
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+  };
   std::vector<Module> modules_;
+  std::vector<Range> ranges_;
+};
+
+// The modules of a table in this process: names to addresses.
+class FoundModules {
+ public:
+  // Throws Error (usage) naming both builds if this process lacks one of them.
+  explicit FoundModules(const ModuleTable& table);
+  // Throws Error (usage) if the name is of no module.
+  const void* address_of(const FunctionName& name) const;
+
+ private:
+  std::vector<std::uintptr_t> bases_;
 };
 
 // For people: the name of the function around the address where its module exports it, else

@@ -190,6 +190,13 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
   return std::min(chunks, topology.task_count(output.layer));
 }
 
+// Results of users' tasks that wait: if each is small, and all of them are there. How long they are
+// is not known.
+std::int64_t held_results(const graph::Explicit& tasks) {
+  constexpr std::int64_t kEach = 256;  // block, owner, entry of the board, counter
+  return times(bytes_of(tasks.task_count()), kEach);
+}
+
 // Chunks of one layer that wait for their consumers.
 std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   const graph::Layer& what = topology.graph().layers[layer];
@@ -201,6 +208,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     return plus(times(states, output_block(topology, {layer, 0})),
                 times(saturated_volume(kept.counts()), value));
   }
+  if (const auto* tasks = std::get_if<graph::Explicit>(&what.kind)) return held_results(*tasks);
   if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;
@@ -215,16 +223,41 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   return held;
 }
 
-// The arrays a user's task takes: gathered, as an argument and as the function's own. What its
-// function makes is not known.
+// What a user's task is given, at most: arrays, gathered, as bytes and as the function's own;
+// values as the function's own. What the function makes is not known.
 std::int64_t user_task_bytes(const Topology& topology, const graph::Explicit& tasks) {
-  std::int64_t bytes = 0;
+  std::vector<std::int64_t> sizes;
   for (const graph::LayerOutput& array : tasks.arrays) {
-    const std::int64_t size = times(elements(topology.output_grid(array).shape()),
-                                    bytes_of(size_of(topology.output_dtype(array))));
-    bytes = plus(bytes, times(3, size));
+    sizes.push_back(times(elements(topology.output_grid(array).shape()),
+                          bytes_of(size_of(topology.output_dtype(array)))));
   }
-  return bytes;
+  std::int64_t most = 0;
+  for (std::size_t task = 0; task < tasks.task_count(); ++task) {
+    std::int64_t bytes = 0;
+    for (const std::uint32_t code : tasks.arguments_of(task)) {
+      const graph::Argument argument(code);
+      if (argument.kind() == graph::Argument::Kind::kArray) {
+        bytes = plus(bytes, times(3, sizes[argument.index()]));
+      } else if (argument.kind() == graph::Argument::Kind::kConstant) {
+        bytes = plus(bytes, bytes_of(tasks.constant(argument.index()).size()));
+      }
+    }
+    most = std::max(most, bytes);
+  }
+  return most;
+}
+
+// The description of users' tasks in the copies it passes through on rank 0, and its inverse.
+std::int64_t description_bytes(const graph::Explicit& tasks) {
+  constexpr std::int64_t kCopies = 5;
+  constexpr std::int64_t kWord = sizeof(std::uint32_t);
+  std::int64_t bytes =
+      plus(bytes_of(tasks.constants.size()), times(bytes_of(tasks.constant_begin.size()), kWord));
+  for (const graph::UserFunction& function : tasks.functions) {
+    bytes = plus(bytes, bytes_of(sizeof function + function.state.size()));
+  }
+  const std::int64_t words = bytes_of(2 * tasks.task_count() + tasks.arguments.size());
+  return times(kCopies, plus(bytes, times(words, kWord)));
 }
 
 std::int64_t task_bytes_of(const Topology& topology, std::uint32_t layer) {
@@ -300,6 +333,12 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
     constexpr std::int64_t kCopies = 4;
     const std::int64_t extents = times(saturated_volume(dataset.grid.counts()), kCopies);
     result.index_bytes = plus(result.index_bytes, times(extents, sizeof(io::ChunkExtent)));
+  }
+  for (const graph::Layer& layer : topology.graph().layers) {
+    const auto* tasks = std::get_if<graph::Explicit>(&layer.kind);
+    if (tasks != nullptr) {
+      result.index_bytes = plus(result.index_bytes, description_bytes(*tasks));
+    }
   }
   for (const io::OutputVariable& output : topology.graph().outputs) {
     constexpr std::int64_t kRecordBytes = 256;  // record, placement, copy order, HDF5's own index

@@ -1,4 +1,6 @@
-// How much memory a graph takes on one rank, bounded in closed form from the layers.
+// How much memory a graph takes on one rank, bounded in closed form from the layers. Of users'
+// tasks it knows what they are given; what their functions allocate, and results longer than a few
+// words, come on top.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,8 @@ struct Footprint {
   std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
   std::int64_t sent_bytes = 0;    // pieces of chunks and small chunks, packed for other ranks
   std::int64_t result_bytes = 0;  // arrays fetched to rank 0
-  // Chunk indexes of inputs, records of written chunks, in the copies they pass through on rank 0.
+  // Chunk indexes of inputs, records of written chunks, descriptions of users' tasks, in the copies
+  // they pass through on rank 0.
   std::int64_t index_bytes = 0;
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.

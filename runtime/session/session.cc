@@ -74,12 +74,26 @@ std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
   return values;
 }
 
+namespace {
+
+void warn_of_embedded(const graph::Explicit& tasks) {
+  if (tasks.constants.size() <= api::kManyEmbeddedBytes) return;
+  std::fprintf(
+      stderr,
+      "rankine: warning: a graph embeds %.1f MB of arguments\n  at: %s\n  try: let the tasks "
+      "make them or read them from a file (open)\n",
+      static_cast<double>(tasks.constants.size()) * 1e-6, api::most_embedding(tasks).c_str());
+}
+
+}  // namespace
+
 std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
   std::vector<optimize::Target> targets = session::targets_of(request.arrays);
   std::optional<api::TaskGraph> tasks;
   if (request.arena) {
     tasks = request.arena->needed_for(request.tasks);
     for (const Array& array : tasks->arrays) targets.push_back({array.node(), std::nullopt, true});
+    if (!settings_.quiet) warn_of_embedded(tasks->tasks);
   }
   stages_file_.open(input_files(targets));
   return std::move(execute(targets, "", tasks ? &*tasks : nullptr).results);

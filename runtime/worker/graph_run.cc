@@ -21,7 +21,6 @@ static_assert(plan::kPackets * plan::kPacketBytes > protocol::kEagerWindow);
 static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPacketLimit));
 
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
-constexpr std::size_t kPressingSends = 8;
 constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
 
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
@@ -72,7 +71,7 @@ void GraphRun::fail(Error error) {
 }
 
 // A thread that has tasks looks at the network every few microseconds, and at once when it has
-// several messages for others or nothing else to do.
+// something for others or nothing else to do: the next task may take long.
 void GraphRun::work(TaskContext& context, collectives::Cores cores) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::microseconds kBetweenLooks{5};
@@ -87,7 +86,7 @@ void GraphRun::work(TaskContext& context, collectives::Cores cores) {
       const std::lock_guard lock(state_);
       settle_task(*task, std::move(outputs));
       task = board_.next();
-      pressing = outbox_.sends.size() >= kPressingSends;
+      pressing = !outbox_.sends.empty();
     } else {
       const std::lock_guard lock(state_);
       task = board_.next();

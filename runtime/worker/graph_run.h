@@ -2,7 +2,7 @@
 // driven by all threads of the rank. Whoever holds the progress right also carries messages.
 //
 // Locks: state_ protects board, reactor, outbox, failures and arrived chunks; it is held for short
-// steps, never while a task runs. The progress right is taken first, then state_.
+// steps and while pieces are packed and messages posted, never while a task runs. The progress right is taken first, then state_.
 #pragma once
 
 #include <atomic>

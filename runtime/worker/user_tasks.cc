@@ -1,6 +1,6 @@
 #include "runtime/worker/user_tasks.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "runtime/base/current_error.h"
 #include "runtime/base/nd_array.h"
@@ -17,12 +17,12 @@ UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology) {
     resolved_.emplace_back();
     const auto* tasks = std::get_if<Explicit>(&layer.kind);
     if (tasks == nullptr) continue;
+    const kernels::FoundModules modules(tasks->modules);
     for (const graph::UserFunction& function : tasks->functions) {
-      const auto thunk =
-          reinterpret_cast<std::uintptr_t>(tasks->modules.address_of(function.thunk));
+      const auto thunk = reinterpret_cast<std::uintptr_t>(modules.address_of(function.thunk));
       resolved_.back().push_back(
           {reinterpret_cast<kernels::UserThunk>(thunk),
-           function.pointed ? tasks->modules.address_of(function.function) : nullptr});
+           function.pointed ? modules.address_of(function.function) : nullptr});
     }
   }
 }
@@ -38,12 +38,27 @@ SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
                             Pool& pool) const {
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
   const std::uint32_t index = tasks.function_of[static_cast<std::size_t>(task.position)];
-  collect_arguments(task, find_chunk, scratch);
-  attempt(tasks.functions[index], resolved_[task.layer][index], scratch);
-  SharedBuffer buffer = pool.allocate_shared(scratch.result.size());
-  std::copy(scratch.result.begin(), scratch.result.end(), buffer->data());
-  scratch.keeps.clear();
-  return buffer;
+  try {
+    collect_arguments(task, find_chunk, scratch);
+    attempt(tasks.functions[index], resolved_[task.layer][index], scratch);
+    SharedBuffer buffer = pool.allocate_shared(scratch.result.size());
+    std::copy(scratch.result.begin(), scratch.result.end(), buffer->data());
+    scratch.clear();
+    return buffer;
+  } catch (...) {
+    scratch.clear();
+    throw;
+  }
+}
+
+// A small result's memory stays for the next one.
+void UserScratch::clear() {
+  constexpr std::size_t kKept = std::size_t{64} << 10;
+  arguments.clear();
+  keeps.clear();
+  arrays.clear();
+  result.clear();
+  if (result.capacity() > kKept) result = {};
 }
 
 void UserTasks::attempt(const graph::UserFunction& function, const Resolved& resolved,
@@ -67,19 +82,26 @@ void UserTasks::collect_arguments(const TaskId& task, const FindChunk& find_chun
                                   UserScratch& scratch) const {
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
   const auto codes = tasks.arguments_of(static_cast<std::size_t>(task.position));
-  scratch.arguments.clear();
-  scratch.keeps.clear();
-  scratch.arrays.resize(codes.size());
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    const Argument argument(codes[i]);
+  scratch.clear();
+  scratch.arrays.reserve(codes.size());  // spans into them must hold
+  for (const std::uint32_t code : codes) {
+    const Argument argument(code);
     if (argument.kind() == Argument::Kind::kConstant) {
       scratch.arguments.push_back(tasks.constant(argument.index()));
     } else if (argument.kind() == Argument::Kind::kTask) {
       scratch.keeps.push_back(find_chunk({task.layer, 0, argument.index()}).buffer);
       scratch.arguments.push_back(std::as_const(*scratch.keeps.back()).bytes());
     } else {
-      gather(tasks.arrays[argument.index()], find_chunk, scratch.arrays[i]);
-      scratch.arguments.push_back(scratch.arrays[i]);
+      const auto known = std::find_if(scratch.arrays.begin(), scratch.arrays.end(),
+                                      [&](const auto& a) { return a.first == argument.index(); });
+      if (known != scratch.arrays.end()) {
+        scratch.arguments.push_back(known->second);
+        continue;
+      }
+      auto& [number, bytes] = scratch.arrays.emplace_back();
+      number = argument.index();
+      gather(tasks.arrays[number], find_chunk, bytes);
+      scratch.arguments.push_back(bytes);
     }
   }
 }

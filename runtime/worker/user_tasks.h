@@ -15,9 +15,11 @@ namespace rankine::worker {
 // What a thread keeps between tasks.
 struct UserScratch {
   std::vector<std::span<const std::byte>> arguments;
-  std::vector<SharedBuffer> keeps;             // what the arguments lie in
-  std::vector<std::vector<std::byte>> arrays;  // or these
+  std::vector<SharedBuffer> keeps;  // what the arguments lie in
+  // Or these: by number of the array among those of the layer.
+  std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> arrays;
   std::vector<std::byte> result;
+  void clear();  // holds nothing of a task any more
 };
 
 // The functions of a graph, found in this process. Thread-safe after construction.

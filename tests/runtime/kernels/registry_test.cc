@@ -24,7 +24,7 @@ TEST(Registry, NamesAreAddressesAgain) {
   ASSERT_NE(library, nullptr);
   const FunctionName c = table.name_of(library);
   EXPECT_EQ(table.modules().size(), 2u);
-  const auto travelled = from_bytes<ModuleTable>(to_bytes(table));
+  const FoundModules travelled(from_bytes<ModuleTable>(to_bytes(table)));
   EXPECT_EQ(travelled.address_of(a), address(one));
   EXPECT_EQ(travelled.address_of(b), address(two));
   EXPECT_EQ(travelled.address_of(c), library);
@@ -42,14 +42,15 @@ TEST(Registry, ADifferentBuildIsRefusedWithBothNames) {
   forged.modules[0].build_id = "0123456789abcdef";
   const auto other = from_bytes<ModuleTable>(to_bytes(forged));
   try {
-    other.address_of(name);
+    FoundModules{other};
     FAIL() << "no exception";
   } catch (const Error& error) {
     EXPECT_EQ(error.exit_code, ExitCode::kUsage);
     EXPECT_NE(error.message.find("0123456789abcdef"), std::string::npos) << error.message;
     EXPECT_NE(error.message.find(table.modules()[0].build_id), std::string::npos) << error.message;
   }
-  EXPECT_THROW(other.address_of({5, 0}), Error);
+  EXPECT_EQ(FoundModules(table).address_of(name), address(one));
+  EXPECT_THROW(FoundModules(table).address_of({5, 0}), Error);
 }
 
 TEST(Registry, RefusesWhatIsNoFunction) {

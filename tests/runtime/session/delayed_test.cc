@@ -159,6 +159,23 @@ TEST_P(Tasks, ThatThrowEndTheirGraphWithTheirStory) {
   });
 }
 
+TEST(EmbeddedArguments, GetAWordWhenTheyAreMany) {
+  run_cluster(2, threads(1), [](Session& session) {
+    const auto size = [](const std::vector<double>& values) { return values.size(); };
+    ::testing::internal::CaptureStderr();
+    session.compute(delayed(size, std::vector<double>(1000)));
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+    ::testing::internal::CaptureStderr();
+    const int line = __LINE__ + 1;
+    const auto many = delayed(TaskOptions{.name = "size"}, size, std::vector<double>(500'000));
+    EXPECT_EQ(session.compute(many), 500'000u);
+    const std::string word = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(word.find("embeds 4.0 MB"), std::string::npos) << word;
+    EXPECT_NE(word.find("size, delayed_test.cc:" + std::to_string(line)), std::string::npos)
+        << word;
+  });
+}
+
 TEST_P(Tasks, ThatThrowMayBeTriedAgain) {
   run_cluster(ranks(), settings(), [](Session& session) {
     const auto third_time = [] {

@@ -28,18 +28,6 @@ struct ChunkId {
   TaskId task() const { return {layer, position}; }
 };
 
-struct TaskIdHash {
-  std::size_t operator()(const TaskId& id) const {
-    return static_cast<std::size_t>(id.position) * 0x9e3779b97f4a7c15u ^
-           (id.layer + 1) * 0xff51afd7u;
-  }
-};
-struct ChunkIdHash {
-  std::size_t operator()(const ChunkId& id) const {
-    return TaskIdHash{}(id.task()) ^ (id.output * 0xc4ceb9fe1a85ec53u);
-  }
-};
-
 // The axes of a grid that are not reduced.
 ChunkGrid kept_grid_of(const ChunkGrid& grid, const Extents& reduced);
 

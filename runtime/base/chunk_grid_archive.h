@@ -1,7 +1,9 @@
 // Serialization of AxisChunks (kept out of the header a reader opens first).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/chunk_grid.h"
@@ -10,14 +12,50 @@
 
 namespace rankine {
 
+// While it lives, cuts that its thread writes or reads again and again (those of the layers of a
+// graph) travel once: the first time as they are, then by number. Both sides must have one around
+// the same values. Scopes do not nest.
+class AxisTableScope {
+ public:
+  AxisTableScope() { current() = this; }
+  ~AxisTableScope() { current() = nullptr; }
+  AxisTableScope(const AxisTableScope&) = delete;
+  AxisTableScope& operator=(const AxisTableScope&) = delete;
+
+  static AxisTableScope*& current() {
+    thread_local AxisTableScope* scope = nullptr;
+    return scope;
+  }
+  std::vector<AxisChunks> known;
+};
+
 template <class Archive>
 void AxisChunks::save(Archive& archive) const {
+  if (AxisTableScope* scope = AxisTableScope::current()) {
+    const auto found = std::find(scope->known.begin(), scope->known.end(), *this);
+    const bool again = found != scope->known.end();
+    archive(Varint{again ? found - scope->known.begin() + 1 : 0});
+    if (again) return;
+    scope->known.push_back(*this);
+  }
   archive(Varint{static_cast<std::int64_t>(runs_.size())});
   for (const Run& run : runs_) archive(Varint{run.length}, Varint{run.count});
 }
 
 template <class Archive>
 void AxisChunks::load(Archive& archive) {
+  AxisTableScope* scope = AxisTableScope::current();
+  if (scope != nullptr) {
+    Varint number;
+    archive(number);
+    if (number.value < 0 || number.value > static_cast<std::int64_t>(scope->known.size())) {
+      throw input_error("chunk lengths that were never sent", "");
+    }
+    if (number.value > 0) {
+      *this = scope->known[static_cast<std::size_t>(number.value - 1)];
+      return;
+    }
+  }
   Varint runs;
   archive(runs);
   if (runs.value < 0) throw input_error("impossible chunk lengths along an axis", "");
@@ -27,6 +65,7 @@ void AxisChunks::load(Archive& archive) {
     archive(length, count);
     append(length.value, count.value);
   }
+  if (scope != nullptr) scope->known.push_back(*this);
 }
 
 }  // namespace rankine

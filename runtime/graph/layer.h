@@ -169,6 +169,7 @@ struct Graph {
   std::vector<std::pair<std::int32_t, LayerOutput>> kept;
   template <class Archive>
   void serialize(Archive& archive) {
+    const AxisTableScope once;
     archive(layers, datasets, outputs, results);
   }
 };

@@ -9,6 +9,7 @@
 
 #include "runtime/base/archive.h"
 #include "tests/support/random_program.h"
+#include "tests/support/small_graphs.h"
 
 namespace rankine::graph {
 namespace {
@@ -178,6 +179,33 @@ TEST(Topology, AGraphThatReadsLaterLayersIsAnError) {
   ASSERT_EQ(graph->layers.size(), 2U);
   std::swap(graph->layers[0], graph->layers[1]);
   EXPECT_THROW(Topology{graph}, Error);
+}
+
+// Chunks of a thousand lengths in a program of twenty layers: their table travels once.
+TEST(Topology, IrregularCutsTravelOnce) {
+  Random random("Topology.IrregularCutsTravelOnce");
+  const auto size_with = [&](int layers) {
+    std::vector<std::int64_t> lengths(1000);
+    for (std::int64_t& length : lengths) length = random.between(1, 100);
+    const AxisChunks cut = AxisChunks::of(lengths);
+    const auto here = expr::Location::current();
+    expr::NodePtr x = expr::arange(Literal::of(0.0), Literal::of(1.0), cut, DType::kFloat64, here);
+    std::vector<expr::NodePtr> held;
+    for (int i = 0; i < layers; ++i) {
+      held.push_back(x);
+      x = expr::elementwise(kernels::Op::kSqrt, {{x, {}}}, here);
+    }
+    const auto graph = testing::graph_of({testing::stored(x)}, held);
+    EXPECT_EQ(graph->layers.size(), static_cast<std::size_t>(layers + 1));
+    const Bytes bytes = to_bytes(*graph);
+    const auto copy = std::make_shared<Graph>(from_bytes<Graph>(bytes));
+    EXPECT_EQ(edges_by_inputs(Topology(copy)), edges_by_inputs(Topology(graph)));
+    EXPECT_EQ(to_bytes(*copy), bytes);
+    return bytes.size();
+  };
+  const std::size_t one = size_with(1), twenty = size_with(20);
+  EXPECT_GT(one, 2000u);
+  EXPECT_LT(twenty, one + 20 * 150);
 }
 
 }  // namespace

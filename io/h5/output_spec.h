@@ -49,6 +49,7 @@ struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
   std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
   std::vector<Attribute> attributes;        // of the root group, history included
+  std::vector<std::string> left_out;        // what could not come along and why; for people
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dimensions, variables, attributes);

@@ -40,6 +40,21 @@ bool is_copyable(const io::Variable& variable) {
   return volume(variable.shape) <= kLargestCopied / size;
 }
 
+bool CoordinateReader::may_copy(const io::Variable& variable) {
+  if (is_copyable(variable)) return true;
+  std::string why = variable.path + " is left out: ";
+  if (!variable.dtype || variable.null_space) {
+    why += "it holds no numbers";
+  } else if (!variable.read_problem.empty()) {
+    why += variable.read_problem;
+  } else {
+    why += "it is longer than what is copied beside a result (" +
+           std::to_string(kLargestCopied >> 20) + " MiB)";
+  }
+  if (std::ranges::find(left_out_, why) == left_out_.end()) left_out_.push_back(std::move(why));
+  return false;
+}
+
 void CoordinateReader::prepare(const io::FileInfo& file,
                                const std::vector<const io::Variable*>& variables) {
   std::vector<std::string> paths;

@@ -44,6 +44,11 @@ class CoordinateReader {
   SourceArray read(const io::FileInfo& file, const io::Variable& variable, Decoding decoding,
                    const std::vector<Elements>& chosen);
 
+  // is_copyable, and if not, remembered with the reason.
+  bool may_copy(const io::Variable& variable);
+  // What may_copy refused, one sentence each.
+  const std::vector<std::string>& left_out() const { return left_out_; }
+
  private:
   using Key = std::pair<std::string, std::string>;  // file, path
 
@@ -53,6 +58,7 @@ class CoordinateReader {
   std::map<Key, io::ChunkIndex> indexes_;
   std::map<std::pair<Key, Decoding>, std::unique_ptr<io::DatasetReader>> readers_;
   io::ReadScratch scratch_;
+  std::vector<std::string> left_out_;
 };
 
 // Whether `variable` can be read and takes at most kLargestCopied bytes.

@@ -105,6 +105,7 @@ class OutputBuilder {
     for (const auto& dimension : dimensions_.all()) file_.dimensions.push_back(dimension.out);
     add_global_attributes();
     check_all();
+    file_.left_out = reader_.left_out();
     return std::move(file_);
   }
 

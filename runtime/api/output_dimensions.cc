@@ -117,7 +117,7 @@ std::optional<CopiedVariable> OutputDimensions::labels_of(const AxisSegments& se
   const std::string path = dimension_path(first);
   const io::Variable* variable = path.empty() ? nullptr : first.file->variable(path);
   if (variable == nullptr || variable->is_pure_dimension || variable->shape.size() != 1 ||
-      !is_copyable(*variable)) {
+      !reader_.may_copy(*variable)) {
     return std::nullopt;
   }
   for (const AxisSegment& segment : segments) {

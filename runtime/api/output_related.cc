@@ -194,7 +194,7 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
   if (attribute == "grid_mapping" && !variable->dtype) {
     return add_grid_mapping(from, key, *variable);
   }
-  if (!is_copyable(*variable)) return std::nullopt;
+  if (!reader_.may_copy(*variable)) return std::nullopt;
   std::vector<AxisSegments> segments;
   for (const PlacedAxis& axis : *axes) segments.push_back(axis.segments);
   const auto copy = copy_along(reader_, from.file, *variable, segments);

@@ -140,6 +140,11 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   described.history = options.history && settings_.history;
   if (described.command.empty()) described.command = settings_.command;
   session::StorePlan plan = session::plan_store(arrays, described);
+  if (!settings_.quiet) {
+    for (const std::string& word : plan.file.left_out) {
+      std::fprintf(stderr, "rankine: warning: %s\n", word.c_str());
+    }
+  }
   const io::OutputClaim claim(paths);
   if (claim.discarded() && !settings_.quiet) {
     std::fprintf(stderr, "rankine: discarded what an earlier run left of %s\n",

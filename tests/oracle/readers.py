@@ -127,6 +127,19 @@ class Readers(Test):
             self.assertEqual((file["r"].compression, file["r"].compression_opts), ("gzip", 4))
             self.assertTrue(file["r"].shuffle)
 
+    def test_coordinates_that_cannot_come_along_are_named(self):
+        names = self.folder / "names.nc"
+        with netCDF4.Dataset(names, "w") as file:
+            file.createDimension("member", 2)
+            file.createDimension("time", 5)
+            file.createVariable("member", str, ("member",))[:] = np.array(["a", "b"], dtype=object)
+            file.createVariable("v", "f4", ("time", "member"))[:] = np.arange(10).reshape(5, 2)
+        for words, warned in (([], True), (["--quiet"], False)):
+            out = self.folder / f"out{len(words)}.nc"
+            result = check_run("eval", "m = mean(v, time)", names, "-o", out, *words)
+            self.assertEqual("/member is left out: it holds no numbers" in result.err, warned)
+            assert_same(read_output(out)["m"], np.array([4, 5], "f4"), "the mean")
+
     def test_history(self):
         sample = self.folder / "sample.nc"
         first, second, third = (self.folder / f"{n}.nc" for n in "123")

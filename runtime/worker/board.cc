@@ -6,17 +6,40 @@
 namespace rankine::worker {
 namespace {
 
-// Whether every task of the layer reads some other layer.
+// Whether the intervals, together, hold all of [0, count).
+bool cover(std::vector<Interval> intervals, std::int64_t count) {
+  std::sort(intervals.begin(), intervals.end(),
+            [](const Interval& a, const Interval& b) { return a.lo < b.lo; });
+  std::int64_t end = 0;
+  for (const Interval& interval : intervals) {
+    if (interval.lo > end) return false;
+    end = std::max(end, interval.hi);
+  }
+  return end >= count;
+}
+
+// Whether every task of the layer reads some other layer. Found without looking at tasks where one
+// edge has them all, or where edges that differ along one axis (the parts of a concatenation) do
+// together; other layers count as not always fed, and their tasks are looked at one by one.
 bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (std::holds_alternative<graph::Reduce>(kind)) return true;
   if (std::holds_alternative<graph::Collect>(kind)) return true;
+  const Extents& counts = topology.counts(layer);
+  std::vector<std::vector<Interval>> parts(counts.size());  // by the one axis that is cut
   for (const auto& edge : topology.leaf_edges(layer)) {
-    bool whole = true;
+    std::size_t cuts = 0;
+    std::size_t axis = 0;
     for (std::size_t k = 0; k < edge.domain.size(); ++k) {
-      whole = whole && edge.domain[k] == Interval{0, topology.counts(layer)[k]};
+      if (edge.domain[k] == Interval{0, counts[k]}) continue;
+      ++cuts;
+      axis = k;
     }
-    if (whole) return true;
+    if (cuts == 0) return true;
+    if (cuts == 1) parts[axis].push_back(edge.domain[axis]);
+  }
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    if (!parts[k].empty() && cover(std::move(parts[k]), counts[k])) return true;
   }
   return false;
 }

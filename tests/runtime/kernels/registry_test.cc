@@ -61,7 +61,8 @@ TEST(Registry, RefusesWhatIsNoFunction) {
 }
 
 TEST(Registry, NamesForPeopleAreTrueOrNone) {
-  EXPECT_EQ(describe_address(::dlsym(RTLD_DEFAULT, "qsort")), "qsort");
+  // Sanitizers put a function of theirs in its place.
+  EXPECT_NE(describe_address(::dlsym(RTLD_DEFAULT, "qsort")).find("qsort"), std::string::npos);
   const std::string mine = describe_address(address(two));
   EXPECT_TRUE(mine.find("two") != std::string::npos || mine.find("+0x") != std::string::npos)
       << mine;

@@ -15,7 +15,8 @@
 //   CountQuery  0 -> all   after an abort: how many data messages did you send and receive?
 //   CountReply  rank -> 0
 //   Finish      0 -> all   the graph is over; nothing of it is left anywhere
-//   Command     0 -> all   leave the waiting loop and take part in a collective phase
+//   Command     0 -> all   take part in a phase (session/commands.h), which follows as bytes
+//   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,7 @@ enum class Kind : std::uint8_t {
   kCountReply,
   kFinish,
   kCommand,
+  kReport,
 };
 
 struct ChunkName {
@@ -51,7 +53,7 @@ struct Message {
   std::uint8_t unused[3] = {};
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
   ChunkName chunk;          // kEager kAnnounce kPull kDecline
-  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed: of the error
+  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed kCommand kReport: that follow
   std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
                             // kPull: tag
   std::int64_t second = 0;  // kCountReply: received
@@ -61,10 +63,19 @@ struct Message {
 static_assert(sizeof(Message) == 56);
 
 // Bytes follow the message in the packet.
-inline bool has_payload(Kind kind) { return kind == Kind::kEager || kind == Kind::kFailed; }
+inline bool has_payload(Kind kind) {
+  return kind == Kind::kEager || kind == Kind::kFailed || kind == Kind::kCommand ||
+         kind == Kind::kReport;
+}
 
 // What ends an abort: these are counted by both sides.
 inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
+
+// What a rank's part of the graph takes; the others are for the engine of the rank.
+inline bool is_for_graph(Kind kind) {
+  return is_data(kind) || kind == Kind::kAbort || kind == Kind::kCountQuery ||
+         kind == Kind::kFinish;
+}
 
 inline constexpr std::int64_t kEagerLimit = 64 * 1024;  // bytes of a chunk that travels eagerly
 // Eager messages under way per ordered pair of ranks, in bytes; one counts kEagerCost at least, for

@@ -5,7 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include "collectives/broadcast.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
@@ -22,7 +21,8 @@ using protocol::Message;
 Engine::Engine(collectives::Communicator& communicator, EngineOptions options)
     : communicator_(communicator),
       options_(options),
-      contexts_(options.threads) {
+      contexts_(options.threads),
+      loop_(communicator, options.cores, *this) {
   start_thread();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return open_ || no_team_; });
@@ -50,13 +50,21 @@ Engine::~Engine() {
   }
 }
 
+// Tasks fail as values. What a thread of the team throws went wrong between tasks (no memory for a
+// message, a broken invariant, a phase that this rank cannot complete): the other threads and ranks
+// would wait for ever.
 void Engine::thread_main() {
   try {
     worker::run_team(options_.threads, [this](int thread) {
       if (thread == 0) {
-        lead();
-      } else {
-        follow(thread);
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        changed_.notify_all();
+      }
+      try {
+        loop_.work(thread, contexts_[thread]);
+      } catch (...) {
+        abandon(current_error());
       }
     });
   } catch (...) {
@@ -66,19 +74,27 @@ void Engine::thread_main() {
   }
 }
 
-// --- rank 0, client's thread ---
+// --- rank 0, client's threads ---
 
-void Engine::submit(Job& job) {
+Engine::JobPtr Engine::submit(Command command, Bytes graph_bytes, Bytes index_bytes,
+                              std::int64_t total_tasks, const io::OutputFile* file) {
+  auto job = std::make_shared<Job>();
+  job->command = std::move(command);
+  job->graph_bytes = std::move(graph_bytes);
+  job->index_bytes = std::move(index_bytes);
+  job->total_tasks = total_tasks;
+  job->file = file;
   {
-    std::unique_lock lock(mutex_);
-    job_ = &job;
-    changed_.notify_all();
-    wait_for(job, lock);
+    const std::lock_guard lock(mutex_);
+    if (auto* graph = std::get_if<RunGraph>(&job->command)) graph->number = ++graphs_;
+    jobs_.push_back(job);
+    ++unfinished_;
   }
-  if (job.error) std::rethrow_exception(job.error);
+  loop_.wake();
+  return job;
 }
 
-void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
+void Engine::wait_until_done(Job& job) {
   constexpr std::chrono::milliseconds kBetweenLooks{50};
   constexpr int kLooksPerReport = 4;
   const bool settles = std::holds_alternative<Settle>(job.command);
@@ -86,169 +102,164 @@ void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
   const Stopwatch since;
   std::optional<Stopwatch> since_signal;
   bool told = false;
+  const auto tell = [&](RunProgress::Phase phase) {
+    observer_({phase, job.tasks_seen, job.total_tasks, since.seconds()});
+  };
+  std::unique_lock lock(mutex_);
   for (int look = 1; !changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; }); ++look) {
     lock.unlock();
     if (StopSignals::received() != 0) {
       if (!since_signal) since_signal.emplace();
-      end_overdue(since_signal->seconds());
+      if (observer_ && overdue(since_signal->seconds())) tell(RunProgress::Phase::kOver);
+      if (overdue(since_signal->seconds())) abandon(stopped_by_signal());
     }
     if (shown && look % kLooksPerReport == 0) {
-      observer_({settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks,
-                 tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+      tell(settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks);
       told = true;
     }
     lock.lock();
   }
-  if (told)
-    observer_(
-        {RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+  lock.unlock();
+  if (told) tell(RunProgress::Phase::kOver);
+  if (job.error) std::rethrow_exception(job.error);
 }
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
-void Engine::end_overdue(double since_signal_s) {
+bool Engine::overdue(double since_signal_s) const {
   constexpr double kPatience = 0.5;  // seconds; of the one that mpirun gives
-  if (!options_.launched || since_signal_s < kPatience) return;
-  if (observer_) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), 0});
-  abandon(stopped_by_signal());
+  return options_.launched && since_signal_s >= kPatience;
 }
 
 void Engine::abandon(const Error& error) {
   if (last_will_) {
     last_will_();
-  } else if (!log_folder_.empty()) {  // rank 0 may not get to its own
+  } else {  // rank 0 may not get to its own
+    const std::lock_guard lock(mutex_);
     std::error_code ignored;
-    std::filesystem::remove_all(log_folder_, ignored);
+    if (!log_folder_.empty()) std::filesystem::remove_all(log_folder_, ignored);
   }
   std::fputs(error.block().c_str(), stderr);
   communicator_.abort(static_cast<int>(error.exit_code));
 }
 
-GraphOutcome Engine::run_graph(Bytes graph_bytes, Bytes index_bytes,
-                               const std::string& log_folder) {
-  Job job;
-  job.command = RunGraph{++graphs_, log_folder};
-  job.graph_bytes = std::move(graph_bytes);
-  job.index_bytes = std::move(index_bytes);
-  submit(job);
-  return std::move(job.outcome);
+Engine::JobPtr Engine::start(GraphStart graph) {
+  RunGraph command;
+  command.log_folder = std::move(graph.log_folder);
+  command.graph_bytes = graph.graph_bytes.size();
+  command.index_bytes = graph.index_bytes.size();
+  return submit(std::move(command), std::move(graph.graph_bytes), std::move(graph.index_bytes),
+                graph.total_tasks);
+}
+
+GraphOutcome Engine::wait(const JobPtr& job) {
+  wait_until_done(*job);
+  return std::move(job->outcome);
 }
 
 double Engine::rehearse(Bytes graph_bytes) {
-  Job job;
-  job.command = Rehearse{};
-  job.graph_bytes = std::move(graph_bytes);
-  submit(job);
-  return job.outcome.communicate.wall_s;
+  const JobPtr job = submit(Rehearse{}, std::move(graph_bytes));
+  wait_until_done(*job);
+  return job->outcome.communicate.wall_s;
 }
 
 io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,
                               const std::string& part) {
-  Job job;
-  job.command = Settle{log_folder, part};
-  job.file = &file;
-  submit(job);
-  return std::move(job.settlement);
+  const JobPtr job = submit(Settle{log_folder, part}, {}, {}, 0, &file);
+  wait_until_done(*job);
+  return std::move(job->settlement);
 }
 
-void Engine::discard() {
-  Job job;
-  job.command = Discard{};
-  submit(job);
-}
+void Engine::discard() { wait_until_done(*submit(Discard{})); }
 
 void Engine::quit() {
-  Job job;
-  job.command = Quit{};
-  submit(job);
+  wait_until_done(*submit(Quit{}));
   thread_.join();
 }
 
-// --- engine thread ---
+// --- with the progress right ---
 
-void Engine::lead() {
+void Engine::on_message(int from, const Message& message, std::span<const std::byte> payload) {
+  if (message.kind == Kind::kCommand) {
+    orders_.emplace_back();
+    orders_.back().command = from_bytes<Command>(payload);
+  } else if (message.kind == Kind::kReport) {
+    on_report(from, message, payload);
+  } else {
+    on_scheduler_message(from, message, payload);
+  }
+}
+
+bool Engine::turn() {
+  if (communicator_.rank() == 0) take_jobs();
+  bool moved = false;
+  while (!orders_.empty() && carry_out(orders_.front())) {
+    orders_.pop_front();
+    moved = true;
+  }
+  return moved;
+}
+
+// Every rank gets the commands in the order of the jobs.
+void Engine::take_jobs() {
+  std::deque<JobPtr> jobs;
   {
     const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
+    jobs.swap(jobs_);
   }
-  for (bool quitting = false; !quitting;) {
-    const std::optional<Command> command = await_command();
-    if (!command) {
-      collectives::Waiter::rest();
-      continue;
+  for (JobPtr& job : jobs) {
+    announce(job->command);
+    if (const auto* graph = std::get_if<RunGraph>(&job->command)) {
+      Launch& launch = launches_[graph->number];
+      launch.job = job;
+      launch.scheduler = std::make_unique<scheduler::Reactor>(communicator_.size(), graph->number,
+                                                              job->total_tasks);
+      job->outcome.ranks.resize(static_cast<std::size_t>(communicator_.size()));
     }
-    try {
-      if (const auto* graph = std::get_if<RunGraph>(&*command)) run(*graph);
-      if (std::holds_alternative<Rehearse>(*command)) run_rehearsal();
-      if (const auto* settle = std::get_if<Settle>(&*command)) run_settle(*settle);
-      if (std::holds_alternative<Discard>(*command)) run_discard();
-      quitting = std::holds_alternative<Quit>(*command);
-    } catch (...) {
-      // The phases report what a rank may meet as values. What arrives here left the phase, and the
-      // other ranks would wait in it for ever.
-      if (communicator_.size() > 1) abandon(current_error());
-      job_->error = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    quitting_ = quitting;
-    if (communicator_.rank() == 0) std::exchange(job_, nullptr)->done = true;
-    changed_.notify_all();
+    Order& order = orders_.emplace_back();
+    order.command = job->command;
+    order.graph_bytes = std::move(job->graph_bytes);
+    order.index_bytes = std::move(job->index_bytes);
+    order.job = std::move(job);
   }
-}
-
-void Engine::follow(int thread) {
-  std::uint32_t seen = 0;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return quitting_ || generation_ != seen; });
-      if (quitting_) return;
-      seen = generation_;
-    }
-    work(thread);
-    const std::lock_guard lock(mutex_);
-    --working_;
-    changed_.notify_all();
-  }
-}
-
-std::optional<Command> Engine::await_command() {
-  if (communicator_.rank() == 0) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return job_ != nullptr; });
-    const Command command = job_->command;
-    lock.unlock();
-    announce(command);
-    return command;
-  }
-  bool called = false;
-  const std::lock_guard right(right_);
-  communicator_.receive_packets([&](int from, std::span<const std::byte> packet) {
-    bool data = false;
-    protocol::for_each_message(packet, [&](const Message& message, std::span<const std::byte>) {
-      (message.kind == Kind::kCommand ? called : data) = true;
-    });
-    if (data) early_.push_back({from, Bytes(packet.begin(), packet.end())});
-  });
-  if (!called) return std::nullopt;
-  return receive_command();
 }
 
 void Engine::announce(const Command& command) {
-  const std::lock_guard right(right_);
+  const Bytes bytes = to_bytes(command);
   Message message;
   message.kind = Kind::kCommand;
+  message.bytes = static_cast<std::int64_t>(bytes.size());
   for (int rank = 1; rank < communicator_.size(); ++rank) {
-    communicator_.send_packet(rank, std::as_bytes(std::span(&message, 1)));
+    loop_.mail().send(rank, message, bytes);
   }
-  Bytes bytes = to_bytes(command);
-  collectives::broadcast(communicator_, 0, bytes);
+  loop_.mail().flush();
 }
 
-Command Engine::receive_command() {
-  Bytes bytes;
-  collectives::broadcast(communicator_, 0, bytes);
-  return from_bytes<Command>(bytes);
+// What a phase throws left it in the middle, and the other ranks would wait in it for ever; alone,
+// the client may go on.
+bool Engine::carry_out(Order& order) {
+  try {
+    if (std::holds_alternative<RunGraph>(order.command)) return receive_graph(order);
+    if (std::holds_alternative<Quit>(order.command) && !quiet()) return false;
+    if (std::holds_alternative<Rehearse>(order.command)) run_rehearsal(order);
+    if (const auto* settle = std::get_if<Settle>(&order.command)) {
+      run_settle(order.job.get(), *settle);
+    }
+    if (std::holds_alternative<Discard>(order.command)) run_discard();
+    if (std::holds_alternative<Quit>(order.command)) loop_.stop();
+  } catch (...) {
+    if (communicator_.size() > 1) throw;
+    order.job->error = std::current_exception();
+    if (const auto* graph = std::get_if<RunGraph>(&order.command)) launches_.erase(graph->number);
+  }
+  if (order.job) finish(*order.job);
+  return true;
+}
+
+void Engine::finish(Job& job) {
+  const std::lock_guard lock(mutex_);
+  job.done = true;
+  --unfinished_;
+  changed_.notify_all();
 }
 
 }  // namespace rankine::session

@@ -110,7 +110,8 @@ session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targ
   Bytes index_bytes = to_bytes(session::read_indexes(*prepared.physical.graph));
   const auto index_size = static_cast<std::int64_t>(index_bytes.size());
   session::GraphOutcome outcome =
-      engine_.run_graph(prepared.graph_bytes, std::move(index_bytes), log_folder);
+      engine_.run_graph({prepared.graph_bytes, std::move(index_bytes),
+                         prepared.physical.topology->task_count(), log_folder});
   stages_.add(prepared, index_size, outcome);
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();

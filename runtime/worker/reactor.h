@@ -4,8 +4,9 @@
 //
 // A finished chunk that another rank needs goes there once: inside the message if it is small and a
 // credit is left, else it is announced and pulled by the other rank. Every Announce is
-// answered by one Pull or one Decline, every Pull by the bytes, every Eager by credit for it. So when
-// nothing is owed in either direction (quiet()), nothing of the graph is under way from or to here.
+// answered by one Pull or one Decline, every Pull by the bytes, every Eager by credit for it. So
+// when nothing is owed in either direction (quiet()), nothing of the graph is under way from or to
+// here.
 #pragma once
 
 #include <cstdint>

@@ -5,14 +5,13 @@
 #include <vector>
 
 #include "runtime/base/chunk_grid.h"
-#include "runtime/base/chunk_grid_archive.h"
 #include "runtime/base/dtype.h"
-#include "runtime/base/varint.h"
+#include "runtime/base/shape.h"
 
 namespace rankine::graph {
 
-// The name of a value that outlives its graph: a chunk that a Hold head left (slot: of the head), or
-// the result of a task of an Explicit layer (kTaskSlot). Equal on every rank.
+// The name of a value that outlives its graph: a chunk that a Hold head left (slot: of the head),
+// or the result of a task of an Explicit layer (kTaskSlot). Equal on every rank.
 struct HeldName {
   static constexpr std::uint32_t kTaskSlot = UINT32_MAX;
 
@@ -32,8 +31,8 @@ struct HeldNameHash {
   }
 };
 
-// An array that an earlier graph leaves in chunks. Task t hands on chunk t, on the rank that has it,
-// as soon as it is there.
+// An array that an earlier graph leaves in chunks. Task t hands on chunk t, on the rank that has
+// it, as soon as it is there.
 struct HeldArray {
   std::uint32_t graph = 0;
   std::uint32_t slot = 0;

@@ -94,6 +94,9 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker)
     std::iota(placement.order.begin(), placement.order.end(), 0);
     std::stable_sort(placement.order.begin(), placement.order.end(),
                      [&](std::int64_t a, std::int64_t b) { return score[a] < score[b]; });
+    if (const auto* held = std::get_if<graph::HeldArray>(&topology.graph().layers[layer].kind)) {
+      placement.order = held->order;
+    }
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
     for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
@@ -138,7 +141,11 @@ int Placement::home(const Topology& topology, TaskId task) const {
   const LayerPlacement& layer = layers_[task.layer];
   if (layer.pinned >= 0) return layer.pinned;
   if (ranks_ == 1) return 0;
-  const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[task.layer].kind);
+  const graph::Kind& kind = topology.graph().layers[task.layer].kind;
+  if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
+    return values->homes[task.position];
+  }
+  const auto* tree = std::get_if<graph::Reduce>(&kind);
   if (tree == nullptr) {
     return first_worker_ + owner(ordered_of(topology, task), topology.task_count(task.layer),
                                  ranks_ - first_worker_);

@@ -37,7 +37,7 @@ class Placement {
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
 
-  // The ordered positions [lo, hi) of a Map layer that are at home on `rank`.
+  // The ordered positions [lo, hi) of a Map or HeldArray layer that are at home on `rank`.
   Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
   // ordered position <-> row-major position of a Map layer.
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,

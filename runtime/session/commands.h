@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "runtime/base/varint.h"
+#include "runtime/graph/held.h"
 
 namespace rankine::session {
 
@@ -42,11 +44,30 @@ struct Discard {
   template <class Archive>
   void serialize(Archive&) {}
 };
+// Values of earlier graphs that nobody will ask for again. Each rank is told of its own.
+struct Release {
+  std::vector<graph::HeldName> values;  // results of tasks
+  std::vector<graph::HeldName> arrays;  // whatever the position
+  std::vector<std::uint64_t> scattered;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(values, arrays, scattered);
+  }
+};
+// A value that every rank keeps, under this name. Its broadcast follows.
+struct Scatter {
+  std::uint64_t name = 0;
+  std::uint64_t bytes = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, bytes);
+  }
+};
 struct Quit {
   template <class Archive>
   void serialize(Archive&) {}
 };
 
-using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Quit>;
+using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Release, Scatter, Quit>;
 
 }  // namespace rankine::session

@@ -76,14 +76,7 @@ void Engine::thread_main() {
 
 // --- rank 0, client's threads ---
 
-Engine::JobPtr Engine::submit(Command command, Bytes graph_bytes, Bytes index_bytes,
-                              std::int64_t total_tasks, const io::OutputFile* file) {
-  auto job = std::make_shared<Job>();
-  job->command = std::move(command);
-  job->graph_bytes = std::move(graph_bytes);
-  job->index_bytes = std::move(index_bytes);
-  job->total_tasks = total_tasks;
-  job->file = file;
+Engine::JobPtr Engine::submit(JobPtr job) {
   {
     const std::lock_guard lock(mutex_);
     if (auto* graph = std::get_if<RunGraph>(&job->command)) graph->number = ++graphs_;
@@ -94,25 +87,31 @@ Engine::JobPtr Engine::submit(Command command, Bytes graph_bytes, Bytes index_by
   return job;
 }
 
-void Engine::wait_until_done(Job& job) {
+Engine::JobPtr Engine::submit(Command command, Bytes bytes) {
+  auto job = std::make_shared<Job>();
+  job->command = std::move(command);
+  job->graph_bytes = std::move(bytes);
+  return submit(std::move(job));
+}
+
+std::uint32_t Engine::number_of(const Job& job) { return std::get<RunGraph>(job.command).number; }
+
+void Engine::wait_until_done(Job& job, const OnRunProgress& observer) {
   constexpr std::chrono::milliseconds kBetweenLooks{50};
   constexpr int kLooksPerReport = 4;
   const bool settles = std::holds_alternative<Settle>(job.command);
-  const bool shown = observer_ && (settles || std::holds_alternative<RunGraph>(job.command));
+  const bool shown = observer && (settles || std::holds_alternative<RunGraph>(job.command));
   const Stopwatch since;
   std::optional<Stopwatch> since_signal;
   bool told = false;
   const auto tell = [&](RunProgress::Phase phase) {
-    observer_({phase, job.tasks_seen, job.total_tasks, since.seconds()});
+    observer({phase, job.tasks_seen, job.total_tasks, since.seconds()});
   };
   std::unique_lock lock(mutex_);
   for (int look = 1; !changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; }); ++look) {
     lock.unlock();
-    if (StopSignals::received() != 0) {
-      if (!since_signal) since_signal.emplace();
-      if (observer_ && overdue(since_signal->seconds())) tell(RunProgress::Phase::kOver);
-      if (overdue(since_signal->seconds())) abandon(stopped_by_signal());
-    }
+    if (told && since_signal && overdue(since_signal->seconds())) tell(RunProgress::Phase::kOver);
+    heed_signals(since_signal);
     if (shown && look % kLooksPerReport == 0) {
       tell(settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks);
       told = true;
@@ -122,6 +121,12 @@ void Engine::wait_until_done(Job& job) {
   lock.unlock();
   if (told) tell(RunProgress::Phase::kOver);
   if (job.error) std::rethrow_exception(job.error);
+}
+
+void Engine::heed_signals(std::optional<Stopwatch>& since_signal) {
+  if (StopSignals::received() == 0) return;
+  if (!since_signal) since_signal.emplace();
+  if (overdue(since_signal->seconds())) abandon(stopped_by_signal());
 }
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
@@ -147,32 +152,86 @@ Engine::JobPtr Engine::start(GraphStart graph) {
   command.log_folder = std::move(graph.log_folder);
   command.graph_bytes = graph.graph_bytes.size();
   command.index_bytes = graph.index_bytes.size();
-  return submit(std::move(command), std::move(graph.graph_bytes), std::move(graph.index_bytes),
-                graph.total_tasks);
+  auto job = std::make_shared<Job>();
+  job->command = std::move(command);
+  job->graph_bytes = std::move(graph.graph_bytes);
+  job->index_bytes = std::move(graph.index_bytes);
+  job->total_tasks = graph.total_tasks;
+  job->needs = std::move(graph.needs);
+  job->on_over = std::move(graph.on_over);
+  return submit(std::move(job));
 }
 
 GraphOutcome Engine::wait(const JobPtr& job) {
-  wait_until_done(*job);
+  wait_until_done(*job, observer_);
   return std::move(job->outcome);
+}
+
+void Engine::await(const JobPtr& job) { wait_until_done(*job, {}); }
+
+bool Engine::is_done(const JobPtr& job) {
+  const std::lock_guard lock(mutex_);
+  return job->done;
+}
+
+const GraphOutcome& Engine::outcome_of(const Job& job) { return job.outcome; }
+
+void Engine::cancel(std::uint32_t number, Error why) {
+  auto job = std::make_shared<Job>();
+  job->cancelled.emplace(number, std::move(why));
+  submit(std::move(job));
 }
 
 double Engine::rehearse(Bytes graph_bytes) {
   const JobPtr job = submit(Rehearse{}, std::move(graph_bytes));
-  wait_until_done(*job);
+  await(job);
   return job->outcome.communicate.wall_s;
 }
 
 io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,
                               const std::string& part) {
-  const JobPtr job = submit(Settle{log_folder, part}, {}, {}, 0, &file);
-  wait_until_done(*job);
+  auto job = std::make_shared<Job>();
+  job->command = Settle{log_folder, part};
+  job->file = &file;
+  wait_until_done(*submit(job), observer_);
   return std::move(job->settlement);
 }
 
-void Engine::discard() { wait_until_done(*submit(Discard{})); }
+void Engine::discard() { await(submit(Discard{})); }
+
+void Engine::scatter(std::uint64_t name, Bytes value) {
+  const Scatter command{name, value.size()};
+  submit(command, std::move(value));
+}
+
+// In portions that fit a message each.
+void Engine::release(const Released& released) {
+  constexpr std::size_t kPortion = 1000;
+  std::size_t value = 0, array = 0, scattered = 0;
+  const auto left = [&] {
+    return value < released.values.size() || array < released.arrays.size() ||
+           scattered < released.scattered.size();
+  };
+  while (left()) {
+    auto job = std::make_shared<Job>();
+    Release command;
+    for (std::size_t i = 0; i < kPortion && left(); ++i) {
+      if (value < released.values.size()) {
+        command.values.push_back(released.values[value].name);
+        job->homes.push_back(released.values[value++].home);
+      } else if (array < released.arrays.size()) {
+        command.arrays.push_back(released.arrays[array++]);
+      } else {
+        command.scattered.push_back(released.scattered[scattered++]);
+      }
+    }
+    job->command = std::move(command);
+    submit(std::move(job));
+  }
+}
 
 void Engine::quit() {
-  wait_until_done(*submit(Quit{}));
+  await(submit(Quit{}));
   thread_.join();
 }
 
@@ -184,6 +243,8 @@ void Engine::on_message(int from, const Message& message, std::span<const std::b
     orders_.back().command = from_bytes<Command>(payload);
   } else if (message.kind == Kind::kReport) {
     on_report(from, message, payload);
+  } else if (message.kind == Kind::kMade) {
+    on_made(message, payload);
   } else {
     on_scheduler_message(from, message, payload);
   }
@@ -206,39 +267,82 @@ void Engine::take_jobs() {
     const std::lock_guard lock(mutex_);
     jobs.swap(jobs_);
   }
-  for (JobPtr& job : jobs) {
+  for (JobPtr& job : jobs) take(std::move(job));
+}
+
+void Engine::take(JobPtr job) {
+  if (job->cancelled) {
+    give_up(job->cancelled->first, job->cancelled->second);
+    return finish(*job);
+  }
+  if (std::holds_alternative<Release>(job->command)) {
+    announce_release(*job);
+  } else {
     announce(job->command);
-    if (const auto* graph = std::get_if<RunGraph>(&job->command)) {
-      Launch& launch = launches_[graph->number];
-      launch.job = job;
-      launch.scheduler = std::make_unique<scheduler::Reactor>(communicator_.size(), graph->number,
-                                                              job->total_tasks);
-      job->outcome.ranks.resize(static_cast<std::size_t>(communicator_.size()));
+  }
+  Order& order = orders_.emplace_back();
+  order.command = job->command;
+  order.graph_bytes = std::move(job->graph_bytes);
+  order.index_bytes = std::move(job->index_bytes);
+  order.job = job;
+  const auto* graph = std::get_if<RunGraph>(&job->command);
+  if (graph == nullptr) return;
+  Launch& launch = launches_[graph->number];
+  launch.job = job;
+  launch.needs = std::move(job->needs);
+  launch.scheduler =
+      std::make_unique<scheduler::Reactor>(communicator_.size(), graph->number, job->total_tasks);
+  job->outcome.ranks.resize(static_cast<std::size_t>(communicator_.size()));
+  for (const std::uint32_t need : launch.needs) {
+    if (const auto failed = failed_.find(need); failed != failed_.end()) {
+      fail(launch, failed->second);
     }
-    Order& order = orders_.emplace_back();
-    order.command = job->command;
-    order.graph_bytes = std::move(job->graph_bytes);
-    order.index_bytes = std::move(job->index_bytes);
-    order.job = std::move(job);
   }
 }
 
 void Engine::announce(const Command& command) {
+  for (int rank = 1; rank < communicator_.size(); ++rank) send_command(rank, command);
+  loop_.mail().flush();
+}
+
+void Engine::send_command(int to, const Command& command) {
   const Bytes bytes = to_bytes(command);
   Message message;
   message.kind = Kind::kCommand;
   message.bytes = static_cast<std::int64_t>(bytes.size());
-  for (int rank = 1; rank < communicator_.size(); ++rank) {
-    loop_.mail().send(rank, message, bytes);
+  loop_.mail().send(to, message, bytes);
+}
+
+// Every rank is told of the values it has; the job keeps those of rank 0.
+void Engine::announce_release(Job& job) {
+  auto& all = std::get<Release>(job.command);
+  std::vector<Release> by_rank(static_cast<std::size_t>(communicator_.size()),
+                               {{}, all.arrays, all.scattered});
+  for (std::size_t i = 0; i < all.values.size(); ++i) {
+    by_rank[static_cast<std::size_t>(job.homes[i])].values.push_back(all.values[i]);
   }
-  loop_.mail().flush();
+  for (int rank = 1; rank < communicator_.size(); ++rank) {
+    const Release& own = by_rank[static_cast<std::size_t>(rank)];
+    if (own.values.empty() && own.arrays.empty() && own.scattered.empty()) continue;
+    send_command(rank, own);
+  }
+  all = std::move(by_rank.front());
 }
 
 // What a phase throws left it in the middle, and the other ranks would wait in it for ever; alone,
 // the client may go on.
 bool Engine::carry_out(Order& order) {
   try {
-    if (std::holds_alternative<RunGraph>(order.command)) return receive_graph(order);
+    if (const auto* graph = std::get_if<RunGraph>(&order.command)) {
+      if (!receive(order, graph->graph_bytes, graph->index_bytes)) return false;
+      install(order);
+      return true;
+    }
+    if (const auto* scatter = std::get_if<Scatter>(&order.command)) {
+      if (!receive(order, scatter->bytes, 0)) return false;
+      keep_scattered(order);
+    }
+    if (const auto* release = std::get_if<Release>(&order.command)) forget(*release);
     if (std::holds_alternative<Quit>(order.command) && !quiet()) return false;
     if (std::holds_alternative<Rehearse>(order.command)) run_rehearsal(order);
     if (const auto* settle = std::get_if<Settle>(&order.command)) {
@@ -256,6 +360,9 @@ bool Engine::carry_out(Order& order) {
 }
 
 void Engine::finish(Job& job) {
+  if (const auto* graph = std::get_if<RunGraph>(&job.command); graph != nullptr && job.on_over) {
+    job.on_over(graph->number, job.outcome);
+  }
   const std::lock_guard lock(mutex_);
   job.done = true;
   --unfinished_;

@@ -73,6 +73,28 @@ struct GraphStart {
   Bytes index_bytes;  // sealed chunk indexes
   std::int64_t total_tasks = 0;
   std::string log_folder;  // "" without outputs
+  // Earlier graphs whose values it takes; if one of them fails it fails, too.
+  std::vector<std::uint32_t> needs;
+  // Called once when it is over, by a thread of the team; must not wait for the engine.
+  std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
+};
+
+// A result that a task left for later graphs.
+struct MadeResult {
+  std::uint32_t graph = 0;
+  std::int64_t task = 0;
+  std::optional<std::span<const std::byte>> outcome;  // if it is small (kernels/outcome.h)
+};
+
+// What may be forgotten on the ranks.
+struct Released {
+  struct Value {
+    graph::HeldName name;
+    int home;
+  };
+  std::vector<Value> values;
+  std::vector<graph::HeldName> arrays;
+  std::vector<std::uint64_t> scattered;
 };
 
 class Engine : private worker::LoopHost {
@@ -88,6 +110,16 @@ class Engine : private worker::LoopHost {
   JobPtr start(GraphStart graph);
   // Until the graph is over on all ranks.
   GraphOutcome wait(const JobPtr& job);
+  // As wait, without taking the outcome and without a word to the observer.
+  void await(const JobPtr& job);
+  bool is_done(const JobPtr& job);
+  static const GraphOutcome& outcome_of(const Job& job);  // of one that is done
+  static std::uint32_t number_of(const Job& job);
+  // Rank 0, any thread. Gives up a graph, if no other one needs it.
+  void cancel(std::uint32_t number, Error why);
+  // To be called from time to time by a client's thread that waits for something else: ends the job
+  // if a signal was not heeded in time. since_signal: of the caller, empty at first.
+  void heed_signals(std::optional<Stopwatch>& since_signal);
   GraphOutcome run_graph(GraphStart graph) { return wait(start(std::move(graph))); }
   // Rank 0. Seconds until every rank has the graph and could start it.
   double rehearse(Bytes graph_bytes);
@@ -95,6 +127,13 @@ class Engine : private worker::LoopHost {
   io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
                         const std::string& part);
   void discard();
+  // Rank 0, any thread. Does not wait: later graphs find the value, and earlier ones have found
+  // what is released.
+  void scatter(std::uint64_t name, Bytes value);
+  void release(const Released& released);
+  // Rank 0. Called by a thread of the team for each result that a task left; must not wait for the
+  // engine. Set while no graph is in flight.
+  void set_on_made(std::function<void(const MadeResult&)> told) { on_made_ = std::move(told); }
   // Rank 0. Gives up what is in flight.
   void quit();
   // Rank 0. Told by the client's thread while it waits for a graph or in settle.
@@ -113,9 +152,9 @@ class Engine : private worker::LoopHost {
   void thread_main();
 
   // Rank 0, client's threads.
-  JobPtr submit(Command command, Bytes graph_bytes = {}, Bytes index_bytes = {},
-                std::int64_t total_tasks = 0, const io::OutputFile* file = nullptr);
-  void wait_until_done(Job& job);
+  JobPtr submit(JobPtr job);
+  JobPtr submit(Command command, Bytes bytes = {});
+  void wait_until_done(Job& job, const OnRunProgress& observer);
   bool overdue(double since_signal_s) const;
   void abandon(const Error& error);  // does not return
 
@@ -142,10 +181,16 @@ class Engine : private worker::LoopHost {
   void take_jobs();
   // Whether no graph is in flight here or, as rank 0 knows, elsewhere; gives up those that are.
   bool quiet();
+  void take(JobPtr job);
+  void give_up(std::uint32_t number, const Error& why);
   void announce(const Command& command);
+  void send_command(int to, const Command& command);
+  void announce_release(Job& job);
   bool carry_out(Order& order);  // true once it is done with
   // The phases (engine_graph.cc, engine_settle.cc).
-  bool receive_graph(Order& order);
+  bool receive(Order& order, std::uint64_t graph_bytes, std::uint64_t index_bytes);
+  void keep_scattered(Order& order);
+  void forget(const Release& release);
   void install(Order& order);
   void run_rehearsal(Order& order);
   void run_settle(Job* job, const Settle& command);
@@ -164,18 +209,23 @@ class Engine : private worker::LoopHost {
     JobPtr job;
     std::unique_ptr<scheduler::Reactor> scheduler;
     std::size_t reports = 0;
+    std::vector<std::uint32_t> needs;
     Stopwatch executing;
     double cpu_at_execute = 0;
   };
   void on_scheduler_message(int from, const protocol::Message& message,
                             std::span<const std::byte> payload);
   void on_report(int from, const protocol::Message& message, std::span<const std::byte> payload);
+  void on_made(const protocol::Message& message, std::span<const std::byte> payload);
+  void fail(Launch& launch, const Error& error);
+  void fail_users(std::uint32_t graph, const Error& error);
   void send_control(const scheduler::Reactor::Outbox& outbox);
   void finish(Job& job);
 
   collectives::Communicator& communicator_;
   const EngineOptions options_;
   Pool pool_;
+  worker::HeldStore held_;
   std::unique_ptr<io::LogWriter> log_;
   std::vector<worker::TaskContext> contexts_;  // by thread
 
@@ -183,6 +233,7 @@ class Engine : private worker::LoopHost {
   std::deque<Order> orders_;
   std::map<std::uint32_t, Flight> flights_;
   std::map<std::uint32_t, Launch> launches_;
+  std::map<std::uint32_t, Error> failed_;  // graphs that are over
 
   std::mutex mutex_;  // protects the members below
   std::condition_variable changed_;
@@ -195,6 +246,7 @@ class Engine : private worker::LoopHost {
   std::atomic<int> unfinished_{0};  // jobs that are not done
   OnRunProgress observer_;          // client thread
   std::function<void()> last_will_;
+  std::function<void(const MadeResult&)> on_made_;
   worker::Loop loop_;
   std::thread thread_;  // last: starts when everything else is there
 };
@@ -206,6 +258,11 @@ struct Engine::Job {
   Bytes index_bytes;
   std::int64_t total_tasks = 0;
   const io::OutputFile* file = nullptr;
+  std::vector<std::uint32_t> needs;
+  std::vector<int> homes;  // of the values of a Release
+  // Instead of a command: give up graph cancelled->first.
+  std::optional<std::pair<std::uint32_t, Error>> cancelled;
+  std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
   GraphOutcome outcome;
   io::Settlement settlement;
   std::exception_ptr error;

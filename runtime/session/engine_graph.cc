@@ -1,4 +1,6 @@
 // Engine: how a graph is broadcast, installed, watched and ended, and its rehearsal.
+#include <algorithm>
+
 #include "collectives/broadcast.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
@@ -25,12 +27,11 @@ struct GraphPackage {
 }  // namespace
 
 // The broadcasts advance between tasks: no rank waits in them.
-bool Engine::receive_graph(Order& order) {
-  const auto& command = std::get<RunGraph>(order.command);
+bool Engine::receive(Order& order, std::uint64_t graph_bytes, std::uint64_t index_bytes) {
   if (!order.posted) {
     order.posted = true;
-    order.graph_bytes.resize(command.graph_bytes);
-    order.index_bytes.resize(command.index_bytes);
+    order.graph_bytes.resize(graph_bytes);
+    order.index_bytes.resize(index_bytes);
     for (Bytes* bytes : {&order.graph_bytes, &order.index_bytes}) {
       order.broadcasts.push_back(communicator_.async_broadcast(0, *bytes));
     }
@@ -38,8 +39,19 @@ bool Engine::receive_graph(Order& order) {
   for (collectives::Request& broadcast : order.broadcasts) {
     if (!communicator_.test(broadcast)) return false;
   }
-  install(order);
   return true;
+}
+
+void Engine::keep_scattered(Order& order) {
+  SharedBuffer value = pool_.allocate_shared(order.graph_bytes.size());
+  std::copy(order.graph_bytes.begin(), order.graph_bytes.end(), value->data());
+  held_.put_scattered(std::get<Scatter>(order.command).name, std::move(value));
+}
+
+void Engine::forget(const Release& release) {
+  for (const graph::HeldName& name : release.values) held_.drop(name);
+  for (const graph::HeldName& name : release.arrays) held_.drop_array(name.graph, name.slot);
+  for (const std::uint64_t name : release.scattered) held_.drop_scattered(name);
 }
 
 // Ends with the graph installed here. Messages about it may have come before.
@@ -74,12 +86,13 @@ void Engine::install(Order& order) {
       }
     }
     auto run = std::make_shared<worker::GraphRun>(
-        communicator_, pool_, loop_.mail(), std::move(installation),
+        communicator_, pool_, loop_.mail(), held_, std::move(installation),
         command.log_folder.empty() ? nullptr : log_.get());
     if (log_failure) run->fail(std::move(*log_failure));
     flight.running = Stopwatch();
     flights_.emplace(command.number, flight);
     limit_pool();
+    run->ask_for_held();
     loop_.add(std::move(run));
   }
   if (!order.job) return;
@@ -106,6 +119,8 @@ void Engine::on_over(worker::GraphRun& run) {
   mine.wall_s = found->second.running.seconds();
   mine.broadcast_s = found->second.broadcast_s;
   flights_.erase(found);
+  held_.forget(&run);
+  if (run.failed()) held_.drop_graph(run.number());
   if (!flights_.empty()) limit_pool();
   if (communicator_.rank() == 0) {
     launches_.at(run.number()).job->outcome.results = std::move(run.results());
@@ -130,6 +145,10 @@ void Engine::on_report(int from, const Message& message, std::span<const std::by
   outcome.execute = {launch.executing.seconds(), process_cpu_seconds() - launch.cpu_at_execute};
   const JobPtr job = launch.job;
   launches_.erase(found);
+  if (outcome.failure) {
+    failed_.emplace(message.graph, *outcome.failure);
+    fail_users(message.graph, *outcome.failure);
+  }
   finish(*job);
 }
 
@@ -153,13 +172,38 @@ void Engine::send_control(const scheduler::Reactor::Outbox& outbox) {
   for (const auto& [to, message] : outbox) loop_.mail().send(to, message);
 }
 
-bool Engine::quiet() {
+void Engine::on_made(const Message& message, std::span<const std::byte> payload) {
+  if (!on_made_) return;
+  MadeResult made{message.graph, message.chunk.position, std::nullopt};
+  if (message.first != 0) made.outcome = payload;
+  on_made_(made);
+}
+
+void Engine::fail(Launch& launch, const Error& error) {
+  scheduler::Reactor::Outbox outbox;
+  launch.scheduler->on_failure(0, error, outbox);
+  send_control(outbox);
+}
+
+void Engine::give_up(std::uint32_t number, const Error& why) {
+  const auto found = launches_.find(number);
+  if (found == launches_.end()) return;
+  const bool needed = std::any_of(launches_.begin(), launches_.end(), [&](const auto& entry) {
+    const std::vector<std::uint32_t>& needs = entry.second.needs;
+    return std::count(needs.begin(), needs.end(), number) > 0;
+  });
+  if (!needed) fail(found->second, why);
+}
+
+void Engine::fail_users(std::uint32_t graph, const Error& error) {
   for (auto& [number, launch] : launches_) {
-    scheduler::Reactor::Outbox outbox;
-    launch.scheduler->on_failure(
-        0, Error(ExitCode::kTaskFailed, "the session ended before this graph did"), outbox);
-    send_control(outbox);
+    if (std::count(launch.needs.begin(), launch.needs.end(), graph) > 0) fail(launch, error);
   }
+}
+
+bool Engine::quiet() {
+  const Error over(ExitCode::kTaskFailed, "the session ended before this graph did");
+  for (auto& [number, launch] : launches_) fail(launch, over);
   return launches_.empty() && flights_.empty();
 }
 

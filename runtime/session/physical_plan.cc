@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
 
 #include "runtime/base/error.h"
@@ -91,18 +92,26 @@ struct Choices {
 
 // The user's tasks as a layer on top of the others, and one that collects their results.
 void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
-  graph::Explicit layer = tasks.tasks;
-  std::sort(graph.kept.begin(), graph.kept.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [target, output] : graph.kept) layer.arrays.push_back(output);
-  const auto number = static_cast<std::uint32_t>(graph.layers.size());
-  graph.layers.push_back({"tasks", "", std::move(layer)});
-  graph.layers.push_back(
-      {"collect", "",
-       graph::Collect{number, tasks.results, static_cast<std::uint32_t>(graph.results.size())}});
-  for (std::size_t i = 0; i < tasks.results.size(); ++i) {
-    graph.results.push_back({DType::kUInt8, {0}});
+  const auto next = [&] { return static_cast<std::uint32_t>(graph.layers.size()); };
+  std::uint32_t number = next();
+  if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
+  std::vector<std::uint32_t> results = tasks.results;
+  if (tasks.collects_futures) {
+    results.resize(tasks.held.size());
+    std::iota(results.begin(), results.end(), 0);
+  } else {
+    graph::Explicit layer = tasks.tasks;
+    layer.held_layer = number;
+    std::sort(graph.kept.begin(), graph.kept.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [target, output] : graph.kept) layer.arrays.push_back(output);
+    number = next();
+    graph.layers.push_back({"tasks", "", std::move(layer)});
+    if (tasks.tasks.holds_results) return;
   }
+  const auto first = static_cast<std::uint32_t>(graph.results.size());
+  graph.results.resize(first + results.size(), {DType::kUInt8, {0}});
+  graph.layers.push_back({"collect", "", graph::Collect{number, std::move(results), first}});
 }
 
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,

@@ -10,6 +10,7 @@
 #include "io/encode.h"
 #include "io/log.h"
 #include "io/reader.h"
+#include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 #include "runtime/worker/user_tasks.h"
 
@@ -45,11 +46,12 @@ class Executor {
  public:
   // readers: by data set of the graph. log: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
-  // user_tasks: null if the graph has none. All must outlive the executor.
-  Executor(const graph::Topology& topology,
+  // user_tasks: null if the graph has none. held: where Hold heads leave chunks, under the number
+  // of the graph. All must outlive the executor.
+  Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
            const UserTasks* user_tasks, io::LogWriter* log,
-           std::vector<std::vector<std::byte>>& results, Pool& pool);
+           std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
 
   // Throws Error; its story names layer and chunk.
   std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
@@ -65,14 +67,16 @@ class Executor {
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
   std::string story(const graph::TaskId& task) const;
-  void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
-                 TaskContext& context) const;
+  void hand_over(const graph::TaskId& task, const graph::Head& head, const Box& box, DType dtype,
+                 const SharedBuffer& dense, TaskContext& context) const;
 
   const graph::Topology& topology_;
+  const std::uint32_t graph_number_;
   const std::vector<std::unique_ptr<io::DatasetReader>>& readers_;
   const UserTasks* user_tasks_;
   io::LogWriter* log_;
   std::vector<std::vector<std::byte>>& results_;
+  HeldStore& held_;
   Pool& pool_;
 };
 

@@ -28,11 +28,12 @@ graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, n
 
 }  // namespace
 
-GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail,
+GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
                    Installation installation, io::LogWriter* log)
     : communicator_(communicator),
       pool_(pool),
       mail_(mail),
+      held_(held),
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
@@ -44,7 +45,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
                                                              std::move(installation.indexes[i])));
     }
-    user_tasks_ = std::make_unique<UserTasks>(*topology_);
+    user_tasks_ = std::make_unique<UserTasks>(*topology_, held_, communicator.rank());
     if (communicator.rank() == 0) {
       for (const graph::Result& result : graph.results) {
         results_.emplace_back(static_cast<std::size_t>(volume(result.shape)) *
@@ -57,8 +58,41 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
     fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph", {},
                "write them to a file with -o instead of printing them"));
   }
-  executor_ =
-      std::make_unique<Executor>(*topology_, readers_, user_tasks_.get(), log, results_, pool_);
+  executor_ = std::make_unique<Executor>(*topology_, number_, readers_, user_tasks_.get(), log,
+                                         results_, held_, pool_);
+}
+
+// O(values of earlier graphs that are at home here).
+void GraphRun::ask_for_held() {
+  for (std::uint32_t layer = 0; layer < topology_->layer_count(); ++layer) {
+    if (!topology_->is_held(layer)) continue;
+    const auto ask = [&](std::int64_t position) {
+      const TaskId task{layer, position};
+      held_.ask(topology_->held_name(task), shared_from_this(), task);
+    };
+    const graph::Kind& kind = topology_->graph().layers[layer].kind;
+    if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
+      for (std::size_t i = 0; i < values->size(); ++i) {
+        if (values->homes[i] == communicator_.rank()) ask(static_cast<std::int64_t>(i));
+      }
+      continue;
+    }
+    const Interval range = placement_.range(*topology_, layer, communicator_.rank());
+    for (std::int64_t i = range.lo; i < range.hi; ++i) {
+      ask(placement_.position_at(*topology_, layer, i));
+    }
+  }
+}
+
+void GraphRun::feed(const TaskId& task, SharedBuffer value) {
+  const std::lock_guard lock(state_);
+  fed_.emplace(task, std::move(value));
+  board_.admit(task);
+}
+
+bool GraphRun::failed() const {
+  const std::lock_guard lock(state_);
+  return reactor_.aborting();
 }
 
 void GraphRun::fail(Error error) {
@@ -99,6 +133,10 @@ SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
 }
 
 std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
+  if (topology_->is_held(task.layer)) {
+    const std::lock_guard lock(state_);
+    return {{{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())}};
+  }
   std::optional<Error> failure;
   try {
     return executor_->run(
@@ -119,7 +157,10 @@ std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context)
 }
 
 void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
+  const auto* tasks = std::get_if<graph::Explicit>(&topology_->graph().layers[task.layer].kind);
+  const bool holds = tasks != nullptr && tasks->holds_results;
   for (Output& output : outputs) {
+    if (holds) made_.push_back(output);
     const auto whole_bytes = static_cast<std::int64_t>(output.buffer->size());
     if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;
     for (const plan::Piece& piece :
@@ -142,6 +183,7 @@ bool GraphRun::turn() {
   const std::lock_guard lock(state_);
   carry_out();
   send_failures();
+  send_made();
   tell_advance();
   report_if_idle();
   return moved;
@@ -163,6 +205,21 @@ void GraphRun::send_failures() {
     message.bytes = static_cast<std::int64_t>(bytes.size());
     send(0, message, bytes);
   }
+}
+
+// Before the report that may be the last one.
+void GraphRun::send_made() {
+  for (const Output& result : made_) {
+    const auto bytes = std::as_const(*result.buffer).bytes();
+    const bool told = bytes.size() <= static_cast<std::size_t>(protocol::kToldLimit);
+    Message message;
+    message.kind = Kind::kMade;
+    message.chunk = name_of(result.chunk);
+    message.bytes = told ? static_cast<std::int64_t>(bytes.size()) : 0;
+    message.first = told ? 1 : 0;
+    send(0, message, told ? bytes : std::span<const std::byte>());
+  }
+  made_.clear();
 }
 
 // A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.

@@ -47,12 +47,14 @@ struct Installation {
   std::vector<io::ChunkIndex> indexes;  // by data set
 };
 
-class GraphRun {
+class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
  public:
   // log: null without outputs. Never throws for missing files or memory: a rank that cannot take
   // part reports that as the failure of a task. Whatever is given by reference must outlive it.
-  GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail,
+  GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
            Installation installation, io::LogWriter* log);
+  // Asks for what earlier graphs leave to this one. Once, when it is owned by a shared_ptr.
+  void ask_for_held();
 
   std::uint32_t number() const { return number_; }
   // Any thread: a task for it, if there is one; it must run it.
@@ -67,6 +69,8 @@ class GraphRun {
   bool turn();
   // Nothing of the graph will happen here any more.
   bool over() const { return finished_; }
+  // Of one that is over: it was given up.
+  bool failed() const;
 
   // A failure outside a task, on this rank.
   void fail(Error error);
@@ -90,16 +94,19 @@ class GraphRun {
   bool advance_transfers();
   void carry_out();       // the outbox; holds state_
   void send_failures();   // holds state_
+  void send_made();       // holds state_
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   HeldChunk find_chunk(const graph::ChunkId& chunk);
+  void feed(const TaskId& task, SharedBuffer value) override;
   // What of a chunk held here goes to a rank, packed; holds state_.
   SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
 
   collectives::Communicator& communicator_;
   Pool& pool_;
   Mail& mail_;  // only with the progress right
+  HeldStore& held_;
   const std::uint32_t number_;
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
@@ -113,6 +120,8 @@ class GraphRun {
   Reactor reactor_;
   Outbox outbox_;
   std::deque<Error> failures_;
+  std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
+  std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
   std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
   std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
   std::int64_t told_ = 0;       // tasks in the last kAdvance

@@ -83,7 +83,7 @@ class ManualRank : private worker::LoopHost {
         scheduler_(communicator.size(), 1, topology->task_count()) {
     worker::Installation installation{
         1, topology, plan::Placement(*topology, communicator.size()), {}};
-    run_ = std::make_shared<worker::GraphRun>(communicator, pool_, loop_.mail(),
+    run_ = std::make_shared<worker::GraphRun>(communicator, pool_, loop_.mail(), held_,
                                               std::move(installation), nullptr);
   }
   worker::GraphRun& run() { return *run_; }
@@ -113,6 +113,7 @@ class ManualRank : private worker::LoopHost {
   bool expects_messages() const override { return true; }
 
   Pool pool_;
+  worker::HeldStore held_;
   worker::Loop loop_;
   scheduler::Reactor scheduler_;
   std::shared_ptr<worker::GraphRun> run_;

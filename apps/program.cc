@@ -54,7 +54,8 @@ void add_run_options(CLI::App& verb) {
   value("--threads", "N", "threads of each rank (default: its cores)");
   value("--memory", "SIZE", "resident memory of each rank: bytes, KiB, MiB, GiB");
   value("--stages", "FILE", "write what every stage and rank did, as JSON");
-  value("--reuse", "hold|reread", "what becomes of values several tasks need");
+  value("--reuse", "hold|reread|spill", "what becomes of values several tasks need");
+  value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
   on("--dedicated-scheduler", "rank 0 runs no tasks");

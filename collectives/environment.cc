@@ -162,4 +162,12 @@ int default_threads(const Surroundings& surroundings) {
   return std::max(1, affinity_cores(surroundings) / local_size(surroundings));
 }
 
+std::string default_scratch(const Surroundings& surroundings) {
+  for (const char* name : {"SLURM_TMPDIR", "TMPDIR"}) {
+    const auto folder = surroundings.variable(name);
+    if (folder && !folder->empty()) return *folder;
+  }
+  return "/tmp";
+}
+
 }  // namespace rankine::collectives

@@ -41,4 +41,8 @@ int default_threads(const Surroundings& surroundings = Surroundings::of_process(
 // If nothing is known the node counts as 1 GiB.
 std::int64_t default_memory_bytes(const Surroundings& surroundings = Surroundings::of_process());
 
+// The folder for what does not fit the memory unless --scratch says otherwise: SLURM_TMPDIR, else
+// TMPDIR, else /tmp.
+std::string default_scratch(const Surroundings& surroundings = Surroundings::of_process());
+
 }  // namespace rankine::collectives

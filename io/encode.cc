@@ -40,6 +40,15 @@ void spread(const std::byte* dense, const Extents& clipped, const Extents& chunk
   } while (next_coordinate(at, outer));
 }
 
+// A growing vector would take up to twice as much, and what it held before meanwhile.
+void fit(std::vector<std::byte>& buffer, std::size_t bytes) {
+  if (buffer.capacity() < bytes) {
+    buffer = {};
+    buffer.reserve(bytes);
+  }
+  buffer.resize(bytes);
+}
+
 void fill_with(std::span<std::byte> bytes, const std::optional<Numbers>& fill) {
   if (!fill) {
     std::fill(bytes.begin(), bytes.end(), std::byte{0});
@@ -63,13 +72,16 @@ const std::byte* whole_chunk(const OutputVariable& variable, const Box& chunk_bo
   const auto count = static_cast<std::size_t>(volume(variable.chunk));
   const Extents clipped = clipped_shape(variable, chunk_box);
   if (clipped != variable.chunk) {
-    padded.resize(count * size);
+    fit(padded, count * size);
     fill_with(padded, variable.fill);
     spread(dense, clipped, variable.chunk, size, padded.data());
     dense = padded.data();
   }
   if (!needs_fill(variable, dense, count)) return dense;
-  if (dense != padded.data()) padded.assign(dense, dense + count * size);
+  if (dense != padded.data()) {
+    fit(padded, count * size);
+    std::memcpy(padded.data(), dense, count * size);
+  }
   replace_nan(variable, padded.data(), count);
   return padded.data();
 }
@@ -116,16 +128,17 @@ void encode_chunk(const OutputVariable& variable, const Box& chunk_box, const st
   const std::size_t bytes = count * size;
   const std::byte* plain = whole_chunk(variable, chunk_box, dense, scratch.padded_);
   if (uses_shuffle(variable)) {
-    scratch.shuffled_.resize(bytes);
+    fit(scratch.shuffled_, bytes);
     shuffle_bytes(plain, count, size, scratch.shuffled_.data());
     plain = scratch.shuffled_.data();
   }
   if (variable.deflate == 0) {
-    out.assign(plain, plain + bytes);
+    fit(out, bytes);
+    std::memcpy(out.data(), plain, bytes);
     return;
   }
   libdeflate_compressor* compressor = scratch.compressor(variable.deflate);
-  out.resize(libdeflate_zlib_compress_bound(compressor, bytes));
+  fit(out, libdeflate_zlib_compress_bound(compressor, bytes));
   const std::size_t used =
       libdeflate_zlib_compress(compressor, plain, bytes, out.data(), out.size());
   if (used == 0 || used > std::numeric_limits<std::uint32_t>::max()) {

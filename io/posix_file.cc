@@ -1,11 +1,15 @@
 #include "io/posix_file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -74,6 +78,17 @@ void open_standard_streams() {
   }
 }
 
+std::int64_t room_on_disk(const std::string& folder) {
+  struct statfs status {};
+  if (::statfs(folder.c_str(), &status) != 0) {
+    return errno == ENOSYS ? std::numeric_limits<std::int64_t>::max() : 0;
+  }
+  if (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC) return 0;
+  const auto bytes = static_cast<__int128>(status.f_bavail) * status.f_bsize;
+  return static_cast<std::int64_t>(
+      std::min<__int128>(bytes, std::numeric_limits<std::int64_t>::max()));
+}
+
 std::string error_text(int number) { return std::generic_category().message(number); }
 
 PosixFile& PosixFile::operator=(PosixFile&& other) noexcept {
@@ -121,6 +136,26 @@ PosixFile PosixFile::open_write(const std::string& path, mode_t mode) {
 
 PosixFile PosixFile::open_append(const std::string& path, mode_t mode) {
   return open(path, O_RDWR | O_CREAT | O_APPEND, mode, ExitCode::kTaskFailed);
+}
+
+// File systems without O_TMPFILE (NFS) have the name for a moment.
+PosixFile PosixFile::create_unnamed(const std::string& folder) {
+  PosixFile file;
+  file.path_ = folder;
+  do {
+    file.descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+  } while (file.descriptor_ < 0 && errno == EINTR);
+  if (file.descriptor_ < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    std::string name = folder + "/rankine-scratch-XXXXXX";
+    file.descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
+    if (file.descriptor_ >= 0 && ::unlink(name.c_str()) != 0) {
+      fail("remove the name of a scratch file in", folder, errno, ExitCode::kTaskFailed);
+    }
+  }
+  if (file.descriptor_ < 0) {
+    fail("create a scratch file in", folder, errno, ExitCode::kTaskFailed);
+  }
+  return file;
 }
 
 std::size_t PosixFile::pread_some(std::span<std::byte> out, std::uint64_t offset) const {

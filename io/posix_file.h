@@ -55,6 +55,9 @@ class PosixFile {
   static PosixFile open_write(const std::string& path, mode_t mode = 0666);
   // Created if missing; every write_full lands at the end (O_APPEND).
   static PosixFile open_append(const std::string& path, mode_t mode = 0666);
+  // A file without a name in the folder, for this user only; it is gone when it is closed, however
+  // the process ends. Its path() is the folder. Every failure is kTaskFailed.
+  static PosixFile create_unnamed(const std::string& folder);
 
   // Fills all of `out`; the end of the file before that is kInput.
   void pread_full(std::span<std::byte> out, std::uint64_t offset) const;
@@ -84,6 +87,10 @@ class PosixFile {
 // Opens /dev/null for standard streams that are closed, so that no file, socket or pipe gets their
 // numbers. What is written there is refused, as it would be without them. Before anything else.
 void open_standard_streams();
+
+// Bytes that this user may still write into files of the folder; 0 if it is not there or keeps its
+// files in memory (tmpfs), INT64_MAX if the system does not say.
+std::int64_t room_on_disk(const std::string& folder);
 
 // What an error number means, without strerror's shared buffer: "No such file or directory".
 std::string error_text(int number);

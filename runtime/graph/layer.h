@@ -56,6 +56,10 @@ struct Ramp {
     archive(start, step);
   }
 };
+// The same value everywhere.
+inline bool is_constant(const Ramp& ramp) {
+  return ramp.step.kind == Literal::Kind::kFloat ? ramp.step.real == 0 : ramp.step.integer == 0;
+}
 // One everywhere inside the piece's domain, zero outside: the mask of shift and concatenate.
 struct InsideMask {
   bool operator==(const InsideMask&) const = default;

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "io/reader.h"
-#include "runtime/base/pool.h"
-#include "runtime/kernels/evaluate.h"
 #include "runtime/plan/saturate.h"
+#include "runtime/plan/task_memory.h"
 
 namespace rankine::plan {
 namespace {
@@ -16,73 +14,6 @@ std::int64_t elements(const Extents& shape) { return std::min(saturated_volume(s
 
 std::int64_t bytes_of(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
-}
-
-// What a buffer of so many bytes takes from the pool.
-std::int64_t block(std::int64_t bytes) {
-  return bytes >= kTooMuch ? kTooMuch
-                           : bytes_of(Pool::block_bytes(static_cast<std::size_t>(bytes)));
-}
-
-// The largest block that a task leaves as this output.
-std::int64_t output_block(const Topology& topology, graph::LayerOutput output) {
-  return block(topology.largest_output_bytes(output));
-}
-
-// The longest box of source elements that a task of `grid` can reach through a leaf.
-std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
-  std::int64_t product = 1;
-  for (const graph::Term& term : leaf.terms) {
-    if (term.axis < 0) continue;
-    const std::int64_t longest = std::max<std::int64_t>(1, grid.axis(term.axis).longest());
-    product = times(product, plus(times(longest - 1, std::abs(term.step)), 1));
-  }
-  return product;
-}
-
-// The buffer in which a leaf with a domain is widened to the box of a task, or a mask is made: the
-// axes that the leaf follows or the domain cuts.
-std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
-  std::int64_t product = 1;
-  bool cut = false;
-  for (std::size_t axis = 0; axis < grid.rank(); ++axis) {
-    const bool whole =
-        leaf.domain.lo[axis] <= 0 && leaf.domain.hi[axis] >= grid.axis(axis).length();
-    cut = cut || !whole;
-    const bool followed = std::any_of(
-        leaf.terms.begin(), leaf.terms.end(),
-        [&](const graph::Term& term) { return term.axis == static_cast<std::int32_t>(axis); });
-    if (followed || !whole)
-      product = times(product, std::max<std::int64_t>(1, grid.axis(axis).longest()));
-  }
-  return cut ? product : 0;
-}
-
-std::int64_t reader_bytes(const io::Dataset& dataset) {
-  const std::int64_t chunk =
-      dataset.chunk.empty() ? dataset.grid.largest_chunk() : elements(dataset.chunk);
-  return plus(times(chunk, 3 * 8), bytes_of(io::kReadAheadBytes));
-}
-
-std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
-  const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
-  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
-  for (const graph::Leaf& leaf : map.leaves) {
-    // Gathered from chunks and once more widened to the box.
-    const std::int64_t size = bytes_of(size_of(leaf.dtype));
-    bytes = plus(bytes, block(times(leaf_elements(leaf, grid), size)));
-    bytes = plus(bytes, block(times(widened_elements(leaf, grid), size)));
-    if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
-      bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
-    }
-  }
-  for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
-    // A store holds the dense chunk beside what its filters make of it.
-    const bool stored = std::holds_alternative<graph::Store>(map.heads[i]);
-    const bool merged = std::holds_alternative<graph::Partial>(map.heads[i]);
-    bytes = plus(bytes, times(output_block(topology, {layer, i}), stored ? 4 : merged ? 2 : 1));
-  }
-  return bytes;
 }
 
 // Whether the order of a layer takes all chunks of one result before those of the next.
@@ -131,27 +62,6 @@ std::int64_t share_of(const Topology& topology, const Placement& placement, std:
     share = std::max(share, placement.range(topology, layer, rank).length());
   }
   return share;
-}
-
-// Chunks of the producer that one task reads through an edge, at most.
-std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edge) {
-  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
-  const ChunkGrid& produced = topology.output_grid(edge.producer);
-  std::int64_t chunks = 1;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    const graph::Term& term = map.leaves[edge.leaf].terms[k];
-    if (term.axis < 0) continue;
-    const AxisChunks& consumed = map.grid.axis(term.axis);
-    const AxisChunks& made = produced.axis(k);
-    if (term.step == 1 && term.offset == 0 && consumed == made) continue;
-    std::int64_t shortest = made.longest();
-    for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
-    const std::int64_t longest = std::max<std::int64_t>(1, consumed.longest());
-    const std::int64_t reach = times(longest - 1, std::abs(term.step));
-    const std::int64_t over = plus(reach / std::max<std::int64_t>(1, shortest), 2);
-    chunks = times(chunks, std::min(over, made.count()));
-  }
-  return chunks;
 }
 
 // Whether every task finds its chunk where it is at home itself: equal grids in equal order.
@@ -217,7 +127,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     const std::int64_t states = tree_states(topology, placement, layer, *tree);
     // Finished values: every rank may need all of them.
     const ChunkGrid& kept = topology.reduction(layer).kept_grid;
-    const std::int64_t value = block(times(kept.largest_chunk(), 8));
+    const std::int64_t value = pool_block(times(kept.largest_chunk(), 8));
     return plus(times(states, output_block(topology, {layer, 0})),
                 times(saturated_volume(kept.counts()), value));
   }
@@ -237,36 +147,13 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
     const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
+    if (placement.is_spilled(topology, {layer, i})) continue;
     if (kept || (partial != nullptr && partial->complete)) {
       const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
       held = plus(held, times(chunks, output_block(topology, {layer, i})));
     }
   }
   return held;
-}
-
-// What a user's task is given, at most: arrays, gathered, as bytes and as the function's own;
-// values as the function's own. What the function makes is not known.
-std::int64_t user_task_bytes(const Topology& topology, const graph::Explicit& tasks) {
-  std::vector<std::int64_t> sizes;
-  for (const graph::LayerOutput& array : tasks.arrays) {
-    sizes.push_back(times(elements(topology.output_grid(array).shape()),
-                          bytes_of(size_of(topology.output_dtype(array)))));
-  }
-  std::int64_t most = 0;
-  for (std::size_t task = 0; task < tasks.task_count(); ++task) {
-    std::int64_t bytes = 0;
-    for (const std::uint32_t code : tasks.arguments_of(task)) {
-      const graph::Argument argument(code);
-      if (argument.kind() == graph::Argument::Kind::kArray) {
-        bytes = plus(bytes, times(3, sizes[argument.index()]));
-      } else if (argument.kind() == graph::Argument::Kind::kConstant) {
-        bytes = plus(bytes, bytes_of(tasks.constant(argument.index()).size()));
-      }
-    }
-    most = std::max(most, bytes);
-  }
-  return most;
 }
 
 // The description of users' tasks in the copies it passes through on rank 0, and its inverse.
@@ -282,15 +169,15 @@ std::int64_t description_bytes(const graph::Explicit& tasks) {
   return times(kCopies, plus(bytes, times(words, kWord)));
 }
 
-std::int64_t task_bytes_of(const Topology& topology, std::uint32_t layer) {
-  const graph::Kind& kind = topology.graph().layers[layer].kind;
-  if (const auto* map = std::get_if<graph::Map>(&kind)) {
-    return map_task_bytes(topology, layer, *map);
+// Chunks of one layer that wait in scratch on a rank.
+std::int64_t spilled_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+  std::int64_t bytes = 0;
+  for (std::uint32_t i = 0; i < topology.output_count(layer); ++i) {
+    if (!placement.is_spilled(topology, {layer, i})) continue;
+    const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
+    bytes = plus(bytes, times(chunks, topology.largest_output_bytes({layer, i})));
   }
-  if (const auto* tasks = std::get_if<graph::Explicit>(&kind)) {
-    return user_task_bytes(topology, *tasks);
-  }
-  return times(2, output_block(topology, {layer, 0}));
+  return bytes;
 }
 
 std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
@@ -303,22 +190,30 @@ std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
   return largest;
 }
 
-// Copies of what one layer sends: bulk sends, one piece on its way into a packet, and packets.
+// Copies of what one layer sends: bulk sends, one piece on its way into a packet, and packets. And
+// what is received of it to be spilled.
 std::int64_t sent_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   if (placement.ranks() == 1) return 0;
   const std::int64_t packets = std::min(kPackets, topology.task_count(layer));
-  return plus(times(kBulkSends + 1, block(largest_output(topology, layer))),
-              times(times(packets, placement.ranks() - 1), kPacketBytes));
+  const std::int64_t largest = largest_output(topology, layer);
+  const std::int64_t together = pool_block(kBulkBytes);
+  const std::int64_t bulk =
+      std::max(pool_block(largest), std::min(together, times(kBulkSends, pool_block(largest))));
+  const std::int64_t receives = placement.layer(layer).spilled ? kSpillReceives : 0;
+  return plus(plus(bulk, times(receives, pool_block(largest))),
+              plus(pool_block(std::min(largest, kPacketBytes)),
+                   times(times(packets, placement.ranks() - 1), kPacketBytes)));
 }
 
 }  // namespace
 
 std::int64_t Footprint::pool_bytes(int threads) const {
-  return plus(times(task_bytes, threads), plus(held_bytes, sent_bytes));
+  return plus(times(task_pool_bytes, threads), plus(held_bytes, sent_bytes));
 }
 
 std::int64_t Footprint::total(int threads) const {
-  return plus(pool_bytes(threads), plus(result_bytes, index_bytes));
+  const std::int64_t kept = times(task_bytes - task_pool_bytes, threads);
+  return plus(plus(pool_bytes(threads), kept), plus(result_bytes, index_bytes));
 }
 
 std::string Footprint::largest(int threads) const {
@@ -330,25 +225,31 @@ std::string Footprint::largest(int threads) const {
 
 Footprint footprint(const Topology& topology, const Placement& placement) {
   Footprint result;
+  TaskMemory running_tasks;
+  std::int64_t largest_task = 0;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     const std::string& name = topology.graph().layers[layer].name;
     const std::int64_t persisted = persisted_by(topology, placement, layer);
     result.persisted_bytes = plus(result.persisted_bytes, persisted);
     const std::int64_t held = plus(held_by(topology, placement, layer), persisted);
-    const std::int64_t running = task_bytes_of(topology, layer);
+    const TaskMemory running = task_memory(topology, placement, layer);
+    running_tasks.raise_to(running);
+    result.spilled_bytes = plus(result.spilled_bytes, spilled_by(topology, placement, layer));
     result.held_bytes = plus(result.held_bytes, held);
     if (held > result.most_held_bytes) {
       result.most_held_bytes = held;
       result.most_holding = name;
     }
-    if (running > result.task_bytes) {
-      result.task_bytes = running;
+    if (running.total() > largest_task) {
+      largest_task = running.total();
       result.largest_task = name;
     }
     const std::int64_t largest = largest_output(topology, layer);
     result.least_bytes = std::max(result.least_bytes, largest);
     result.sent_bytes = std::max(result.sent_bytes, sent_by(topology, placement, layer));
   }
+  result.task_pool_bytes = running_tasks.pool;
+  result.task_bytes = running_tasks.total();
   for (const graph::Result& fetched : topology.graph().results) {
     result.result_bytes =
         plus(result.result_bytes, times(elements(fetched.shape), bytes_of(size_of(fetched.dtype))));
@@ -371,6 +272,26 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
   }
   result.least_bytes = std::max(result.least_bytes, result.result_bytes);
   return result;
+}
+
+std::int64_t spillable_bytes(const Topology& topology, const Placement& placement,
+                             std::uint32_t layer) {
+  const auto* map = std::get_if<graph::Map>(&topology.graph().layers[layer].kind);
+  if (map == nullptr) return 0;
+  for (const graph::Layer& user : topology.graph().layers) {
+    const auto* tasks = std::get_if<graph::Explicit>(&user.kind);
+    if (tasks == nullptr) continue;
+    for (const graph::LayerOutput& array : tasks->arrays) {
+      if (array.layer == layer) return 0;
+    }
+  }
+  std::int64_t bytes = 0;
+  for (std::uint32_t i = 0; i < map->heads.size(); ++i) {
+    if (!std::holds_alternative<graph::Keep>(map->heads[i])) continue;
+    const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
+    bytes = plus(bytes, times(chunks, output_block(topology, {layer, i})));
+  }
+  return bytes;
 }
 
 }  // namespace rankine::plan

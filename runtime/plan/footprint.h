@@ -10,17 +10,25 @@
 namespace rankine::plan {
 
 // What the bound relies on. Bulk sends under way from a rank (others that are pulled wait): a piece
-// of a chunk is packed only while it is sent. Packets under way to one rank, and their length.
+// of a chunk is packed only while it is sent. Several only while they are not longer than
+// kBulkBytes together. Packets under way to one rank, and their length.
 inline constexpr std::int64_t kBulkSends = 4;
+inline constexpr std::int64_t kBulkBytes = std::int64_t{64} << 20;
+// Chunks that are received to be spilled, at one time; and what reading a spilled chunk takes
+// beside the elements that are read.
+inline constexpr std::int64_t kSpillReceives = 2;
+inline constexpr std::int64_t kSpillWindow = std::int64_t{256} << 10;
 inline constexpr std::int64_t kPackets = 18;
 inline constexpr std::int64_t kPacketBytes = std::int64_t{68} << 10;
 
 // Bytes; none is above kTooMuch (saturate.h).
 struct Footprint {
-  std::int64_t task_bytes = 0;       // the largest working memory of one running task
+  std::int64_t task_bytes = 0;       // what a thread and the task it runs take at most
+  std::int64_t task_pool_bytes = 0;  // of it, what comes from the pool
   std::int64_t held_bytes = 0;       // chunks that wait for their consumers, at most at one time
   std::int64_t persisted_bytes = 0;  // of held_bytes, what stays beyond the end of the graph
-  std::int64_t sent_bytes = 0;       // pieces of chunks and small chunks, packed for other ranks
+  std::int64_t sent_bytes = 0;       // chunks and pieces on their way between ranks
+  std::int64_t spilled_bytes = 0;    // chunks that wait in scratch, at most: not in memory
   std::int64_t result_bytes = 0;     // arrays fetched to rank 0
   // Chunk indexes of inputs, records of written chunks, descriptions of users' tasks, in the copies
   // they pass through on rank 0.
@@ -40,7 +48,13 @@ struct Footprint {
 
 // The largest footprint of any rank. Partial states of a reduction are counted by the window of
 // the tree if the layer's order keeps the chunks of one result together (fan-in x levels states),
-// else all that may live on a rank; chunks of other layers are counted as a rank's whole share.
+// else all that may live on a rank; chunks of other layers are counted as a rank's whole share,
+// those of spilled layers not at all.
 Footprint footprint(const graph::Topology& topology, const Placement& placement);
+
+// What a layer would no longer hold in memory if it were spilled; 0 if it cannot be. A user's task
+// takes whole arrays, and nothing is gained if those wait on disk.
+std::int64_t spillable_bytes(const graph::Topology& topology, const Placement& placement,
+                             std::uint32_t layer);
 
 }  // namespace rankine::plan

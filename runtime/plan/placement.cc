@@ -106,6 +106,18 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker)
   }
 }
 
+bool Placement::is_spilled(const Topology& topology, graph::LayerOutput output) const {
+  if (!layers_[output.layer].spilled) return false;
+  const auto* map = std::get_if<graph::Map>(&topology.graph().layers[output.layer].kind);
+  return map != nullptr && std::holds_alternative<graph::Keep>(map->heads[output.output]);
+}
+
+std::vector<bool> Placement::spilled_layers() const {
+  std::vector<bool> spilled;
+  for (const LayerPlacement& layer : layers_) spilled.push_back(layer.spilled);
+  return spilled;
+}
+
 std::int64_t Placement::ordered_of(const Topology& topology, TaskId task) const {
   const Extents& counts = topology.counts(task.layer);
   const Extents coordinate = coordinate_of(task.position, counts);

@@ -19,9 +19,10 @@ struct LayerPlacement {
   Extents order;             // axes of the task grid, outermost first (Map layers)
   std::int32_t pinned = -1;  // the rank of every task; -1: by position
   std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
+  bool spilled = false;      // what its Keep heads leave waits in scratch, on every rank
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(order, pinned, depth);
+    archive(order, pinned, depth, spilled);
   }
 };
 
@@ -43,6 +44,11 @@ class Placement {
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,
                            std::int64_t ordered) const;
   std::int64_t ordered_of(const graph::Topology& topology, graph::TaskId task) const;
+
+  // The output is not kept in memory, neither where it is made nor where it is received.
+  bool is_spilled(const graph::Topology& topology, graph::LayerOutput output) const;
+  std::vector<bool> spilled_layers() const;
+  void set_spilled(std::uint32_t layer, bool spilled) { layers_[layer].spilled = spilled; }
 
   template <class Archive>
   void serialize(Archive& archive) {

@@ -55,7 +55,7 @@ struct Message {
   std::uint8_t unused[3] = {};
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
   ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade: position of the task
-  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed kCommand kReport: that follow
+  std::int64_t bytes = 0;   // kEager kAnnounce kPull: of the chunk; else those that follow
   std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
                             // kPull: tag; kMade: 1 if the bytes are the whole result
   std::int64_t second = 0;  // kCountReply: received

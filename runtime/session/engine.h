@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "collectives/communicator.h"
+#include "collectives/environment.h"
 #include "io/log.h"
 #include "io/settle.h"
 #include "runtime/base/archive.h"
@@ -41,6 +42,7 @@ struct EngineOptions {
   // A launcher passed the signal on and kills soon after it (mpirun: 1 s): a phase that goes on is
   // not waited for.
   bool launched = false;
+  std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
 };
 
 // What one rank did, as the stage report shows it.

@@ -87,7 +87,7 @@ void Engine::install(Order& order) {
     }
     auto run = std::make_shared<worker::GraphRun>(
         communicator_, pool_, loop_.mail(), held_, std::move(installation),
-        command.log_folder.empty() ? nullptr : log_.get());
+        command.log_folder.empty() ? nullptr : log_.get(), options_.scratch);
     if (log_failure) run->fail(std::move(*log_failure));
     flight.running = Stopwatch();
     flights_.emplace(command.number, flight);

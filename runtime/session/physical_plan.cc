@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <numeric>
-#include <stdexcept>
+#include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/plan/cost.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::session {
@@ -59,9 +61,9 @@ struct Choices {
   Nodes recut;    // used in other chunks than their own, so that each would be read many times
   Nodes fetched;  // asked for on rank 0: kept, so that all ranks make them and rank 0 copies
 
-  // The best first; each but the last only if it fits.
+  // The first is taken if it fits.
   std::vector<Choice> in_order(Reuse reuse) const {
-    if (reuse == Reuse::kHold) return {{{&shared, &recut, &fetched}}};
+    if (reuse == Reuse::kHold || reuse == Reuse::kSpill) return {{{&shared, &recut, &fetched}}};
     if (reuse == Reuse::kReread) return {{{&fetched}}, {{}}};
     std::vector<Choice> order = {{{&shared, &recut, &fetched}}};
     if (!shared.empty()) order.push_back({{&recut, &fetched}});
@@ -69,24 +71,6 @@ struct Choices {
     order.push_back({{&fetched}});
     order.push_back({{}});
     return order;
-  }
-
-  std::string explain(const Choice& choice, Reuse reuse, std::int64_t held,
-                      std::int64_t wanted) const {
-    const std::string why = reuse == Reuse::kReread
-                                ? std::string("asked for")
-                                : "holding needs " + size_text(wanted) + " on a rank";
-    std::string text;
-    const auto say = [&](const Nodes& nodes, const char* cause) {
-      if (nodes.empty()) return;
-      if (!text.empty()) text += "; ";
-      text += choice.holds(nodes) ? "hold " + names_of(nodes) + ": " + cause + "read once, " +
-                                        size_text(held) + " held at most on a rank"
-                                  : "reread " + names_of(nodes) + ": " + why;
-    };
-    say(shared, "");
-    say(recut, "used in other chunks, ");
-    return text.empty() ? "nothing is shared" : text;
   }
 };
 
@@ -114,6 +98,12 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
   graph.layers.push_back({"collect", "", graph::Collect{number, std::move(results), first}});
 }
 
+void bound(PhysicalPlan& plan, const Machine& machine) {
+  plan.footprint = plan::footprint(*plan.topology, plan.placement);
+  plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
+                                plan.footprint.total(machine.threads));
+}
+
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
@@ -121,9 +111,7 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
   if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
   plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
-  plan.footprint = plan::footprint(*plan.topology, plan.placement);
-  plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
-                                plan.footprint.total(machine.threads));
+  bound(plan, machine);
   return plan;
 }
 
@@ -141,7 +129,8 @@ bool holdable(const PhysicalPlan& plan) {
 }
 
 bool fits(const PhysicalPlan& plan, const Machine& machine) {
-  return holdable(plan) && (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
+  return holdable(plan) && plan.footprint.spilled_bytes <= machine.scratch_bytes &&
+         (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
 }
 
 std::string most_of(const PhysicalPlan& plan, int threads) {
@@ -159,14 +148,80 @@ std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
   return "use more ranks, fewer threads, smaller chunks, or allow more by --memory";
 }
 
+// Spills layers, the one that holds most first, until the plan fits; or all of them.
+void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
+  std::vector<std::pair<std::int64_t, std::uint32_t>> layers;
+  for (std::uint32_t layer = 0; layer < plan.topology->layer_count(); ++layer) {
+    const std::int64_t bytes = plan::spillable_bytes(*plan.topology, plan.placement, layer);
+    if (bytes > 0) layers.emplace_back(-bytes, layer);
+  }
+  std::sort(layers.begin(), layers.end());
+  for (const auto& [order, layer] : layers) {
+    if (!all && fits(plan, machine)) return;
+    plan.placement.set_spilled(layer, true);
+    bound(plan, machine);
+  }
+}
+
+// What was decided about shared producers, and why.
+std::string explain(const Choices& choices, const Choice& choice, const PhysicalPlan& plan,
+                    const std::string& why) {
+  std::string names, text;
+  for (std::uint32_t layer = 0; layer < plan.topology->layer_count(); ++layer) {
+    if (!plan.placement.layer(layer).spilled) continue;
+    names += (names.empty() ? "" : ", ") + plan.graph->layers[layer].name;
+  }
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  if (!names.empty()) {
+    add("spill " + names + ": " + why + ", at most " + size_text(plan.footprint.spilled_bytes) +
+        " of a rank in scratch");
+  }
+  const auto say = [&](const Nodes& nodes, const char* cause) {
+    Nodes others;  // names of layers join those of their nodes by " + "
+    std::copy_if(nodes.begin(), nodes.end(), std::back_inserter(others), [&](const auto& node) {
+      const std::string name = expr::name_of(*node);
+      return !choice.holds(nodes) || names.find(name) == std::string::npos;
+    });
+    if (others.empty()) return;
+    add(choice.holds(nodes) ? "hold " + names_of(others) + ": " + cause + "read once, " +
+                                  size_text(plan.footprint.held_bytes) + " held at most on a rank"
+                            : "reread " + names_of(others) + ": " + why);
+  };
+  say(choices.shared, "");
+  say(choices.recut, "used in other chunks, ");
+  return text.empty() ? "nothing is shared" : text;
+}
+
 void require_fit(const PhysicalPlan& plan, const Machine& machine) {
   if (fits(plan, machine) || !machine.refuses) return;
+  if (plan.footprint.spilled_bytes > machine.scratch_bytes) {
+    throw Error(ExitCode::kRefused,
+                "what does not fit the memory needs " + size_text(plan.footprint.spilled_bytes) +
+                    " on disk for a rank, there is room for " + size_text(machine.scratch_bytes),
+                "the scratch folder (one that keeps its files in memory has no room)",
+                "name a folder on a disk by --scratch, use more ranks, or allow more by --memory");
+  }
   const std::string limit = holdable(plan) ? "allowed are " + size_text(machine.memory_bytes)
                                            : "this machine has " + size_text(physical_bytes());
   throw Error(ExitCode::kRefused,
               "the plan needs " + size_text(plan.bound_bytes) + " on a rank, " + limit,
               "most of it goes to " + most_of(plan, machine.threads), remedy_for(plan, machine));
 }
+
+struct Candidate {
+  const Choice* choice;
+  PhysicalPlan plan;
+  bool spread = false;  // all ranks make what is fetched
+  bool fits = false;
+  double cost = 0;
+  // What fits before what does not, what all ranks make before what rank 0 makes alone, the cheaper
+  // before the dearer; the smaller of what is too large.
+  bool better_than(const Candidate& other) const {
+    if (fits != other.fits) return fits;
+    if (fits && spread != other.spread) return spread;
+    return fits ? cost < other.cost : plan.bound_bytes < other.plan.bound_bytes;
+  }
+};
 
 }  // namespace
 
@@ -192,22 +247,35 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
     if (machine.ranks > 1) choices.fetched = optimize::fetched_nodes(numeric);
   }
   const std::vector<Choice> order = choices.in_order(reuse);
+  std::optional<Candidate> best;
   std::int64_t wanted = 0;  // by the first choice
+  int fitting = 0;
   for (const Choice& choice : order) {
     optimize::LowerOptions lowering;
     lowering.fuse = fuse;
     for (const auto* nodes : choice.kept) {
       for (const expr::NodePtr& node : *nodes) lowering.held.insert(node.get());
     }
-    PhysicalPlan plan = build(numeric, lowering, machine, tasks);
-    if (wanted == 0) wanted = plan.bound_bytes;
-    const bool last = &choice == &order.back();
-    if (last) require_fit(plan, machine);
-    if (!last && !fits(plan, machine)) continue;
-    plan.reuse = choices.explain(choice, reuse, plan.footprint.held_bytes, wanted);
-    return plan;
+    Candidate next{&choice, build(numeric, lowering, machine, tasks)};
+    if (wanted == 0) wanted = next.plan.bound_bytes;
+    const bool simple = &choice == &order.front() && fits(next.plan, machine);
+    if (reuse == Reuse::kSpill || (reuse == Reuse::kChoose && !fits(next.plan, machine))) {
+      spill(next.plan, machine, reuse == Reuse::kSpill);
+    }
+    next.spread = choice.holds(choices.fetched);
+    next.fits = fits(next.plan, machine);
+    next.cost = plan::cost_ns(*next.plan.topology, next.plan.placement);
+    fitting += next.fits ? 1 : 0;
+    if (!best || next.better_than(*best)) best = std::move(next);
+    if (simple) break;
   }
-  throw std::logic_error("a plan without a choice");
+  require_fit(best->plan, machine);
+  const bool asked = reuse == Reuse::kReread || reuse == Reuse::kSpill;
+  const std::string why = asked ? std::string("asked for")
+                                : "holding needs " + size_text(wanted) + " on a rank" +
+                                      (fitting > 1 ? ", nothing else costs less" : "");
+  best->plan.reuse = explain(choices, *best->choice, best->plan, why);
+  return std::move(best->plan);
 }
 
 }  // namespace rankine::session

@@ -14,16 +14,18 @@
 
 namespace rankine::session {
 
-// Shared producers: held in memory, read or computed again by each consumer, or whichever fits.
-enum class Reuse { kChoose, kHold, kReread };
+// Shared producers: held in memory, read or computed again by each consumer, spilled to scratch, or
+// what fits: held before all, else whichever costs less.
+enum class Reuse { kChoose, kHold, kReread, kSpill };
 
 struct Machine {
   int ranks = 1;
-  int threads = 1;                // of a rank
-  int first_worker = 0;           // 1 if rank 0 only schedules
-  std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
-  std::int64_t client_bytes = 0;  // what rank 0 will hold beside the plan
-  bool refuses = true;            // false: plans that do not fit are made too, to be looked at
+  int threads = 1;                         // of a rank
+  int first_worker = 0;                    // 1 if rank 0 only schedules
+  std::int64_t memory_bytes = 0;           // of one rank; 0: no limit
+  std::int64_t client_bytes = 0;           // what rank 0 will hold beside the plan
+  std::int64_t scratch_bytes = INT64_MAX;  // room on disk for one rank
+  bool refuses = true;  // false: plans that do not fit are made too, to be looked at
 };
 
 struct PhysicalPlan {

@@ -54,7 +54,8 @@ int parse_threads(const std::string& text) {
 session::Reuse parse_reuse(const std::string& text) {
   if (text == "hold") return session::Reuse::kHold;
   if (text == "reread") return session::Reuse::kReread;
-  throw usage_error("--reuse does not take '" + text + "'", "give it hold or reread");
+  if (text == "spill") return session::Reuse::kSpill;
+  throw usage_error("--reuse does not take '" + text + "'", "give it hold, reread or spill");
 }
 
 // A failure of the client is the last word: no table and no other failure after its block.
@@ -88,18 +89,20 @@ int run_client(session::Engine& engine, const RunSettings& settings, const Clien
 struct Resources {
   int threads = 1;
   std::int64_t memory_bytes = 0;  // 0: no limit
+  std::int64_t scratch_bytes = 0;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(threads, memory_bytes);
+    archive(threads, memory_bytes, scratch_bytes);
   }
 };
 
 // Collective. On rank 0, settings for which the plan fits every rank.
 RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
-  const Resources mine{settings.threads, settings.memory_bytes};
+  const Resources mine{settings.threads, settings.memory_bytes, settings.scratch_bytes};
   for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
     const auto theirs = from_bytes<Resources>(bytes);
     settings.most_threads = std::max(settings.most_threads, theirs.threads);
+    settings.scratch_bytes = std::min(settings.scratch_bytes, theirs.scratch_bytes);
     if (theirs.memory_bytes == 0) continue;
     settings.memory_bytes = settings.memory_bytes == 0
                                 ? theirs.memory_bytes
@@ -116,6 +119,7 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
                                          collectives::affinity_cores());
   options.launched = launched;
+  options.scratch = settings.scratch;
   session::Engine engine(communicator, options);
   if (communicator.rank() != 0) {
     engine.serve();
@@ -170,8 +174,8 @@ RunSettings take_run_options(int& argc, char** argv) {
       value = name.substr(equals + 1);
       name.resize(equals);
     }
-    const bool takes_value =
-        name == "--threads" || name == "--memory" || name == "--stages" || name == "--reuse";
+    const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
+                             name == "--reuse" || name == "--scratch";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
                       name == "--allow-plugins" || name == "--allow-external";
@@ -188,6 +192,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--memory") settings.memory_bytes = parse_memory(value);
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);
+    if (name == "--scratch") settings.scratch = value;
     if (name == "--quiet") settings.quiet = true;
     if (name == "--no-history") settings.history = false;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;
@@ -198,6 +203,7 @@ RunSettings take_run_options(int& argc, char** argv) {
   argc = kept;
   argv[argc] = nullptr;
   settings.threads = std::min(settings.threads, worker::most_threads());
+  settings.scratch_bytes = io::room_on_disk(settings.scratch) / collectives::local_size();
   return settings;
 }
 

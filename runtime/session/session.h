@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "collectives/environment.h"
 #include "io/h5/access.h"
 #include "io/output.h"
 #include "runtime/api/array.h"
@@ -31,6 +32,8 @@ struct RunSettings {
   bool dedicated_scheduler = false;
   session::Reuse reuse = session::Reuse::kChoose;
   bool fuse = true;
+  std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
+  std::int64_t scratch_bytes = INT64_MAX;                // room there for one rank
   std::string stages_file;
   bool quiet = false;
   bool history = true;

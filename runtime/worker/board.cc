@@ -116,8 +116,7 @@ bool Board::sources_done() const {
                      [](const Sources& sources) { return sources.next >= sources.range.hi; });
 }
 
-std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
-                            std::optional<Box> part) {
+std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_here) {
   std::vector<int> elsewhere;
   std::int64_t local = 0;
   topology_.for_each_consumer(chunk, [&](TaskId consumer) {
@@ -139,8 +138,7 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
   if (uses == 0) return elsewhere;
   auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
   if (!fresh) throw std::logic_error("a chunk arrived twice:\n" + describe());
-  held->chunk.buffer = std::move(buffer);
-  if (part) held->chunk.part = std::make_shared<const Box>(*part);
+  held->chunk = std::move(bytes);
   held->uses = uses;
   return elsewhere;
 }
@@ -188,7 +186,8 @@ void Board::sanity_check() const {
   for (const auto& outputs : held_) {
     for (const auto& table : outputs) {
       table.for_each([&](std::int64_t, const Held& held) {
-        return right = right && held.uses > 0 && held.chunk.buffer != nullptr;
+        return right = right && held.uses > 0 &&
+                       (held.chunk.buffer == nullptr) != (held.chunk.spilled == nullptr);
       });
     }
   }

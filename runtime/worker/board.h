@@ -36,11 +36,10 @@ class Board {
   // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
   // it stays until every local use is released and every returned rank is unpinned. Empty for a
   // chunk received from elsewhere, of which this rank may have only the part its tasks read.
-  std::vector<int> put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
-                       std::optional<Box> part = std::nullopt);
+  std::vector<int> put(const ChunkId& chunk, HeldChunk bytes, bool made_here);
   void unpin(const ChunkId& chunk);  // one remote use is over
 
-  // The bytes of an input of a running task; shared, not to be changed.
+  // The bytes of an input of a running task; shared, not to be changed. Null if it was spilled.
   SharedBuffer input(const ChunkId& chunk) const { return held(chunk).buffer; }
   const HeldChunk& held(const ChunkId& chunk) const;
   // The task is done: its inputs are released.

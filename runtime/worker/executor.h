@@ -39,7 +39,7 @@ struct TaskContext {
 // A chunk for other tasks.
 struct Output {
   graph::ChunkId chunk;
-  SharedBuffer buffer;
+  HeldChunk bytes;
 };
 
 class Executor {

@@ -29,7 +29,7 @@ graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, n
 }  // namespace
 
 GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
-                   Installation installation, io::LogWriter* log)
+                   Installation installation, io::LogWriter* log, std::string scratch)
     : communicator_(communicator),
       pool_(pool),
       mail_(mail),
@@ -37,8 +37,10 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
+      spill_(std::move(scratch)),
       board_(*topology_, placement_, communicator.rank()),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
+  reactor_.set_spilled(placement_.spilled_layers());
   try {
     const graph::Graph& graph = topology_->graph();
     for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
@@ -139,8 +141,14 @@ std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context)
   }
   std::optional<Error> failure;
   try {
-    return executor_->run(
+    std::vector<Output> outputs = executor_->run(
         task, [this](const graph::ChunkId& chunk) { return find_chunk(chunk); }, context);
+    if (placement_.layer(task.layer).spilled) {
+      const Stopwatch write;
+      for (Output& output : outputs) output.bytes = put_away(output.chunk, std::move(output.bytes));
+      context.times.write_s += write.seconds();
+    }
+    return outputs;
   } catch (Error& error) {
     failure = std::move(error);
   } catch (const std::bad_alloc&) {
@@ -161,8 +169,10 @@ void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
   const bool holds = tasks != nullptr && tasks->holds_results;
   for (Output& output : outputs) {
     if (holds) made_.push_back(output);
-    const auto whole_bytes = static_cast<std::int64_t>(output.buffer->size());
-    if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;
+    const std::int64_t whole_bytes = output.bytes.spilled
+                                         ? topology_->output_bytes(output.chunk)
+                                         : static_cast<std::int64_t>(output.bytes.buffer->size());
+    if (board_.put(output.chunk, std::move(output.bytes), true).empty()) continue;
     for (const plan::Piece& piece :
          plan::pieces_elsewhere(*topology_, placement_, output.chunk, communicator_.rank())) {
       // The result of a user's task has whatever length it has.
@@ -180,12 +190,15 @@ bool GraphRun::turn() {
     fail(stopped_by_signal());
   }
   const bool moved = advance_transfers();
-  const std::lock_guard lock(state_);
-  carry_out();
-  send_failures();
-  send_made();
-  tell_advance();
-  report_if_idle();
+  {
+    const std::lock_guard lock(state_);
+    carry_out();
+    send_failures();
+    send_made();
+    tell_advance();
+    report_if_idle();
+  }
+  send_spilled();
   return moved;
 }
 
@@ -210,7 +223,7 @@ void GraphRun::send_failures() {
 // Before the report that may be the last one.
 void GraphRun::send_made() {
   for (const Output& result : made_) {
-    const auto bytes = std::as_const(*result.buffer).bytes();
+    const auto bytes = std::as_const(*result.bytes.buffer).bytes();
     const bool told = bytes.size() <= static_cast<std::size_t>(protocol::kToldLimit);
     Message message;
     message.kind = Kind::kMade;
@@ -268,7 +281,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     reply.round = message.round;
     reply.first = reactor_.messages_sent();
     reply.second = reactor_.messages_received();
-    reply.idle = board_.idle() && transfers_.empty() ? 1 : 0;
+    reply.idle = board_.idle() && transfers_.empty() && to_unspill_.empty() ? 1 : 0;
     send(from, reply, {});
     return;
   }
@@ -276,7 +289,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     SharedBuffer buffer = pool_.allocate_shared(payload.size());
     std::memcpy(buffer->data(), payload.data(), payload.size());
     totals_.bytes_received += message.bytes;
-    arrived_.emplace(message.chunk, std::move(buffer));
+    arrived_.emplace(message.chunk, with_part(id_of(message.chunk), std::move(buffer)));
   }
   reactor_.on_message(from, message, outbox_);
 }
@@ -290,12 +303,17 @@ bool GraphRun::advance_transfers() {
       continue;
     }
     moved = true;
+    HeldChunk here;
+    const auto bytes = static_cast<std::int64_t>(transfer.buffer->size());
+    if (!transfer.outgoing) {
+      here = received(id_of(transfer.chunk), std::exchange(transfer.buffer, nullptr));
+    }
     const std::lock_guard lock(state_);
     if (transfer.outgoing) {
       reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
     } else {
-      totals_.bytes_received += static_cast<std::int64_t>(transfer.buffer->size());
-      arrived_.emplace(transfer.chunk, transfer.buffer);
+      totals_.bytes_received += bytes;
+      arrived_.emplace(transfer.chunk, std::move(here));
       reactor_.on_bulk_received(transfer.peer, transfer.chunk, outbox_);
     }
     std::swap(transfers_[i], transfers_.back());
@@ -323,6 +341,10 @@ void GraphRun::carry_out() {
     }
   }
   for (const Outbox::PostSend& post : outbox_.bulk_sends) {
+    if (auto spilled = board_.held(id_of(post.chunk)).spilled) {
+      to_unspill_.push_back({post, std::move(spilled)});
+      continue;
+    }
     SharedBuffer buffer = piece_for(id_of(post.chunk), post.to);
     totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
     auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
@@ -330,11 +352,60 @@ void GraphRun::carry_out() {
   }
   for (const ChunkName& chunk : outbox_.delivered) {
     auto node = arrived_.extract(chunk);
-    plan::Piece piece = plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
-    board_.put(id_of(chunk), std::move(node.mapped()), false, std::move(piece.part));
+    board_.put(id_of(chunk), std::move(node.mapped()), false);
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();
+}
+
+HeldChunk GraphRun::put_away(const graph::ChunkId& chunk, HeldChunk bytes) {
+  if (!placement_.is_spilled(*topology_, {chunk.layer, chunk.output})) return bytes;
+  bytes.spilled = spill_.write(std::as_const(*bytes.buffer).bytes());
+  bytes.buffer.reset();
+  return bytes;
+}
+
+HeldChunk GraphRun::with_part(const graph::ChunkId& chunk, SharedBuffer buffer) const {
+  plan::Piece piece = plan::piece_on(*topology_, placement_, chunk, communicator_.rank());
+  HeldChunk held(std::move(buffer));
+  if (piece.part) held.part = std::make_shared<const Box>(*piece.part);
+  return held;
+}
+
+// If the disk fails, the graph does, and what happens to the chunk until its end has no effect.
+HeldChunk GraphRun::received(const graph::ChunkId& chunk, SharedBuffer buffer) {
+  HeldChunk held = with_part(chunk, std::move(buffer));
+  try {
+    return put_away(chunk, held);
+  } catch (Error& error) {
+    fail(std::move(error));
+    return held;
+  }
+}
+
+// The other rank waits for the bytes whatever happens: if the disk fails it gets zeros, and the
+// failure is told to rank 0 before the bytes can be.
+void GraphRun::send_spilled() {
+  for (const SpilledSend& waiting : std::exchange(to_unspill_, {})) {
+    const graph::ChunkId chunk = id_of(waiting.post.chunk);
+    const std::size_t size = size_of(topology_->output_dtype({chunk.layer, chunk.output}));
+    const Box whole = topology_->output_box(chunk);
+    const Box part =
+        plan::piece_on(*topology_, placement_, chunk, waiting.post.to).part.value_or(whole);
+    SharedBuffer packed = pool_.allocate_shared(static_cast<std::size_t>(part.size()) * size);
+    try {
+      waiting.chunk->read(size, whole, part, part, packed->data());
+    } catch (Error& error) {
+      std::memset(packed->data(), 0, packed->size());
+      fail(std::move(error));
+    }
+    auto request =
+        communicator_.async_send(waiting.post.to, waiting.post.tag, std::as_const(*packed).bytes());
+    transfers_.push_back(
+        {std::move(request), waiting.post.to, waiting.post.chunk, std::move(packed), true});
+    const std::lock_guard lock(state_);
+    totals_.bytes_sent += part.size() * static_cast<std::int64_t>(size);
+  }
 }
 
 void GraphRun::send(int to, const Message& message, std::span<const std::byte> payload) {
@@ -346,7 +417,8 @@ void GraphRun::send(int to, const Message& message, std::span<const std::byte> p
 void GraphRun::check_over() const {
   const std::lock_guard lock(state_);
   reactor_.sanity_check();
-  if (!transfers_.empty() || !reactor_.quiet() || (!reactor_.aborting() && !board_.empty())) {
+  if (!transfers_.empty() || !to_unspill_.empty() || !reactor_.quiet() ||
+      (!reactor_.aborting() && !board_.empty())) {
     throw std::logic_error("something is left of a finished graph:\n" + board_.describe() +
                            reactor_.describe());
   }
@@ -356,6 +428,7 @@ RunTotals GraphRun::totals() const {
   const std::lock_guard lock(state_);
   RunTotals totals = totals_;
   totals.tasks_run = board_.tasks_run();
+  totals.bytes_spilled = spill_.bytes_written();
   return totals;
 }
 

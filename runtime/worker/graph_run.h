@@ -2,8 +2,8 @@
 // driven by the threads of the rank's loop (loop.h).
 //
 // Locks: state_ protects board, reactor, outbox, failures and arrived chunks; it is held for short
-// steps and while pieces are packed and messages posted, never while a task runs. The progress
-// right is taken first, then state_.
+// steps and while pieces are packed and messages posted, never while a task runs or the scratch
+// file is read or written. The progress right is taken first, then state_.
 #pragma once
 
 #include <deque>
@@ -22,6 +22,7 @@
 #include "runtime/worker/executor.h"
 #include "runtime/worker/mail.h"
 #include "runtime/worker/reactor.h"
+#include "runtime/worker/spill.h"
 
 namespace rankine::worker {
 
@@ -31,11 +32,12 @@ struct RunTotals {
   std::int64_t bytes_read = 0;      // stored bytes from input files
   std::int64_t bytes_sent = 0;      // of chunks, to other ranks
   std::int64_t bytes_received = 0;  // of chunks, from other ranks
+  std::int64_t bytes_spilled = 0;   // of chunks, to scratch
   TaskTimes times;                  // over all threads
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(tasks_run, bytes_read, bytes_sent, bytes_received, times.load_s, times.compute_s,
-            times.compress_s, times.write_s);
+    archive(tasks_run, bytes_read, bytes_sent, bytes_received, bytes_spilled, times.load_s,
+            times.compute_s, times.compress_s, times.write_s);
   }
 };
 
@@ -49,10 +51,11 @@ struct Installation {
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
  public:
-  // log: null without outputs. Never throws for missing files or memory: a rank that cannot take
+  // log: null without outputs. scratch: the folder where chunks that the plan spills wait. Never
+  // throws for missing files or memory: a rank that cannot take
   // part reports that as the failure of a task. Whatever is given by reference must outlive it.
   GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
-           Installation installation, io::LogWriter* log);
+           Installation installation, io::LogWriter* log, std::string scratch = {});
   // Asks for what earlier graphs leave to this one. Once, when it is owned by a shared_ptr.
   void ask_for_held();
 
@@ -88,6 +91,11 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     SharedBuffer buffer;
     bool outgoing;
   };
+  // Asked for by another rank, not read from scratch yet; pinned.
+  struct SpilledSend {
+    Outbox::PostSend post;
+    std::shared_ptr<const SpilledChunk> chunk;
+  };
   // Without outputs if it failed, which is noted then.
   std::vector<Output> run_task(const TaskId& task, TaskContext& context);
   void settle_task(const TaskId& task, std::vector<Output> outputs);  // holds state_
@@ -100,8 +108,14 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void send(int to, const Message& message, std::span<const std::byte> payload);
   HeldChunk find_chunk(const graph::ChunkId& chunk);
   void feed(const TaskId& task, SharedBuffer value) override;
-  // What of a chunk held here goes to a rank, packed; holds state_.
+  // What of a chunk held here in memory goes to a rank, packed; holds state_.
   SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
+  // Without state_: the chunk in scratch, if the plan wants it there.
+  HeldChunk put_away(const graph::ChunkId& chunk, HeldChunk bytes);
+  // What came from another rank: all of the chunk, or the part that the tasks here read.
+  HeldChunk with_part(const graph::ChunkId& chunk, SharedBuffer buffer) const;
+  HeldChunk received(const graph::ChunkId& chunk, SharedBuffer buffer);
+  void send_spilled();
 
   collectives::Communicator& communicator_;
   Pool& pool_;
@@ -115,6 +129,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::unique_ptr<UserTasks> user_tasks_;
   std::unique_ptr<Executor> executor_;
 
+  SpillFile spill_;
+
   mutable SpinLock state_;
   Board board_;
   Reactor reactor_;
@@ -122,7 +138,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::deque<Error> failures_;
   std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
   std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
-  std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
+  std::unordered_map<ChunkName, HeldChunk, ChunkNameHash> arrived_;  // until delivered
   std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
   std::int64_t told_ = 0;       // tasks in the last kAdvance
   double next_advance_s_ = 0;   // when the next may leave, by running_for_
@@ -131,6 +147,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
 
   // Only with the progress right.
   std::vector<Transfer> transfers_;
+  std::vector<SpilledSend> to_unspill_;
   bool finished_ = false;
   bool interrupted_ = false;  // rank 0: a signal became a failure
 };

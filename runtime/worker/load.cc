@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/kernels/convert.h"
+#include "runtime/worker/spill.h"
 
 namespace rankine::worker {
 namespace {
@@ -40,18 +41,33 @@ SourceBlock read_file(const graph::FileData& file, const Leaf& leaf, const Box& 
   return {buffer->data(), wanted, buffer};
 }
 
+// The elements of `wanted` that lie in the chunk, in memory of their own.
+SourceBlock unspill(const SpilledChunk& spilled, const Box& whole, const Box& wanted,
+                    std::size_t size, Pool& pool) {
+  const Box part = intersect(wanted, whole);
+  SharedBuffer buffer = pool.allocate_shared(static_cast<std::size_t>(part.size()) * size);
+  spilled.read(size, whole, part, part, buffer->data());
+  return {buffer->data(), part, buffer};
+}
+
 SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, const Box& wanted,
                           const LoadSources& sources) {
   const ChunkGrid& grid = sources.topology.output_grid(output);
   const Box chunks = grid.chunks_over(wanted);
-  const auto block = [&](const Extents& chunk) {
-    const graph::ChunkId id{output.layer, output.output, sources.topology.task_of(output, chunk)};
-    HeldChunk held = sources.find_chunk(id);
-    return SourceBlock{held.buffer->data(), held.part ? *held.part : grid.chunk_box(chunk),
-                       held.buffer};
-  };
-  if (chunks.size() == 1) return block(chunks.lo);
   const std::size_t size = size_of(leaf.dtype);
+  const auto find = [&](const Extents& chunk) {
+    return sources.find_chunk(
+        {output.layer, output.output, sources.topology.task_of(output, chunk)});
+  };
+  const auto box_of = [&](const HeldChunk& held, const Extents& chunk) {
+    return held.part ? *held.part : grid.chunk_box(chunk);
+  };
+  if (chunks.size() == 1) {
+    const HeldChunk held = find(chunks.lo);
+    const Box box = box_of(held, chunks.lo);
+    if (held.spilled) return unspill(*held.spilled, box, wanted, size, sources.pool);
+    return {held.buffer->data(), box, held.buffer};
+  }
   SharedBuffer buffer =
       sources.pool.allocate_shared(static_cast<std::size_t>(wanted.size()) * size);
   Extents step(chunks.rank(), 0);
@@ -59,22 +75,23 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   do {
     Extents chunk = chunks.lo;
     for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += step[k];
-    const SourceBlock from = block(chunk);
-    kernels::copy_overlap(size, from.box, from.data, wanted, buffer->data());
+    const HeldChunk held = find(chunk);
+    const Box box = box_of(held, chunk);
+    if (held.spilled) {
+      held.spilled->read(size, box, intersect(wanted, box), wanted, buffer->data());
+    } else {
+      kernels::copy_overlap(size, box, held.buffer->data(), wanted, buffer->data());
+    }
   } while (next_coordinate(step, counts));
   return {buffer->data(), wanted, buffer};
-}
-
-bool is_constant(const graph::Ramp& ramp) {
-  return ramp.step.kind == Literal::Kind::kFloat ? ramp.step.real == 0 : ramp.step.integer == 0;
 }
 
 // start + i * step for the source indices of the box, computed in the type of the ramp. A constant
 // may have any number of axes and is one element.
 SourceBlock make_ramp(const graph::Ramp& ramp, const Leaf& leaf, const Box& wanted,
                       const LoadSources& sources) {
-  const std::int64_t count = is_constant(ramp) ? 1 : wanted.shape()[0];
-  const std::int64_t first = is_constant(ramp) ? 0 : wanted.lo[0];
+  const std::int64_t count = graph::is_constant(ramp) ? 1 : wanted.shape()[0];
+  const std::int64_t first = graph::is_constant(ramp) ? 0 : wanted.lo[0];
   SharedBuffer buffer =
       sources.pool.allocate_shared(static_cast<std::size_t>(count) * size_of(leaf.dtype));
   visit_dtype(leaf.dtype, [&](auto tag) {
@@ -162,7 +179,7 @@ LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& source
     block = make_ramp(std::get<graph::Ramp>(leaf.source), leaf, wanted, sources);
   }
   const auto* ramp = std::get_if<graph::Ramp>(&leaf.source);
-  const bool constant = ramp != nullptr && is_constant(*ramp);
+  const bool constant = ramp != nullptr && graph::is_constant(*ramp);
   LoadedLeaf loaded{
       constant ? kernels::View{block.data, Extents(box.rank(), 0)} : view_of(leaf, inside, block),
       {block.keeps}};

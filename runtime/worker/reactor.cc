@@ -46,7 +46,8 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
     message.chunk = chunk;
     message.bytes = bytes;
     const std::int64_t cost = protocol::eager_cost(bytes);
-    if (bytes <= eager_limit_ && (credits_[to] >= cost || credits_[to] == window_)) {
+    const bool small = bytes <= eager_limit_ && !is_spilled(chunk);
+    if (small && (credits_[to] >= cost || credits_[to] == window_)) {
       credits_[to] -= cost;
       message.kind = Kind::kEager;
       send(to, message, outbox);
@@ -70,7 +71,8 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
     case Kind::kAnnounce: on_announce(from, message, outbox); return;
     case Kind::kPull:
       ++sent_;  // the bytes count like a message: an abort must wait for them, too
-      pulled_.push_back({from, message.chunk, static_cast<std::uint32_t>(message.first)});
+      pulled_.push_back(
+          {from, message.chunk, static_cast<std::uint32_t>(message.first), message.bytes});
       return send_pulled(outbox);
     case Kind::kDecline:
       --open_announces_[from];
@@ -89,40 +91,72 @@ void Reactor::give_back(Outbox& outbox) {
     send(from, credit, outbox);
   }
   creditors_.clear();
+  for (; aborting_ && !announced_.empty(); announced_.pop_front()) {
+    decline(announced_.front().from, announced_.front().chunk, outbox);
+  }
 }
 
 void Reactor::on_announce(int from, const Message& message, Outbox& outbox) {
+  if (aborting_) return decline(from, message.chunk, outbox);
+  if (!is_spilled(message.chunk)) return pull(from, message.chunk, message.bytes, outbox);
+  announced_.push_back({from, message.chunk, message.bytes});
+  pull_announced(outbox);
+}
+
+void Reactor::decline(int from, const ChunkName& chunk, Outbox& outbox) {
   Message answer;
-  answer.chunk = message.chunk;
-  if (aborting_) {
-    answer.kind = Kind::kDecline;
-    send(from, answer, outbox);
-    return;
-  }
-  if (!incoming_.emplace(message.chunk, from).second) {
+  answer.kind = Kind::kDecline;
+  answer.chunk = chunk;
+  send(from, answer, outbox);
+}
+
+void Reactor::pull(int from, const ChunkName& chunk, std::int64_t bytes, Outbox& outbox) {
+  if (!incoming_.emplace(chunk, from).second) {
     throw std::logic_error("a chunk was announced twice");
   }
+  Message answer;
   answer.kind = Kind::kPull;
+  answer.chunk = chunk;
+  answer.bytes = bytes;
   answer.first = next_tag_[from];
   next_tag_[from] = collectives::next_tag(next_tag_[from]);
-  outbox.receives.push_back(
-      {from, message.chunk, message.bytes, static_cast<std::uint32_t>(answer.first)});
+  outbox.receives.push_back({from, chunk, bytes, static_cast<std::uint32_t>(answer.first)});
   send(from, answer, outbox);
+}
+
+// A transfer that was pulled ends whatever else waits (send_pulled), so those that wait here get
+// their turn.
+void Reactor::pull_announced(Outbox& outbox) {
+  for (; !announced_.empty() && spilled_incoming_ < plan::kSpillReceives; announced_.pop_front()) {
+    const Announced& next = announced_.front();
+    ++spilled_incoming_;
+    pull(next.from, next.chunk, next.bytes, outbox);
+  }
 }
 
 // A send under way waits for nothing but its receive, which was posted before the pull: so each
 // ends, and those that wait here get their turn.
 void Reactor::send_pulled(Outbox& outbox) {
-  for (; !pulled_.empty() && bulk_sends_ < bulk_limit_; ++bulk_sends_) {
+  for (; !pulled_.empty() && may_send(pulled_.front().bytes); pulled_.pop_front()) {
+    sending_.push_back(pulled_.front());
     outbox.bulk_sends.push_back(pulled_.front());
-    pulled_.pop_front();
   }
+}
+
+bool Reactor::may_send(std::int64_t bytes) const {
+  for (const Outbox::PostSend& send : sending_) bytes += send.bytes;
+  const auto count = static_cast<std::int64_t>(sending_.size());
+  return count == 0 || (count < bulk_limit_ && bytes <= plan::kBulkBytes);
 }
 
 void Reactor::on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox) {
   --open_announces_[to];
   outbox.unpinned.push_back(chunk);
-  --bulk_sends_;
+  const auto sent = std::find_if(sending_.begin(), sending_.end(), [&](const auto& send) {
+    return send.to == to && send.chunk == chunk;
+  });
+  if (sent == sending_.end()) throw std::logic_error("bytes were sent that nobody asked for");
+  sending_.erase(sent);
   send_pulled(outbox);
 }
 
@@ -134,10 +168,13 @@ void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox)
   incoming_.erase(found);
   ++received_;
   outbox.delivered.push_back(chunk);
+  if (!is_spilled(chunk)) return;
+  --spilled_incoming_;
+  if (!aborting_) pull_announced(outbox);
 }
 
 bool Reactor::quiet() const {
-  return incoming_.empty() && creditors_.empty() &&
+  return incoming_.empty() && announced_.empty() && creditors_.empty() &&
          std::all_of(credits_.begin(), credits_.end(),
                      [&](std::int64_t left) { return left == window_; }) &&
          std::all_of(open_announces_.begin(), open_announces_.end(),
@@ -145,8 +182,8 @@ bool Reactor::quiet() const {
 }
 
 void Reactor::sanity_check() const {
-  const bool idle = bulk_sends_ < bulk_limit_;
-  if (bulk_sends_ < 0 || bulk_sends_ > bulk_limit_ || (idle && !pulled_.empty())) {
+  const bool forgotten = !pulled_.empty() && may_send(pulled_.front().bytes);
+  if (static_cast<std::int64_t>(sending_.size()) > bulk_limit_ || forgotten) {
     throw std::logic_error("bulk sends are not counted right:\n" + describe());
   }
   for (std::size_t r = 0; r < credits_.size(); ++r) {
@@ -164,7 +201,8 @@ void Reactor::sanity_check() const {
 std::string Reactor::describe() const {
   std::string text = "rank " + std::to_string(rank_) + ", graph " + std::to_string(graph_) +
                      (aborting_ ? ", aborting" : "") + ", " + std::to_string(incoming_.size()) +
-                     " transfers coming in\n";
+                     " transfers coming in, " + std::to_string(announced_.size()) +
+                     " to be pulled\n";
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     text += "  to rank " + std::to_string(r) + ": " + std::to_string(credits_[r]) + " of " +
             std::to_string(window_) + " credits left, " + std::to_string(open_announces_[r]) +

@@ -47,6 +47,7 @@ struct Outbox {
     int to;
     ChunkName chunk;
     std::uint32_t tag;
+    std::int64_t bytes;
   };
   std::vector<PostReceive> receives;
   std::vector<Send> sends;
@@ -61,6 +62,9 @@ class Reactor {
   Reactor(int rank, int ranks, std::uint32_t graph,
           std::int64_t eager_limit = protocol::kEagerLimit,
           std::int64_t window = protocol::kEagerWindow, std::int64_t bulk_sends = plan::kBulkSends);
+  // Before the first event: layers whose chunks go to scratch on every rank that has them. They are
+  // announced whatever their size, and few are pulled at one time: the others stay where they are.
+  void set_spilled(std::vector<bool> by_layer) { spilled_ = std::move(by_layer); }
 
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
   // The chunk must stay until it was unpinned once per destination.
@@ -71,8 +75,9 @@ class Reactor {
   void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
   void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);
   void on_abort() { aborting_ = true; }
-  // Gives back the credits of what was received since the last call, one message for each sender.
-  // The loop calls it before it carries out what an event left to do.
+  // Gives back the credits of what was received since the last call, one message for each sender,
+  // and after an abort declines what waits to be pulled. The loop calls it before it carries out
+  // what an event left to do.
   void give_back(Outbox& outbox);
 
   bool aborting() const { return aborting_; }
@@ -92,7 +97,14 @@ class Reactor {
  private:
   void send(int to, Message message, Outbox& outbox);
   void on_announce(int from, const Message& message, Outbox& outbox);
+  void pull(int from, const ChunkName& chunk, std::int64_t bytes, Outbox& outbox);
+  void pull_announced(Outbox& outbox);
+  void decline(int from, const ChunkName& chunk, Outbox& outbox);
   void send_pulled(Outbox& outbox);
+  bool may_send(std::int64_t bytes) const;
+  bool is_spilled(const ChunkName& chunk) const {
+    return chunk.layer < spilled_.size() && spilled_[chunk.layer];
+  }
 
   int rank_;
   std::uint32_t graph_;
@@ -107,8 +119,16 @@ class Reactor {
   std::vector<std::int64_t>
       open_announces_;  // not yet answered or still being sent, per destination
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
-  std::deque<Outbox::PostSend> pulled_;                         // by others, not yet in an outbox
-  std::int64_t bulk_sends_ = 0;                                 // under way from here
+  struct Announced {
+    int from;
+    ChunkName chunk;
+    std::int64_t bytes;
+  };
+  std::vector<bool> spilled_;              // by layer
+  std::deque<Announced> announced_;        // of such layers, not pulled yet
+  std::int64_t spilled_incoming_ = 0;      // of such layers, in incoming_
+  std::deque<Outbox::PostSend> pulled_;    // by others, not yet in an outbox
+  std::vector<Outbox::PostSend> sending_;  // bulk sends under way from here
   std::int64_t sent_ = 0;
   std::int64_t received_ = 0;
 };

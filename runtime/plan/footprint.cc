@@ -41,20 +41,6 @@ bool ready_together(const Topology& topology, std::uint32_t layer, const Extents
   return true;
 }
 
-// States of one reduction that can be on a rank at once.
-std::int64_t tree_states(const Topology& topology, const Placement& placement, std::uint32_t layer,
-                         const graph::Reduce& tree) {
-  const graph::Reduction& constants = topology.reduction(layer);
-  const std::int64_t all = topology.task_count(tree.source.layer) + topology.task_count(layer);
-  if (!kept_axes_first(placement, tree.source.layer, tree.reduced) ||
-      !ready_together(topology, tree.source.layer, tree.reduced)) {
-    return all;
-  }
-  const auto levels = static_cast<std::int64_t>(constants.level_start.size());
-  // The tree under way, and those that neighbours share with this rank at both ends of its range.
-  return std::min(all, times(3 * tree.fan_in, levels));
-}
-
 // The most tasks of a layer at home on one rank.
 std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   std::int64_t share = 0;
@@ -78,10 +64,75 @@ bool stays_at_home(const Topology& topology, const Placement& placement,
          chunks_read(topology, edge) == 1;
 }
 
+// Whether the tasks of a layer become ready in the order in which the board starts tasks without
+// inputs: they have none, or wait only for tasks at their own position that do so, too.
+bool streams(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+  if (!std::holds_alternative<graph::Map>(topology.graph().layers[layer].kind)) return false;
+  for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+    const bool everywhere = [&] {
+      for (std::size_t k = 0; k < edge.domain.size(); ++k) {
+        if (!(edge.domain[k] == Interval{0, topology.counts(layer)[k]})) return false;
+      }
+      return true;
+    }();
+    if (!everywhere || !stays_at_home(topology, placement, edge)) return false;
+    if (!streams(topology, placement, edge.producer.layer)) return false;
+  }
+  return true;
+}
+
+// Chunks of an output that wait on a rank if all its users stream; -1 if not.
+//
+// A task without inputs is started only when no task is ready. So then, among the positions where
+// some of these layers have run and some have not, each has a task that runs, is the one that is
+// started now, or waits for a layer without inputs; such layers have equal ranges and advance in
+// turn, so those differ by one position. That makes threads + 1, and none is added until the next
+// start.
+std::int64_t streamed_chunks(const Topology& topology, const Placement& placement,
+                             graph::LayerOutput output, int threads) {
+  if (!streams(topology, placement, output.layer)) return -1;
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+      if (!(edge.producer == output)) continue;
+      const bool follows = stays_at_home(topology, placement, edge);
+      if (!follows || !streams(topology, placement, layer)) return -1;
+    }
+  }
+  return std::min<std::int64_t>(share_of(topology, placement, output.layer), threads + 1);
+}
+
+// States of one reduction that can be on a rank at once; the last level leaves values.
+//
+// Leaves that are ready together are started in order, those of one result after those of the
+// other, and only when no node of a tree is ready (a node lies deeper). So when a leaf is started,
+// a group of fan-in siblings of which some are there and some are not either holds that leaf or
+// waits for a task that runs: on each level there are at most as many such groups as threads, and
+// one where a leaf waits for the second of two inputs (streamed_chunks). Until the next start no
+// other group begins. One or two more per level are shared with the neighbours of this rank's
+// range, or were left when the inputs of an earlier result arrived.
+std::int64_t tree_states(const Topology& topology, const Placement& placement, std::uint32_t layer,
+                         const graph::Reduce& tree, int threads) {
+  const graph::Reduction& constants = topology.reduction(layer);
+  const std::int64_t trees = saturated_volume(constants.kept_grid.counts());
+  const bool streamed = streams(topology, placement, tree.source.layer);
+  const bool in_order = kept_axes_first(placement, tree.source.layer, tree.reduced) &&
+                        (streamed || ready_together(topology, tree.source.layer, tree.reduced));
+  const std::int64_t groups = threads + (placement.ranks() == 1 && streamed ? 1 : 2);
+  std::int64_t states = 0;
+  std::int64_t width = constants.leaves;
+  for (std::size_t level = 0; level < constants.level_start.size(); ++level) {
+    const std::int64_t all = times(width, trees);
+    states = plus(states, in_order ? std::min(all, times(groups, tree.fan_in)) : all);
+    const bool last = level + 2 >= constants.level_start.size();
+    width = last ? 0 : constants.level_start[level + 1] - constants.level_start[level];
+  }
+  return states;
+}
+
 // Chunks of one output on a rank: those made there, and for each edge those that its tasks there
 // may have to receive. A rank with so many tasks reads at most so many times what one task reads.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
-                         graph::LayerOutput output) {
+                         graph::LayerOutput output, int threads) {
   std::int64_t chunks = share_of(topology, placement, output.layer);
   for (const graph::Layer& layer : topology.graph().layers) {
     // A user's task takes the whole array.
@@ -90,6 +141,8 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
       return topology.task_count(output.layer);
     }
   }
+  const std::int64_t streamed = streamed_chunks(topology, placement, output, threads);
+  if (streamed >= 0) return streamed;
   for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
     for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
       if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
@@ -121,13 +174,15 @@ std::int64_t persisted_by(const Topology& topology, const Placement& placement,
 }
 
 // Chunks of one layer that wait for their consumers.
-std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer,
+                     int threads) {
   const graph::Layer& what = topology.graph().layers[layer];
   if (const auto* tree = std::get_if<graph::Reduce>(&what.kind)) {
-    const std::int64_t states = tree_states(topology, placement, layer, *tree);
+    const std::int64_t states = tree_states(topology, placement, layer, *tree, threads);
     // Finished values: every rank may need all of them.
     const ChunkGrid& kept = topology.reduction(layer).kept_grid;
-    const std::int64_t value = pool_block(times(kept.largest_chunk(), 8));
+    const std::int64_t value = pool_block(
+        times(kept.largest_chunk(), bytes_of(size_of(topology.output_dtype({layer, 0})))));
     return plus(times(states, output_block(topology, {layer, 0})),
                 times(saturated_volume(kept.counts()), value));
   }
@@ -137,8 +192,8 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     return held_results(values->size());
   }
   if (std::holds_alternative<graph::HeldArray>(what.kind)) {  // its own chunks are there already
-    const std::int64_t received =
-        held_chunks(topology, placement, {layer, 0}) - share_of(topology, placement, layer);
+    const std::int64_t received = held_chunks(topology, placement, {layer, 0}, threads) -
+                                  share_of(topology, placement, layer);
     return times(std::max<std::int64_t>(0, received), output_block(topology, {layer, 0}));
   }
   if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
@@ -149,7 +204,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
     if (placement.is_spilled(topology, {layer, i})) continue;
     if (kept || (partial != nullptr && partial->complete)) {
-      const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
+      const std::int64_t chunks = held_chunks(topology, placement, {layer, i}, threads);
       held = plus(held, times(chunks, output_block(topology, {layer, i})));
     }
   }
@@ -170,11 +225,12 @@ std::int64_t description_bytes(const graph::Explicit& tasks) {
 }
 
 // Chunks of one layer that wait in scratch on a rank.
-std::int64_t spilled_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
+std::int64_t spilled_by(const Topology& topology, const Placement& placement, std::uint32_t layer,
+                        int threads) {
   std::int64_t bytes = 0;
   for (std::uint32_t i = 0; i < topology.output_count(layer); ++i) {
     if (!placement.is_spilled(topology, {layer, i})) continue;
-    const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
+    const std::int64_t chunks = held_chunks(topology, placement, {layer, i}, threads);
     bytes = plus(bytes, times(chunks, topology.largest_output_bytes({layer, i})));
   }
   return bytes;
@@ -223,7 +279,7 @@ std::string Footprint::largest(int threads) const {
   return "what layer '" + most_holding + "' leaves for others";
 }
 
-Footprint footprint(const Topology& topology, const Placement& placement) {
+Footprint footprint(const Topology& topology, const Placement& placement, int threads) {
   Footprint result;
   TaskMemory running_tasks;
   std::int64_t largest_task = 0;
@@ -231,10 +287,11 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
     const std::string& name = topology.graph().layers[layer].name;
     const std::int64_t persisted = persisted_by(topology, placement, layer);
     result.persisted_bytes = plus(result.persisted_bytes, persisted);
-    const std::int64_t held = plus(held_by(topology, placement, layer), persisted);
+    const std::int64_t held = plus(held_by(topology, placement, layer, threads), persisted);
     const TaskMemory running = task_memory(topology, placement, layer);
     running_tasks.raise_to(running);
-    result.spilled_bytes = plus(result.spilled_bytes, spilled_by(topology, placement, layer));
+    result.spilled_bytes =
+        plus(result.spilled_bytes, spilled_by(topology, placement, layer, threads));
     result.held_bytes = plus(result.held_bytes, held);
     if (held > result.most_held_bytes) {
       result.most_held_bytes = held;
@@ -275,7 +332,7 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
 }
 
 std::int64_t spillable_bytes(const Topology& topology, const Placement& placement,
-                             std::uint32_t layer) {
+                             std::uint32_t layer, int threads) {
   const auto* map = std::get_if<graph::Map>(&topology.graph().layers[layer].kind);
   if (map == nullptr) return 0;
   for (const graph::Layer& user : topology.graph().layers) {
@@ -288,7 +345,7 @@ std::int64_t spillable_bytes(const Topology& topology, const Placement& placemen
   std::int64_t bytes = 0;
   for (std::uint32_t i = 0; i < map->heads.size(); ++i) {
     if (!std::holds_alternative<graph::Keep>(map->heads[i])) continue;
-    const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
+    const std::int64_t chunks = held_chunks(topology, placement, {layer, i}, threads);
     bytes = plus(bytes, times(chunks, output_block(topology, {layer, i})));
   }
   return bytes;

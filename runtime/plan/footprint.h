@@ -47,14 +47,14 @@ struct Footprint {
 };
 
 // The largest footprint of any rank. Partial states of a reduction are counted by the window of
-// the tree if the layer's order keeps the chunks of one result together (fan-in x levels states),
-// else all that may live on a rank; chunks of other layers are counted as a rank's whole share,
-// those of spilled layers not at all.
-Footprint footprint(const graph::Topology& topology, const Placement& placement);
+// the tree if the layer's order keeps the chunks of one result together (fan-in x levels x
+// threads), else all that may live on a rank; chunks of other layers are counted as a rank's whole
+// share, those of spilled layers not at all. threads: of a rank.
+Footprint footprint(const graph::Topology& topology, const Placement& placement, int threads = 1);
 
 // What a layer would no longer hold in memory if it were spilled; 0 if it cannot be. A user's task
 // takes whole arrays, and nothing is gained if those wait on disk.
 std::int64_t spillable_bytes(const graph::Topology& topology, const Placement& placement,
-                             std::uint32_t layer);
+                             std::uint32_t layer, int threads);
 
 }  // namespace rankine::plan

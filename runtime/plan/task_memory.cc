@@ -112,8 +112,9 @@ TaskMemory map_memory(const Topology& topology, const Placement& placement, std:
   }
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     // A state beside the value that is made of it.
-    const bool merged = std::holds_alternative<graph::Partial>(map.heads[i]);
-    memory.pool = plus(memory.pool, times(output_block(topology, {layer, i}), merged ? 2 : 1));
+    const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
+    const std::int64_t copies = partial != nullptr && partial->complete ? 2 : 1;
+    memory.pool = plus(memory.pool, times(output_block(topology, {layer, i}), copies));
     if (const auto* store = std::get_if<graph::Store>(&map.heads[i])) {
       memory.encoder =
           std::max(memory.encoder, encoder_bytes(topology.graph().outputs[store->variable]));

@@ -99,7 +99,7 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
 }
 
 void bound(PhysicalPlan& plan, const Machine& machine) {
-  plan.footprint = plan::footprint(*plan.topology, plan.placement);
+  plan.footprint = plan::footprint(*plan.topology, plan.placement, machine.threads);
   plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
                                 plan.footprint.total(machine.threads));
 }
@@ -152,7 +152,8 @@ std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
 void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
   std::vector<std::pair<std::int64_t, std::uint32_t>> layers;
   for (std::uint32_t layer = 0; layer < plan.topology->layer_count(); ++layer) {
-    const std::int64_t bytes = plan::spillable_bytes(*plan.topology, plan.placement, layer);
+    const std::int64_t bytes =
+        plan::spillable_bytes(*plan.topology, plan.placement, layer, machine.threads);
     if (bytes > 0) layers.emplace_back(-bytes, layer);
   }
   std::sort(layers.begin(), layers.end());

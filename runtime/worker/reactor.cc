@@ -127,7 +127,7 @@ void Reactor::pull(int from, const ChunkName& chunk, std::int64_t bytes, Outbox&
 // A transfer that was pulled ends whatever else waits (send_pulled), so those that wait here get
 // their turn.
 void Reactor::pull_announced(Outbox& outbox) {
-  for (; !announced_.empty() && spilled_incoming_ < plan::kSpillReceives; announced_.pop_front()) {
+  for (; !announced_.empty() && spilled_incoming_ < spill_receives_; announced_.pop_front()) {
     const Announced& next = announced_.front();
     ++spilled_incoming_;
     pull(next.from, next.chunk, next.bytes, outbox);
@@ -185,6 +185,11 @@ void Reactor::sanity_check() const {
   const bool forgotten = !pulled_.empty() && may_send(pulled_.front().bytes);
   if (static_cast<std::int64_t>(sending_.size()) > bulk_limit_ || forgotten) {
     throw std::logic_error("bulk sends are not counted right:\n" + describe());
+  }
+  const bool idle = spilled_incoming_ < spill_receives_ && !aborting_;
+  if (spilled_incoming_ < 0 || spilled_incoming_ > spill_receives_ ||
+      (idle && !announced_.empty())) {
+    throw std::logic_error("receives to be spilled are not counted right:\n" + describe());
   }
   for (std::size_t r = 0; r < credits_.size(); ++r) {
     const bool self = static_cast<int>(r) == rank_;

@@ -64,7 +64,10 @@ class Reactor {
           std::int64_t window = protocol::kEagerWindow, std::int64_t bulk_sends = plan::kBulkSends);
   // Before the first event: layers whose chunks go to scratch on every rank that has them. They are
   // announced whatever their size, and few are pulled at one time: the others stay where they are.
-  void set_spilled(std::vector<bool> by_layer) { spilled_ = std::move(by_layer); }
+  void set_spilled(std::vector<bool> by_layer, std::int64_t receives = plan::kSpillReceives) {
+    spilled_ = std::move(by_layer);
+    spill_receives_ = receives;
+  }
 
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
   // The chunk must stay until it was unpinned once per destination.
@@ -83,6 +86,13 @@ class Reactor {
   bool aborting() const { return aborting_; }
   // Nothing is owed: all credits are home, no announce, pull or transfer is open.
   bool quiet() const;
+  struct Announced {
+    int from;
+    ChunkName chunk;
+    std::int64_t bytes;
+  };
+  // Announced by others and neither pulled nor declined yet, in order.
+  const std::deque<Announced>& announced() const { return announced_; }
   // Pulls that wait for their turn, in order.
   const std::deque<Outbox::PostSend>& waiting_sends() const { return pulled_; }
   // Credits that give_back will give, per source.
@@ -119,13 +129,9 @@ class Reactor {
   std::vector<std::int64_t>
       open_announces_;  // not yet answered or still being sent, per destination
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
-  struct Announced {
-    int from;
-    ChunkName chunk;
-    std::int64_t bytes;
-  };
-  std::vector<bool> spilled_;              // by layer
-  std::deque<Announced> announced_;        // of such layers, not pulled yet
+  std::vector<bool> spilled_;                                   // by layer
+  std::deque<Announced> announced_;                             // of such layers, not pulled yet
+  std::int64_t spill_receives_ = plan::kSpillReceives;
   std::int64_t spilled_incoming_ = 0;      // of such layers, in incoming_
   std::deque<Outbox::PostSend> pulled_;    // by others, not yet in an outbox
   std::vector<Outbox::PostSend> sending_;  // bulk sends under way from here

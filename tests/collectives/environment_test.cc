@@ -198,6 +198,40 @@ TEST(DefaultMemory, SurvivesFilesThatSayNothing) {
   EXPECT_EQ(default_memory_bytes(with({{"SLURM_MEM_PER_NODE", "lots"}}, odd)), share(kGiB));
 }
 
+TEST(DefaultMemory, IgnoresWhatSaysNothingAboutMemory) {
+  const Map none = on_node({{"/proc/self/cgroup", "4:memory:/a/b/c\n0::/a/b/c\n"},
+                            {"/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "-1\n"},
+                            {"/sys/fs/cgroup/a/memory.max", "max"},
+                            {"/sys/fs/cgroup/a/b/memory.max", ""}});
+  EXPECT_EQ(default_memory_bytes(with({}, none)), share(16 * kGiB));
+  EXPECT_EQ(default_memory_bytes(with({{"SLURM_MEM_PER_CPU", "500"}}, kNode)), share(16 * kGiB));
+  EXPECT_EQ(
+      default_memory_bytes(with({{"SLURM_MEM_PER_CPU", "0"}, {"SLURM_CPUS_ON_NODE", "4"}}, kNode)),
+      share(16 * kGiB));
+}
+
+TEST(DefaultMemory, IsTheSmallestOfAllThatIsSaid) {
+  Map files = on_node({{"/proc/self/cgroup", "4:memory:/a\n0::/a/b\n"},
+                       {"/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "8589934592\n"},
+                       {"/sys/fs/cgroup/a/b/memory.max", "4294967296\n"}});
+  EXPECT_EQ(default_memory_bytes(with({{"SLURM_MEM_PER_NODE", "6144"}}, files)), share(4 * kGiB));
+  files.erase("/sys/fs/cgroup/a/b/memory.max");
+  EXPECT_EQ(default_memory_bytes(with({{"SLURM_MEM_PER_NODE", "6144"}}, files)), share(6 * kGiB));
+  EXPECT_EQ(default_memory_bytes(with({}, files)), share(8 * kGiB));
+  EXPECT_EQ(default_memory_bytes(with({{"SLURM_MEM_PER_NODE", "6144"},
+                                       {"SLURM_MEM_PER_CPU", "1024"},
+                                       {"SLURM_CPUS_ON_NODE", "2"}},
+                                      files)),
+            share(2 * kGiB));
+}
+
+TEST(DefaultScratch, IsTheBatchSystemsThenTheUsers) {
+  EXPECT_EQ(default_scratch(with({{"SLURM_TMPDIR", "/local/7"}, {"TMPDIR", "/var/tmp"}})),
+            "/local/7");
+  EXPECT_EQ(default_scratch(with({{"SLURM_TMPDIR", ""}, {"TMPDIR", "/var/tmp"}})), "/var/tmp");
+  EXPECT_EQ(default_scratch(with({})), "/tmp");
+}
+
 TEST(Surroundings, OfThisProcessHaveACoreAndMemory) {
   EXPECT_GE(affinity_cores(), 1);
   EXPECT_GE(default_threads(), 1);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "tests/io/h5/python_file.h"
 
@@ -173,6 +174,37 @@ TEST(PosixFile, OpensForWritingWithoutEmptying) {
   ::unlink(path.c_str());
   EXPECT_EQ(PosixFile::open_write(path).size(), 0u);
   ::unlink(path.c_str());
+}
+
+TEST(PosixFile, AnUnnamedFileIsForThisUserAndLeavesNothing) {
+  const TempFolder folder;
+  {
+    const PosixFile file = PosixFile::create_unnamed(folder / ".");
+    struct stat status {};
+    ASSERT_EQ(::fstat(file.descriptor(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600u);
+    EXPECT_EQ(status.st_nlink, 0u);
+    const Contents bytes = pattern(300);
+    file.pwrite_full(bytes, 1 << 20);
+    Contents back(300);
+    file.pread_full(back, 1 << 20);
+    EXPECT_TRUE(back == bytes);
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "."));
+  }
+  try {
+    PosixFile::create_unnamed(folder / "none");
+    FAIL();
+  } catch (const SystemError& error) {
+    EXPECT_EQ(error.exit_code, ExitCode::kTaskFailed);
+    EXPECT_EQ(error.error_number, ENOENT);
+    EXPECT_EQ(error.where, folder / "none");
+  }
+}
+
+TEST(RoomOnDisk, IsNoneWhereNothingCanBeKept) {
+  const TempFolder folder;
+  EXPECT_GE(room_on_disk(folder / "."), 0);
+  EXPECT_EQ(room_on_disk(folder / "none"), 0);
 }
 
 }  // namespace

@@ -58,6 +58,10 @@ class SimulatedRank {
         board_(world.topology, world.placement, number),
         reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends),
         runs_(static_cast<std::size_t>(world.topology.task_count()), 0) {
+    if (world.spill_receives > 0) {
+      reactor_.set_spilled(std::vector<bool>(world.topology.layer_count(), true),
+                           world.spill_receives);
+    }
     if (number == world.broken_rank) fail();
   }
 
@@ -339,6 +343,7 @@ class SimulatedRank {
       for (const Letter& letter : packet) digest.add(letter.message);
     }
     for (const auto& post : reactor_.waiting_sends()) digest.add(post.chunk);
+    for (const auto& waiting : reactor_.announced()) digest.add(waiting.chunk);
     for (const std::int64_t bytes : reactor_.owed()) digest.add(static_cast<std::uint64_t>(bytes));
     for (const Message& report : reports) digest.add(report);
   }

@@ -31,6 +31,7 @@ struct SimulatedWorld {
   std::int64_t eager_limit = protocol::kEagerLimit;
   std::int64_t window = protocol::kEagerWindow;
   std::int64_t bulk_sends = plan::kBulkSends;
+  std::int64_t spill_receives = 0;  // above 0: all layers are spilled, so many come at a time
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
   // and finishing a task are two events, and what a rank has to send may wait while others happen.

@@ -269,6 +269,31 @@ std::vector<Array> arrays_of(const std::vector<expr::NodePtr>& nodes) {
   return arrays;
 }
 
+TEST(Lower, RandomProgramsGiveTheSameBytesIfEverythingGoesThroughScratch) {
+  Random random("Lower.RandomProgramsGiveTheSameBytesIfEverythingGoesThroughScratch");
+  for (const bool fuse : {true, false}) {
+    RunSettings spill = threads(2);
+    spill.reuse = session::Reuse::kSpill;
+    spill.fuse = fuse;
+    run_cluster(1, threads(1), [&](Session& plain) {
+      for (const int ranks : {1, 2, 3, 5}) {
+        run_cluster(ranks, spill, [&](Session& spilling) {
+          for (int round = 0; round < 25; ++round) {
+            RandomProgram program(random, static_cast<int>(random.between(2, 16)));
+            const std::vector<Array> arrays = arrays_of(program.roots());
+            const auto expected = plain.compute_all(arrays);
+            const auto got = spilling.compute_all(arrays);
+            for (std::size_t i = 0; i < arrays.size(); ++i) {
+              ASSERT_EQ(got[i].bytes(), expected[i].bytes())
+                  << ranks << " ranks, round " << round << ", root " << i;
+            }
+          }
+        });
+      }
+    });
+  }
+}
+
 TEST(Lower, RandomProgramsGiveTheSameBytesFusedOrNotHeldOrNot) {
   Random random("Lower.RandomProgramsGiveTheSameBytesFusedOrNotHeldOrNot");
   RunSettings unfused = threads(1);

@@ -82,9 +82,18 @@ TEST(Promise, HoldsForBuffersOfManyLengths) {
 
 TEST(Promise, HoldsWhereAChunkIsKeptForASecondPass) {
   const Array tall = tall_strips();
-  for (const Reuse reuse : {Reuse::kHold, Reuse::kReread}) {
+  for (const Reuse reuse : {Reuse::kHold, Reuse::kReread, Reuse::kSpill}) {
     expect_promise_kept((tall - tall.mean(0)).max(), reuse);
     expect_promise_kept((tall - tall.mean(1)).max(), reuse);
+  }
+}
+
+TEST(Promise, HoldsWhereEveryRankReceivesWhatItSpills) {
+  const Array tall = tall_strips();
+  const Array wide = tall.rechunk({{0, 32}, {1, kSide}});
+  for (const Reuse reuse : {Reuse::kHold, Reuse::kSpill}) {
+    expect_promise_kept((tall + tall.transpose().rename({"row", "column"})).max(), reuse);
+    expect_promise_kept(wide.rechunk({{0, kSide}, {1, 32}}).mean(0).sum(), reuse);
   }
 }
 

@@ -23,14 +23,16 @@ struct Net {
   std::int64_t eager_limit;
   std::int64_t window;  // 1: one eager message at a time
   std::int64_t bulk_sends = plan::kBulkSends;
+  std::int64_t spill_receives = 0;  // 1: of what goes to scratch, one chunk comes at a time
   // Of which something must run short, so that shapes where nothing can are left out.
-  bool scarce() const { return window == 1 || bulk_sends == 1; }
+  bool scarce() const { return window == 1 || bulk_sends == 1 || spill_receives == 1; }
 };
 void PrintTo(const Net& net, std::ostream* out) { *out << net.name; }
 constexpr Net kEager{"eager", protocol::kEagerLimit, protocol::kEagerWindow};
 constexpr Net kPulled{"pulled", 0, protocol::kEagerWindow};
 constexpr Net kOneCredit{"credit", protocol::kEagerLimit, 1};
 constexpr Net kOneSend{"send", 0, protocol::kEagerWindow, 1};
+constexpr Net kSpilled{"spilled", 0, protocol::kEagerWindow, plan::kBulkSends, 1};
 
 struct Shape {
   const char* name;
@@ -79,6 +81,7 @@ struct World : SimulatedWorld {
     eager_limit = net.eager_limit;
     window = net.window;
     bulk_sends = net.bulk_sends;
+    spill_receives = net.spill_receives;
     // Every free round multiplies the orders after a failure.
     if (ranks == 3 || eager_limit == 0) free_rounds = 1;
     EXPECT_EQ(topology.task_count(), shape.tasks) << shape.name;
@@ -220,7 +223,7 @@ TEST_P(EveryOrder, IsCountedAlikeByContentsAndByHistory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, EveryOrder,
-                         ::testing::Values(kEager, kPulled, kOneCredit, kOneSend),
+                         ::testing::Values(kEager, kPulled, kOneCredit, kOneSend, kSpilled),
                          [](const auto& net) { return std::string(net.param.name); });
 
 // A fault of the protocol must be noticed in every order: the graph gets stuck, a check fails on

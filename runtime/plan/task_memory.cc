@@ -48,10 +48,25 @@ std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
   return cut ? product : 0;
 }
 
+// Whether every box that is read is a stored chunk: then it is decoded where it is wanted.
+bool reads_whole_chunks(const graph::Leaf& leaf, const io::Dataset& dataset,
+                        const ChunkGrid& grid) {
+  if (dataset.chunk.size() != leaf.terms.size()) return false;
+  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
+    const graph::Term& term = leaf.terms[k];
+    if (term.axis < 0 || term.step != 1 || term.offset != 0) return false;
+    const auto axis = static_cast<std::size_t>(term.axis);
+    const bool cut = leaf.domain.lo[axis] > 0 || leaf.domain.hi[axis] < grid.axis(axis).length();
+    const bool ragged = dataset.chunk[k] == 0 || dataset.shape[k] % dataset.chunk[k] != 0;
+    if (cut || ragged || !(grid.axis(axis) == dataset.grid.axis(k))) return false;
+  }
+  return true;
+}
+
 // ReadScratch (io/reader.h). The window holds one stored chunk or what is read ahead; the last of
 // the filters writes to where whole chunks go, the ones before it alternate between two buffers.
 // What the HDF5 library takes for itself is not known exactly.
-std::int64_t reader_bytes(const io::Dataset& dataset) {
+std::int64_t reader_bytes(const io::Dataset& dataset, bool whole_chunks) {
   const std::int64_t count =
       dataset.chunk.empty() ? dataset.grid.largest_chunk() : elements(dataset.chunk);
   const auto ahead = bytes_of(io::kReadAheadBytes);
@@ -60,7 +75,8 @@ std::int64_t reader_bytes(const io::Dataset& dataset) {
   const std::int64_t chunk = times(count, bytes_of(size_of(dataset.stored)));
   const auto filters = static_cast<std::int64_t>(dataset.filters.size());
   const std::int64_t stored = plus(chunk, plus(chunk / 8, 4096));
-  return plus(times(chunk, 1 + std::clamp<std::int64_t>(filters - 1, 0, 2)),
+  const std::int64_t decoded = whole_chunks && dataset.decode.in_place() ? 0 : 1;
+  return plus(times(chunk, decoded + std::clamp<std::int64_t>(filters - 1, 0, 2)),
               std::max(ahead, stored));
 }
 
@@ -106,8 +122,9 @@ TaskMemory map_memory(const Topology& topology, const Placement& placement, std:
              pool_block(times(widened_elements(leaf, grid), bytes_of(size_of(leaf.dtype)))));
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
       // Data sets are read one after the other, with the same scratch.
+      const io::Dataset& dataset = topology.graph().datasets[file->dataset];
       memory.reader =
-          std::max(memory.reader, reader_bytes(topology.graph().datasets[file->dataset]));
+          std::max(memory.reader, reader_bytes(dataset, reads_whole_chunks(leaf, dataset, grid)));
     }
   }
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {

@@ -131,6 +131,38 @@ class Sizes(Case):
         self.assert_block(result, 4, "allowed are 1024 bytes (1 KiB)", "--memory")
 
 
+class Scratch(Case):
+    PROGRAM = "s = sum(x + transpose(x), 0)"
+
+    def setUp(self):
+        super().setUp()
+        self.input = self.path("x.h5")
+        with h5py.File(self.input, "w") as file:
+            file.create_dataset("x", (4096, 4096), "f8", chunks=(64, 4096), compression=1)
+
+    def plan(self, *options):
+        plan = self.json("plan", "--json", "--threads", "1", self.PROGRAM, self.input, *options)
+        return plan["reuse"], plan["memory_bound_bytes"]
+
+    def test_what_does_not_fit_goes_where_it_costs_less(self):
+        self.assertRegex(self.plan("--memory", "1GiB")[0], "^hold read /x")
+        reuse, bound = self.plan("--memory", "200MiB")
+        self.assertRegex(reuse, "^spill read /x: holding needs .* in scratch$")
+        self.assertLessEqual(bound, 200 << 20)
+        self.assertRegex(self.plan("--reuse", "reread")[0], "^reread read /x: asked for$")
+        self.assertRegex(self.plan("--reuse", "spill")[0], "^spill read /x: asked for")
+
+    def test_without_room_in_scratch_it_is_read_again_or_refused(self):
+        nowhere = ("--scratch", self.path("none"))
+        self.assertRegex(self.plan("--memory", "200MiB", *nowhere)[0], "^reread ")
+        for verb in ("plan", "eval"):
+            result = rankine(verb, self.PROGRAM, self.input, "--reuse", "spill", *nowhere)
+            self.assert_block(result, 4, "there is room for 0 bytes", "--scratch")
+
+    def test_an_unknown_choice_is_a_usage_error(self):
+        self.assert_block(rankine("plan", "1", "--reuse", "burn"), 2, "hold, reread or spill")
+
+
 class Places(WithInput):
     def test_a_failed_task_names_the_place_in_the_expression(self):
         with h5py.File(self.input) as file:

@@ -359,7 +359,7 @@ class Layout(Test):
                 assert_same(value if value.dtype == bool else np.asarray(value + zero),
                             wanted if wanted.dtype == bool else np.asarray(wanted + zero), text)
         for options in (["--no-fuse"], ["--reuse", "hold"], ["--reuse", "reread"],
-                        ["--threads", "1"], ["--threads", "3"]):
+                        ["--reuse", "spill"], ["--threads", "1"], ["--threads", "3"]):
             with self.each(" ".join(options)):
                 self.assert_same_bytes(texts, inputs, name, options)
 

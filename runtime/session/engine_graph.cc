@@ -145,6 +145,7 @@ void Engine::on_report(int from, const Message& message, std::span<const std::by
   outcome.execute = {launch.executing.seconds(), process_cpu_seconds() - launch.cpu_at_execute};
   const JobPtr job = launch.job;
   launches_.erase(found);
+  ++graphs_over_;
   if (outcome.failure) {
     failed_.emplace(message.graph, *outcome.failure);
     fail_users(message.graph, *outcome.failure);

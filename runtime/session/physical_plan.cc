@@ -120,7 +120,8 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
   plan.graph = optimize::lower(numeric, lowering);
   if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
-  plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
+  plan.placement =
+      plan::Placement(*plan.topology, machine.ranks, machine.first_worker, machine.shift);
   plan.footprint = plan::footprint(*plan.topology, plan.placement);
   plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
                                 plan.footprint.total(machine.threads));

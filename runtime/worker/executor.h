@@ -57,6 +57,9 @@ class Executor {
   std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
                           TaskContext& context) const;
 
+  // "mean(t2m), chunk (3, 4), job.cc:12"
+  std::string story(const graph::TaskId& task) const;
+
  private:
   std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
                               const FindChunk& find_chunk, TaskContext& context) const;
@@ -66,7 +69,6 @@ class Executor {
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
-  std::string story(const graph::TaskId& task) const;
   void hand_over(const graph::TaskId& task, const graph::Head& head, const Box& box, DType dtype,
                  const SharedBuffer& dense, TaskContext& context) const;
 

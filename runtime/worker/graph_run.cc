@@ -343,6 +343,17 @@ void GraphRun::send(int to, const Message& message, std::span<const std::byte> p
   mail_.send(to, numbered, payload);
 }
 
+std::string GraphRun::story(const TaskId& task) const {
+  const bool known =
+      task.layer < topology_->layer_count() && task.position < topology_->task_count(task.layer);
+  return known ? executor_->story(task) : "a task";
+}
+
+std::string GraphRun::describe() const {
+  const std::lock_guard lock(state_);
+  return board_.describe() + reactor_.describe();
+}
+
 void GraphRun::check_over() const {
   const std::lock_guard lock(state_);
   reactor_.sanity_check();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "collectives/communicator.h"
@@ -75,6 +76,9 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   // A failure outside a task, on this rank.
   void fail(Error error);
 
+  // For people: a task by layer, chunk and line; what tasks wait for.
+  std::string story(const TaskId& task) const;
+  std::string describe() const;
   // Throws std::logic_error if something of a graph that is over is left.
   void check_over() const;
   RunTotals totals() const;

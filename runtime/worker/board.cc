@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace rankine::worker {
 namespace {
@@ -46,15 +47,27 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
 
 }  // namespace
 
-Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank)
+Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
+             std::map<std::string, std::int64_t> resources)
     : topology_(topology),
       placement_(placement),
-      rank_(rank) {
+      rank_(rank),
+      free_(std::move(resources)) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
+    const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
+    annotated_.push_back(tasks != nullptr && tasks->is_annotated());
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
     const Interval range = placement.range(topology, layer, rank);
+    if (annotated_.back()) {  // those without inputs need an order of their own
+      for (TaskId task{layer, range.lo}; task.position < range.hi; ++task.position) {
+        if (topology.count_inputs(task) == 0 && placement.home(topology, task) == rank) {
+          make_ready(task);
+        }
+      }
+      continue;
+    }
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
   }
@@ -74,19 +87,55 @@ std::int64_t Board::ordered(const TaskId& task) const {
              : placement_.ordered_of(topology_, task);
 }
 
-void Board::admit(const TaskId& task) {
-  ready_.push({placement_.depth(task.layer), ordered(task), task});
+void Board::admit(const TaskId& task) { make_ready(task); }
+
+const graph::UserFunction* Board::annotated(const TaskId& task) const {
+  if (!annotated_[task.layer]) return nullptr;
+  return &std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind)
+              .function(static_cast<std::size_t>(task.position));
+}
+
+void Board::make_ready(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  ready_.push({function == nullptr ? 0 : function->priority, placement_.depth(task.layer),
+               ordered(task), task});
+}
+
+bool Board::take_resources(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr) return true;
+  for (const auto& [name, amount] : function->resources) {
+    if (free_[name] < amount) return false;
+  }
+  for (const auto& [name, amount] : function->resources) free_[name] -= amount;
+  return true;
+}
+
+// Those that were parked get another chance, in their order.
+void Board::give_back(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr || function->resources.empty()) return;
+  for (const auto& [name, amount] : function->resources) free_[name] += amount;
+  for (const Ready& ready : parked_) ready_.push(ready);
+  parked_.clear();
+}
+
+// Terminates and starves nobody: a task is parked only while another one that runs has what it
+// needs, and comes back when that is complete.
+std::optional<TaskId> Board::next_ready() {
+  while (!ready_.empty()) {
+    const Ready top = ready_.top();
+    ready_.pop();
+    if (take_resources(top.task)) return top.task;
+    parked_.push_back(top);
+  }
+  return std::nullopt;
 }
 
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
-  std::optional<TaskId> task;
-  if (!ready_.empty()) {
-    task = ready_.top().task;
-    ready_.pop();
-  } else {
-    task = next_source();
-  }
+  std::optional<TaskId> task = next_ready();
+  if (!task) task = next_source();
   if (task) ++running_;
   return task;
 }
@@ -133,7 +182,7 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
     if (fresh) *missing = topology_.count_inputs(consumer);
     if (--*missing > 0) return;
     waiting_[consumer.layer].erase(consumer.position);
-    ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
+    make_ready(consumer);
   });
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
@@ -161,6 +210,7 @@ void Board::release(const ChunkId& chunk) {
 
 void Board::complete(const TaskId& task) {
   topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
+  give_back(task);
   --running_;
   ++tasks_run_;
 }

@@ -20,6 +20,7 @@
 // are built by one thread at a time.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -69,8 +70,8 @@ template <IsDelayed A>
 struct ValueOf<std::vector<A>> {
   using type = std::vector<typename A::delayed_value>;
 };
-template <>
-struct ValueOf<Array> {
+template <std::derived_from<Array> A>
+struct ValueOf<A> {
   using type = NdArray;
 };
 template <>
@@ -136,7 +137,7 @@ void add_argument(TaskArena& arena, const A& argument) {
     write_value(arena.scratch(), std::uint64_t{argument.size()});
     arena.add_constant_argument();
     for (const auto& task : argument) arena.add_task_argument(*task.arena(), task.task());
-  } else if constexpr (std::is_same_v<A, Array>) {
+  } else if constexpr (std::is_base_of_v<Array, A>) {
     arena.add_array_argument(argument);
   } else {
     std::vector<std::byte>& bytes = arena.scratch();

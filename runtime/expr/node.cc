@@ -34,6 +34,14 @@ Bytes parameters_of(const Operation& operation) {
                         [](const Concatenate& x) { return to_bytes(x.axis); },
                         [](const Rechunk&) { return Bytes{}; },
                         [](const Shift& x) { return to_bytes(x.offset); },
+                        [](const MapBlocks& x) {
+                          return to_bytes(x.function.identity(), x.calls, x.axes, x.halo, x.trims,
+                                          x.elementwise, x.hidden, x.start, x.length,
+                                          x.result_start, x.operand_start);
+                        },
+                        [](const CombineBlocks& x) {
+                          return to_bytes(x.function.identity(), x.reduced, x.start);
+                        },
                     },
                     operation);
 }
@@ -85,6 +93,8 @@ std::string name_of(const Node& node) {
           [](const Concatenate&) { return std::string("concatenate"); },
           [](const Rechunk&) { return std::string("rechunk"); },
           [](const Shift&) { return std::string("shift"); },
+          [](const MapBlocks& x) { return x.function.name; },
+          [](const CombineBlocks& x) { return x.function.name; },
       },
       node.operation);
 }

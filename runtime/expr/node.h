@@ -14,6 +14,7 @@
 #include "io/h5/file_info.h"
 #include "runtime/base/chunk_grid.h"
 #include "runtime/base/dtype.h"
+#include "runtime/expr/blocks.h"
 #include "runtime/expr/location.h"
 #include "runtime/kernels/op_table.h"
 #include "runtime/kernels/reduce.h"
@@ -67,7 +68,7 @@ struct Shift {
 };
 
 using Operation = std::variant<FromDataset, Full, Arange, Elementwise, Cast, Slice, View, Reduce,
-                               Concatenate, Rechunk, Shift>;
+                               Concatenate, Rechunk, Shift, MapBlocks, CombineBlocks>;
 
 class Node {
  public:

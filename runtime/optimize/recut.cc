@@ -70,8 +70,12 @@ std::vector<NodePtr> recut_nodes(const NumericPlan& plan) {
     }
   };
   for (const NodePtr& node : expr::topological_order(roots)) {
-    if (node->as<expr::Elementwise>() == nullptr && node->as<expr::Cast>() == nullptr) continue;
-    for (const NodePtr& operand : node->operands) consider(operand, node->grid);
+    const auto* blocks = node->as<expr::MapBlocks>();
+    const bool reads = blocks != nullptr || node->as<expr::Elementwise>() != nullptr ||
+                       node->as<expr::Cast>() != nullptr;
+    if (!reads) continue;
+    const ChunkGrid& grid = blocks != nullptr ? blocks->calls : node->grid;
+    for (const NodePtr& operand : node->operands) consider(operand, grid);
   }
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     consider(plan.targets[i].node, plan.target_grids[i]);

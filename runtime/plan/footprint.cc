@@ -29,12 +29,26 @@ std::int64_t output_block(const Topology& topology, graph::LayerOutput output) {
   return block(topology.largest_output_bytes(output));
 }
 
-// The longest box of source elements that a task of `grid` can reach through a leaf.
-std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+// The indices over which a leaf is read: in boxes, along each axis at most so long, inside of all.
+struct ReadBoxes {
+  Extents longest;
+  Box all;
+};
+
+ReadBoxes boxes_of(const ChunkGrid& grid) {
+  ReadBoxes boxes{{}, Box::whole(grid.shape())};
+  for (const AxisChunks& axis : grid.axes()) {
+    boxes.longest.push_back(std::max<std::int64_t>(1, axis.longest()));
+  }
+  return boxes;
+}
+
+// The longest box of source elements that a task can reach through a leaf.
+std::int64_t leaf_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   for (const graph::Term& term : leaf.terms) {
     if (term.axis < 0) continue;
-    const std::int64_t longest = std::max<std::int64_t>(1, grid.axis(term.axis).longest());
+    const std::int64_t longest = boxes.longest[static_cast<std::size_t>(term.axis)];
     product = times(product, plus(times(longest - 1, std::abs(term.step)), 1));
   }
   return product;
@@ -42,18 +56,17 @@ std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
 
 // The buffer in which a leaf with a domain is widened to the box of a task, or a mask is made: the
 // axes that the leaf follows or the domain cuts.
-std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+std::int64_t widened_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   bool cut = false;
-  for (std::size_t axis = 0; axis < grid.rank(); ++axis) {
+  for (std::size_t axis = 0; axis < boxes.longest.size(); ++axis) {
     const bool whole =
-        leaf.domain.lo[axis] <= 0 && leaf.domain.hi[axis] >= grid.axis(axis).length();
+        leaf.domain.lo[axis] <= boxes.all.lo[axis] && leaf.domain.hi[axis] >= boxes.all.hi[axis];
     cut = cut || !whole;
     const bool followed = std::any_of(
         leaf.terms.begin(), leaf.terms.end(),
         [&](const graph::Term& term) { return term.axis == static_cast<std::int32_t>(axis); });
-    if (followed || !whole)
-      product = times(product, std::max<std::int64_t>(1, grid.axis(axis).longest()));
+    if (followed || !whole) product = times(product, boxes.longest[axis]);
   }
   return cut ? product : 0;
 }
@@ -64,17 +77,68 @@ std::int64_t reader_bytes(const io::Dataset& dataset) {
   return plus(times(chunk, 3 * 8), bytes_of(io::kReadAheadBytes));
 }
 
-std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
-  const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
-  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
-  for (const graph::Leaf& leaf : map.leaves) {
-    // Gathered from chunks and once more widened to the box.
-    const std::int64_t size = bytes_of(size_of(leaf.dtype));
-    bytes = plus(bytes, block(times(leaf_elements(leaf, grid), size)));
-    bytes = plus(bytes, block(times(widened_elements(leaf, grid), size)));
-    if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
-      bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
+std::int64_t leaf_bytes(const Topology& topology, const graph::Leaf& leaf, const ReadBoxes& boxes) {
+  // Gathered from chunks and once more widened to the box.
+  const std::int64_t size = bytes_of(size_of(leaf.dtype));
+  std::int64_t bytes = block(times(leaf_elements(leaf, boxes), size));
+  bytes = plus(bytes, block(times(widened_elements(leaf, boxes), size)));
+  if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
+    bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
+  }
+  return bytes;
+}
+
+// What one piece of a block takes beside the block while it is made.
+std::int64_t piece_bytes(const Topology& topology, const graph::Map& map,
+                         const graph::CallInput& input, const graph::CallPiece& piece,
+                         ReadBoxes boxes) {
+  boxes.all = piece.domain;
+  std::int64_t elements = 1;
+  for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+    const std::int64_t length = piece.domain.hi[k] - piece.domain.lo[k];
+    boxes.longest[k] = input.scalar ? 1 : std::clamp<std::int64_t>(length, 1, boxes.longest[k]);
+    elements = times(elements, boxes.longest[k]);
+  }
+  std::int64_t bytes = block(times(elements, bytes_of(size_of(input.dtype))));
+  bytes = plus(bytes, bytes_of(kernels::scratch_bytes(piece.program)));
+  for (int i = 0; i < piece.program.leaf_count(); ++i) {
+    const auto leaf = piece.first_leaf + static_cast<std::size_t>(i);
+    bytes = plus(bytes, leaf_bytes(topology, map.leaves[leaf], boxes));
+  }
+  return bytes;
+}
+
+// The blocks of a call and what it makes of them; its pieces are made one after the other.
+std::int64_t call_bytes(const Topology& topology, const graph::Map& map, const graph::Call& call) {
+  const ChunkGrid& tasks = map.steps ? *map.steps : map.grid;
+  const ChunkGrid& made = call.result ? *call.result : tasks;
+  ReadBoxes boxes = boxes_of(call.grid ? *call.grid : tasks);
+  std::int64_t wide = 1;
+  for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+    if (!call.reach.empty()) {
+      boxes.longest[k] = plus(boxes.longest[k], plus(call.reach[k].before, call.reach[k].after));
     }
+    wide = times(wide, boxes.longest[k]);
+  }
+  const std::int64_t size = bytes_of(size_of(call.dtype));
+  std::int64_t bytes = block(times(made.largest_chunk(), size));
+  if (call.trims) bytes = plus(bytes, block(times(wide, size)));
+  std::int64_t most = 0;
+  for (const graph::CallInput& input : call.inputs) {
+    bytes = plus(bytes, block(times(input.scalar ? 1 : wide, bytes_of(size_of(input.dtype)))));
+    for (const graph::CallPiece& piece : input.pieces) {
+      most = std::max(most, piece_bytes(topology, map, input, piece, boxes));
+    }
+  }
+  return plus(bytes, most);
+}
+
+std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
+  const ReadBoxes boxes = boxes_of(map.steps ? *map.steps : map.grid);
+  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
+  for (const graph::Call& call : map.calls) bytes = plus(bytes, call_bytes(topology, map, call));
+  for (const graph::Leaf& leaf : map.leaves) {
+    if (leaf.call < 0) bytes = plus(bytes, leaf_bytes(topology, leaf, boxes));
   }
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     // A store holds the dense chunk beside what its filters make of it.
@@ -99,6 +163,7 @@ bool kept_axes_first(const Placement& placement, std::uint32_t layer, const Exte
 // what they wait for does not change along the reduced axes.
 bool ready_together(const Topology& topology, std::uint32_t layer, const Extents& reduced) {
   for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+    if (!(edge.counts == topology.counts(layer))) return false;
     for (const std::int32_t axis : edge.axes) {
       if (axis >= 0 && reduced[axis] != 0) return false;
     }
@@ -139,16 +204,19 @@ std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edg
   const ChunkGrid& produced = topology.output_grid(edge.producer);
   std::int64_t chunks = 1;
   for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    const graph::Term& term = map.leaves[edge.leaf].terms[k];
+    const graph::Leaf& leaf = map.leaves[edge.leaf];
+    const graph::Term& term = leaf.terms[k];
     if (term.axis < 0) continue;
-    const AxisChunks& consumed = map.grid.axis(term.axis);
+    const AxisChunks& consumed = map.grid_of(leaf).axis(term.axis);
     const AxisChunks& made = produced.axis(k);
-    if (term.step == 1 && term.offset == 0 && consumed == made) continue;
+    const graph::Reach reach = map.reach_of(leaf, static_cast<std::size_t>(term.axis));
+    const std::int64_t more = plus(reach.before, reach.after);
+    if (term.step == 1 && term.offset == 0 && more == 0 && consumed == made) continue;
     std::int64_t shortest = made.longest();
     for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
-    const std::int64_t longest = std::max<std::int64_t>(1, consumed.longest());
-    const std::int64_t reach = times(longest - 1, std::abs(term.step));
-    const std::int64_t over = plus(reach / std::max<std::int64_t>(1, shortest), 2);
+    const std::int64_t longest = std::max<std::int64_t>(1, plus(consumed.longest(), more));
+    const std::int64_t reached = times(longest - 1, std::abs(term.step));
+    const std::int64_t over = plus(reached / std::max<std::int64_t>(1, shortest), 2);
     chunks = times(chunks, std::min(over, made.count()));
   }
   return chunks;
@@ -197,6 +265,18 @@ std::int64_t held_results(const graph::Explicit& tasks) {
   return times(bytes_of(tasks.task_count()), kEach);
 }
 
+// Whether an output is states of a tree and nothing else: they are counted there.
+bool only_combined(const Topology& topology, graph::LayerOutput output) {
+  bool combined = false;
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    const auto& inputs = topology.layer_inputs(layer);
+    if (std::find(inputs.begin(), inputs.end(), output) == inputs.end()) continue;
+    if (!std::holds_alternative<graph::Reduce>(topology.graph().layers[layer].kind)) return false;
+    combined = true;
+  }
+  return combined;
+}
+
 // Chunks of one layer that wait for their consumers.
 std::int64_t held_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   const graph::Layer& what = topology.graph().layers[layer];
@@ -214,7 +294,8 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   std::int64_t held = 0;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
-    const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
+    const bool kept =
+        std::holds_alternative<graph::Keep>(map.heads[i]) && !only_combined(topology, {layer, i});
     if (kept || (partial != nullptr && partial->complete)) {
       const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
       held = plus(held, times(chunks, output_block(topology, {layer, i})));

@@ -12,7 +12,7 @@ using graph::Argument;
 using graph::Explicit;
 using graph::TaskId;
 
-UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology) {
+UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology), blocks_(topology) {
   for (const graph::Layer& layer : topology.graph().layers) {
     resolved_.emplace_back();
     const auto* tasks = std::get_if<Explicit>(&layer.kind);

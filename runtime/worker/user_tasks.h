@@ -1,4 +1,4 @@
-// Runs the tasks of Explicit layers: users' functions on values.
+// Runs the tasks of Explicit layers: users' functions on values. Knows those on blocks too.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/user_call.h"
+#include "runtime/worker/block_calls.h"
 #include "runtime/worker/load.h"
 
 namespace rankine::worker {
@@ -31,6 +32,7 @@ class UserTasks {
   // The result's bytes. Throws Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
+  const BlockCalls& blocks() const { return blocks_; }
   // "simulate, task 17, job.cc:12"
   std::string story(const graph::TaskId& task) const;
 
@@ -48,6 +50,7 @@ class UserTasks {
                UserScratch& scratch) const;
 
   const graph::Topology& topology_;
+  BlockCalls blocks_;
   std::vector<std::vector<Resolved>> resolved_;  // by layer, by function
 };
 

@@ -60,19 +60,6 @@ Extents dropped_of(const std::vector<std::string>& dims, const std::vector<Axis>
   return dropped;
 }
 
-// The names of the result's axes, of which the user speaks in `chunks`.
-std::vector<std::string> result_dims(std::vector<std::string> dims, const expr::BlocksSpec& spec) {
-  for (std::size_t k = dims.size(); k-- > 0;) {
-    const bool goes = !spec.dropped.empty() && spec.dropped[k] != 0;
-    if (goes) dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(k));
-  }
-  for (const NewAxis& axis : spec.new_axes) {
-    const bool fits = axis.position >= 0 && axis.position <= std::ssize(dims);
-    if (fits) dims.insert(dims.begin() + axis.position, axis.dim);  // the builder refuses others
-  }
-  return dims;
-}
-
 }  // namespace
 
 void require_dtype(const std::string& verb, std::size_t number, DType array, DType block) {
@@ -124,9 +111,10 @@ Array map_blocks(const BlockRequest& request, const std::vector<Array>& arrays,
   spec.elementwise = options.elementwise;
   spec.dropped = dropped_of(aligned.dims, options.drop_axes, verb);
   spec.new_axes = options.new_axes;
-  const std::vector<std::string> dims = result_dims(aligned.dims, spec);
   for (const auto& [axis, lengths] : options.chunks) {
-    spec.chunks.push_back({static_cast<std::int64_t>(axis_among(dims, axis, verb)), lengths});
+    const auto* name = std::get_if<std::string>(&axis.which());
+    spec.chunks.push_back({name != nullptr ? 0 : std::get<std::int64_t>(axis.which()),
+                           name != nullptr ? *name : "", lengths});
   }
   return Array(expr::map_blocks(aligned, std::move(spec), at));
 }

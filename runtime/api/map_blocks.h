@@ -40,8 +40,8 @@ using expr::Boundary;
 using expr::NewAxis;
 
 struct BlockOptions {
-  std::string name;            // for plans, traces and errors
-  std::optional<DType> dtype;  // of a returned NdArray; none: that of the first array
+  std::string name = {};  // for plans, traces and errors
+  std::optional<DType> dtype = {};  // of a returned NdArray; none: that of the first array
   // The result has the shape of the blocks, changed in this order. Axes that each call sees whole
   // and that the result does not have:
   std::vector<Axis> drop_axes = {};

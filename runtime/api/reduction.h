@@ -23,7 +23,7 @@
 namespace rankine {
 
 struct ReductionOptions {
-  std::string name;       // for plans, traces and errors
+  std::string name = {};  // for plans, traces and errors
   Extents state = {};     // shape of a state for each kept element; none: one number
   bool keepdims = false;  // reduced axes stay with length 1
 };

@@ -123,6 +123,19 @@ ResultAxes result_axes(const MapBlocks& blocks, const Alignment& operands, const
   return result;
 }
 
+std::size_t axis_of(const ResultAxes& result, const AxisLengths& given) {
+  const auto rank = static_cast<std::int64_t>(result.dims.size());
+  std::int64_t axis = given.axis < 0 ? given.axis + rank : given.axis;
+  if (!given.dim.empty()) {
+    axis = std::find(result.dims.begin(), result.dims.end(), given.dim) - result.dims.begin();
+  }
+  if (axis >= 0 && axis < rank) return static_cast<std::size_t>(axis);
+  const std::string name = given.dim.empty() ? std::to_string(given.axis) : "'" + given.dim + "'";
+  throw usage_error("map_blocks is given lengths of chunks along axis " + name +
+                        ", which the result does not have",
+                    "the result has " + std::to_string(rank) + " axes");
+}
+
 // New lengths for chunks that the result has from the operands.
 AxisChunks with_lengths(const AxisChunks& axis, const std::vector<std::int64_t>& lengths) {
   const bool one_for_all = lengths.size() == 1 && axis.count() > 1;
@@ -201,7 +214,7 @@ NodePtr map_blocks(const Alignment& operands, BlocksSpec spec, Location location
   add_halo(blocks, spec.halo);
   ResultAxes result = result_axes(blocks, operands, spec);
   for (const AxisLengths& given : spec.chunks) {
-    AxisChunks& axis = result.chunks[static_cast<std::size_t>(given.axis)];
+    AxisChunks& axis = result.chunks[axis_of(result, given)];
     axis = with_lengths(axis, given.lengths);
   }
   blocks.axes = result.from;

@@ -15,7 +15,8 @@ struct NewAxis {
   std::string dim;
 };
 struct AxisLengths {
-  std::int64_t axis = 0;              // of the result
+  std::int64_t axis = 0;              // of the result; negative: from the end
+  std::string dim;                    // its name instead, if this is not empty
   std::vector<std::int64_t> lengths;  // one per chunk, or one for all
 };
 

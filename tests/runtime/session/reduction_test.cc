@@ -185,8 +185,7 @@ TEST_P(Reductions, ReducedAxesMayStay) {
         {.name = "total", .keepdims = true});
     EXPECT_EQ(y.shape(), (Extents{1, 6}));
     EXPECT_EQ(y.dims(), (std::vector<std::string>{"row", "column"}));
-    const auto [own, built_in] =
-        session.compute(x.unnamed() - y.unnamed(), x - x.sum("row"));
+    const auto [own, built_in] = session.compute(x.unnamed() - y.unnamed(), x - x.sum("row"));
     EXPECT_EQ(own.bytes(), built_in.bytes());
   });
 }

@@ -64,7 +64,7 @@ expect(blocks_nothing "map_blocks([](Block<const double> x) { return x[0]; }, x)
   "fills a Block<T>, its last parameter, or returns")
 expect(blocks_missing "map_blocks([](Block<const double>, Block<const double>, Block<double>) {}, x);"
   "is given an array for each Block<const T>")
-expect(blocks_value "map_blocks([](Block<const double>, int, Block<double>) {}, x, \\\"word\\\");"
+expect(blocks_value "map_blocks([](Block<const double>, int, Block<double>) {}, x, \"word\");"
   "does not convert to its parameter")
 expect(states_differ
   "reduction(x, 0, ${fill}, [](Block<float> a, Block<const float> b) { a[0] += b[0]; });"

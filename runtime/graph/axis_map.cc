@@ -15,7 +15,8 @@ AxisMap::AxisMap(AxisChunks consumer, AxisChunks producer, std::int64_t step, st
       offset_(offset),
       before_(before),
       after_(after),
-      domain_{std::max(-before, domain.lo), std::min(consumer_.length() + after, domain.hi)},
+      domain_{std::max(-before, domain.lo),
+              consumer_.length() == 0 ? -before : std::min(consumer_.length() + after, domain.hi)},
       domain_chunks_(domain_.empty()
                          ? Interval{}
                          : consumer_.chunks_over({domain_.lo - after_, domain_.hi + before_})),

@@ -36,11 +36,16 @@ void Map::check() const {
     require(call.reach.empty() || call.reach.size() == given.rank(), "a halo");
     require(call.start.size() == given.rank() && call.length.size() == given.rank(), "a start");
     require(call.result_start.size() == made.rank(), "the start of a result");
+    for (const Reach& reach : call.reach) {
+      require(reach.before >= 0 && reach.after >= 0, "a halo");
+      require(reach.before <= kMostElements && reach.after <= kMostElements, "a halo");
+    }
     require(call.hidden.empty() || call.hidden.size() == made.rank(), "axes of a result");
     for (const CallInput& input : call.inputs) {
       for (const CallPiece& piece : input.pieces) {
         require(piece.first_leaf == next, "leaves of a call");
         require(piece.program.outputs().size() == 1, "outputs of a piece");
+        require(piece.program.output_dtype(0) == input.dtype, "the type of a piece");
         require(piece.domain.rank() == given.rank(), "the domain of a piece");
         next += static_cast<std::size_t>(piece.program.leaf_count());
         require(next <= leaves.size(), "number of leaves");

@@ -1,5 +1,7 @@
 #include "runtime/worker/block_calls.h"
 
+#include <stdexcept>
+
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
 #include "runtime/kernels/convert.h"
@@ -62,6 +64,7 @@ Given given_block(const Map& map, const CallInput& input, const Box& wide,
     }
     kernels::copy_overlap(size, inside, part.data, wide, buffer->data());
   }
+  if (!buffer) throw std::logic_error("a block without elements");
   return {buffer->data(), {buffer}};
 }
 

@@ -89,8 +89,9 @@ kernels::BlockFunction named(const BlockCallable& callable, const std::string& v
   return function;
 }
 
-Array map_blocks(const BlockRequest& request, const std::vector<Array>& arrays,
-                 const std::vector<Halo>& halo, const BlockOptions& options, const Location& at) {
+Array array_of_blocks(const BlockRequest& request, const std::vector<Array>& arrays,
+                      const std::vector<Halo>& halo, const BlockOptions& options,
+                      const Location& at) {
   const std::string& verb = request.verb;
   std::vector<expr::Operand> operands;
   for (std::size_t i = 0; i < arrays.size(); ++i) {

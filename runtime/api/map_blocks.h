@@ -40,7 +40,7 @@ using expr::Boundary;
 using expr::NewAxis;
 
 struct BlockOptions {
-  std::string name = {};  // for plans, traces and errors
+  std::string name = {};            // for plans, traces and errors
   std::optional<DType> dtype = {};  // of a returned NdArray; none: that of the first array
   // The result has the shape of the blocks, changed in this order. Axes that each call sees whole
   // and that the result does not have:
@@ -83,8 +83,9 @@ struct BlockRequest {
 };
 // Throws Error (usage) naming the types and `astype` if they differ.
 void require_dtype(const std::string& verb, std::size_t number, DType array, DType block);
-Array map_blocks(const BlockRequest& request, const std::vector<Array>& arrays,
-                 const std::vector<Halo>& halo, const BlockOptions& options, const Location& at);
+Array array_of_blocks(const BlockRequest& request, const std::vector<Array>& arrays,
+                      const std::vector<Halo>& halo, const BlockOptions& options,
+                      const Location& at);
 
 template <class F>
 BlockRequest request_of(const char* verb, const F& function) {
@@ -124,7 +125,7 @@ Array make_blocks(const char* verb, const BlockOptions& options, const std::vect
     (add_argument<F, I>(request, arrays, arguments), ...);
   }
   (std::index_sequence_for<A...>());
-  return map_blocks(request, arrays, halo, options, at);
+  return array_of_blocks(request, arrays, halo, options, at);
 }
 
 }  // namespace api

@@ -53,8 +53,8 @@ expr::NodePtr with_reduced(const expr::NodePtr& result, const Array& array, cons
 
 }  // namespace
 
-Array reduction(const Array& array, const Axes& axes, const ReductionRequest& request,
-                const ReductionOptions& options, const Location& at) {
+Array reduced_array(const Array& array, const Axes& axes, const ReductionRequest& request,
+                    const ReductionOptions& options, const Location& at) {
   require_dtype("reduction", 0, array.dtype(), request.chunk.inputs.front());
   expr::CombineSpec spec;
   spec.chunk = named(request.chunk.callable, "reduction", options.name, at);

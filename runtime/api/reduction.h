@@ -35,8 +35,8 @@ struct ReductionRequest {
   BlockCallable combine;
   std::optional<BlockRequest> finalize;
 };
-Array reduction(const Array& array, const Axes& axes, const ReductionRequest& request,
-                const ReductionOptions& options, const Location& at);
+Array reduced_array(const Array& array, const Axes& axes, const ReductionRequest& request,
+                    const ReductionOptions& options, const Location& at);
 
 // The type of the states that a function joins.
 template <class R, class Parameters>
@@ -88,7 +88,7 @@ ReductionRequest reduction_request(const Chunk& chunk, const Combine& combine) {
 template <class Chunk, class Combine>
 Array reduction(const Array& array, const Axes& axes, Chunk chunk, Combine combine,
                 const ReductionOptions& options = {}, Location at = Here::current()) {
-  return api::reduction(array, axes, api::reduction_request(chunk, combine), options, at);
+  return api::reduced_array(array, axes, api::reduction_request(chunk, combine), options, at);
 }
 template <class Chunk, class Combine, class Finalize>
 requires kernels::HasSignature<Finalize> Array reduction(const Array& array, const Axes& axes,
@@ -104,7 +104,7 @@ requires kernels::HasSignature<Finalize> Array reduction(const Array& array, con
                 "the first and third function of a reduction name different types of states");
   api::ReductionRequest request = api::reduction_request(chunk, combine);
   request.finalize = api::request_of("reduction", finalize);
-  return api::reduction(array, axes, request, options, at);
+  return api::reduced_array(array, axes, request, options, at);
 }
 
 }  // namespace rankine

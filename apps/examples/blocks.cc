@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
       session.compute(map_blocks(
           BlockOptions{.name = "picky"},
           [](Block<const double> x, Block<double>) {
-            if (x.origin()[0] == 0) throw std::domain_error("no such block");
+            if (x.origin() == Extents{0, 0}) throw std::domain_error("no such block");
           },
           rough));
     } catch (const Error& error) {

@@ -198,6 +198,7 @@ class RandomProgram {
     double sum = 0;
     for (std::int64_t i = 0; i < x.full_size(); ++i) sum = 0.75 * sum + x[i];
     for (const std::int64_t origin : x.origin()) sum += static_cast<double>(origin);
+    for (const std::int64_t origin : y.origin()) sum += 0.5 * static_cast<double>(origin);
     const double step = 1.0 + static_cast<double>(x.full_size());
     for (std::int64_t i = 0; i < y.full_size(); ++i) y[i] = sum + step * static_cast<double>(i);
   }

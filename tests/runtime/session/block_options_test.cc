@@ -81,6 +81,10 @@ TEST_P(BlockOptionsOf, FunctionsMayReturnTheirElements) {
   });
 }
 
+void twice(Block<const double> x, Block<double> y) {
+  for (std::int64_t i = 0; i < y.full_size(); ++i) y[i] = 2 * x[i];
+}
+
 // Of each row of a chunk the sum and the largest element: the columns go, a pair comes in front.
 void row_facts(Block<const double> x, Block<double> facts) {
   for (std::int64_t i = 0; i < x.shape()[0]; ++i) {
@@ -121,10 +125,19 @@ TEST_P(BlockOptionsOf, ChunksChangeTheirLengths) {
     const Array some = map_blocks(BlockOptions{.chunks = {{-1, {2, 1, 2}}}}, ends, x);
     EXPECT_EQ(two.shape(), (Extents{6}));
     EXPECT_EQ(some.shape(), (Extents{5}));
-    const auto [a, b, part] = session.compute(two, some, some.isel(0, Range{2, 5, 1}));
+    const auto [a, b] = session.compute(two, some);
+    const NdArray part = session.compute(some.isel(0, Range{2, 5, 1}));
     EXPECT_EQ(elements<double>(a), (std::vector<double>{1, 4, 205, 8, 409, 10}));
     EXPECT_EQ(elements<double>(b), (std::vector<double>{1, 4, 8, 309, 10}));
     EXPECT_EQ(elements<double>(part), (std::vector<double>{8, 309, 10}));
+    // A fold takes many chunks in one task, but calls are made one by one.
+    const Array many = ramp({4000}, {4});
+    const Array firsts = map_blocks(
+        BlockOptions{.chunks = {{0, {1}}}},
+        [](Block<const double> x0, Block<double> y) { y(0) = x0(0); }, many);
+    EXPECT_EQ(session.compute(firsts.sum()).item<double>(), 1000 * 1001 / 2 * 4 - 3000);
+    EXPECT_EQ(session.compute(map_blocks(twice, firsts).sum()).item<double>(),
+              2 * (1000 * 1001 / 2 * 4 - 3000));
   });
 }
 

@@ -5,6 +5,7 @@
 #include "io/reader.h"
 #include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/plan/edge_chunks.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::plan {
@@ -189,55 +190,8 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
   return std::min(all, times(3 * tree.fan_in, levels));
 }
 
-// The most tasks of a layer at home on one rank.
-std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
-  std::int64_t share = 0;
-  for (int rank = 0; rank < placement.ranks(); ++rank) {
-    share = std::max(share, placement.range(topology, layer, rank).length());
-  }
-  return share;
-}
-
-// Chunks of the producer that one task reads through an edge, at most.
-std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edge) {
-  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
-  const ChunkGrid& produced = topology.output_grid(edge.producer);
-  std::int64_t chunks = 1;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    const graph::Leaf& leaf = map.leaves[edge.leaf];
-    const graph::Term& term = leaf.terms[k];
-    if (term.axis < 0) continue;
-    const AxisChunks& consumed = map.grid_of(leaf).axis(term.axis);
-    const AxisChunks& made = produced.axis(k);
-    const graph::Reach reach = map.reach_of(leaf, static_cast<std::size_t>(term.axis));
-    const std::int64_t more = plus(reach.before, reach.after);
-    if (term.step == 1 && term.offset == 0 && more == 0 && consumed == made) continue;
-    std::int64_t shortest = made.longest();
-    for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
-    const std::int64_t longest = std::max<std::int64_t>(1, plus(consumed.longest(), more));
-    const std::int64_t reached = times(longest - 1, std::abs(term.step));
-    const std::int64_t over = plus(reached / std::max<std::int64_t>(1, shortest), 2);
-    chunks = times(chunks, std::min(over, made.count()));
-  }
-  return chunks;
-}
-
-// Whether every task finds its chunk where it is at home itself: equal grids in equal order.
-bool stays_at_home(const Topology& topology, const Placement& placement,
-                   const Topology::LeafEdge& edge) {
-  const LayerPlacement& from = placement.layer(edge.producer.layer);
-  const LayerPlacement& to = placement.layer(edge.consumer);
-  if (from.pinned >= 0 || to.pinned >= 0 || !(from.order == to.order)) return false;
-  if (!(topology.counts(edge.producer.layer) == topology.counts(edge.consumer))) return false;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    if (edge.axes[k] != static_cast<std::int32_t>(k)) return false;
-  }
-  return edge.axes.size() == topology.counts(edge.consumer).size() &&
-         chunks_read(topology, edge) == 1;
-}
-
 // Chunks of one output on a rank: those made there, and for each edge those that its tasks there
-// may have to receive. A rank with so many tasks reads at most so many times what one task reads.
+// may have to receive.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output) {
   std::int64_t chunks = share_of(topology, placement, output.layer);
@@ -250,9 +204,9 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
   }
   for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
     for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
-      chunks =
-          plus(chunks, times(share_of(topology, placement, layer), chunks_read(topology, edge)));
+      if (edge.producer == output) {
+        chunks = plus(chunks, chunks_received(topology, placement, edge));
+      }
     }
   }
   return std::min(chunks, topology.task_count(output.layer));

@@ -14,8 +14,9 @@
 // rank and thread, in any order, perhaps more than once if several results need it: it must depend
 // on its arguments alone. It takes a Block<const T> for each array (T is the array's type: an array
 // of another one is an error that says `astype`), then further values, which travel with it, and
-// fills a Block<T>, its last parameter; or it returns an NdArray or a std::vector of elements. A
-// function is a plain one, a lambda without captures or a functor with a Cereal serialize.
+// fills a Block<T>, its last parameter, which is 0 before; or it returns an NdArray or a
+// std::vector of elements. A function is a plain one, a lambda without captures or a functor with a
+// Cereal serialize.
 //
 // Arrays are aligned and broadcast as the operands of an addition; all blocks of a call have one
 // shape, that of a chunk of the array with most elements. Blocks of an array without axes have one

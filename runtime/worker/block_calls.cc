@@ -1,5 +1,6 @@
 #include "runtime/worker/block_calls.h"
 
+#include <cstring>
 #include <stdexcept>
 
 #include "runtime/base/clock.h"
@@ -172,9 +173,12 @@ MadeBlock BlockCalls::call(const Map& map, const Call& call,
   const Box out = own_box(call.result, task, step);
   const std::size_t size = size_of(call.dtype);
   SharedBuffer made = sources.pool.allocate_shared(static_cast<std::size_t>(out.size()) * size);
+  // What a function leaves out must not depend on what lay there before.
+  std::memset(made->data(), 0, made->size());
   if (call.trims && !(wide == box)) {
     const SharedBuffer all =
         sources.pool.allocate_shared(static_cast<std::size_t>(wide.size()) * size);
+    std::memset(all->data(), 0, all->size());
     call_function(call.function, found, inputs, {all->data(), &layout}, call.dtype);
     kernels::copy_overlap(size, wide, all->data(), out, made->data());
   } else {

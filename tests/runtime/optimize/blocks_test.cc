@@ -89,6 +89,21 @@ TEST(Blocks, ReadTheirHalosAndNoMore) {
   EXPECT_EQ(elements, 2 * 3 * 20) << "three rows for each neighbour";
 }
 
+TEST(Blocks, WithHalosReadChunksOfFilesOnce) {
+  const Array x = from_file({60, 40}, {10, 20});
+  const auto held = [](const Array& array) {
+    return recut_nodes(plan_numbers({testing::stored(array.node())}));
+  };
+  const std::vector<Halo> halo{{0, 1}, {1, 1}};
+  EXPECT_EQ(held(map_overlap(same, x, halo)), (std::vector<expr::NodePtr>{x.node()}));
+  const Array y = (x * 2).astype(DType::kFloat32);
+  EXPECT_EQ(held(map_overlap(same, y, halo)), (std::vector<expr::NodePtr>{y.node()}));
+  EXPECT_TRUE(held(map_overlap(same, zeros({60, 40}, DType::kFloat32, {10, 20}), halo)).empty());
+  const Array inner = map_overlap(same, x, halo);
+  EXPECT_EQ(held(map_overlap(same, inner, halo)), (std::vector<expr::NodePtr>{x.node()}));
+  EXPECT_TRUE(held(map_blocks(same, x)).empty());
+}
+
 TEST(Blocks, AreCalledForThePartThatIsAskedFor) {
   const Array x = from_file({1000, 40}, {10, 20});
   const Array y = map_overlap(same, map_blocks(same, x), {{0, 3}});

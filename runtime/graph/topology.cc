@@ -63,7 +63,7 @@ const ChunkGrid& Topology::output_grid(LayerOutput output) const {
 
 DType Topology::output_dtype(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
-  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return reduce->result_dtype();
   if (const auto* array = std::get_if<HeldArray>(&kind)) return array->dtype;
   if (!std::holds_alternative<Map>(kind)) return DType::kUInt8;
   const Map& map = std::get<Map>(kind);
@@ -101,9 +101,9 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     const Extents kept = coordinate_of(chunk.position / nodes, table.reduction->kept_grid.counts());
     const std::int64_t elements = table.reduction->kept_grid.chunk_box(kept).size();
     if (chunk.position % nodes == nodes - 1) {
-      return elements * static_cast<std::int64_t>(size_of(kernels::result_dtype(reduce->spec)));
+      return elements * static_cast<std::int64_t>(size_of(reduce->result_dtype()));
     }
-    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+    return reduce->state_bytes(elements);
   }
   if (const auto* array = std::get_if<HeldArray>(&layer.kind)) {
     return array->grid.chunk_box(coordinate_of(chunk.position, table.counts)).size() *
@@ -137,7 +137,7 @@ std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
   const ChunkGrid& grid = output_grid(output);
   const std::int64_t elements = grid.largest_chunk();
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
-    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+    return reduce->state_bytes(elements);
   }
   const Map* map = std::get_if<Map>(&kind);
   const Partial* partial =
@@ -186,11 +186,11 @@ void Topology::for_each_input(TaskId task, VisitInput visit) const {
   if (const Collect* collect = std::get_if<Collect>(&kind)) {
     return visit({collect->layer, 0, collect->tasks[task.position]});
   }
-  const Extents coordinate = coordinate_of(task.position, table.counts);
   for (const LeafEdge& edge : table.inputs_from_leaves) {
-    for_each_in(inputs_of(edge, coordinate), [&](const Extents& chunk) {
-      visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
-    });
+    for_each_in(inputs_of(edge, coordinate_of(task.position, edge.counts)),
+                [&](const Extents& chunk) {
+                  visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
+                });
   }
 }
 
@@ -260,9 +260,8 @@ std::int64_t Topology::count_inputs(TaskId task) const {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;
   }
-  const Extents coordinate = coordinate_of(task.position, table.counts);
   for (const LeafEdge& edge : table.inputs_from_leaves) {
-    count += inputs_of(edge, coordinate).size();
+    count += inputs_of(edge, coordinate_of(task.position, edge.counts)).size();
   }
   return count;
 }
@@ -277,7 +276,7 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
 
 void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
                                     VisitUse visit) const {
-  const Extents& counts = tables_[edge.consumer].counts;
+  const Extents& counts = edge.counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
     box.lo[k] = edge.domain[k].lo;
@@ -318,7 +317,12 @@ Extents Topology::output_chunk(const ChunkId& chunk) const {
 Box Topology::elements_read(const LeafEdge& edge, TaskId task) const {
   const Map& map = std::get<Map>(graph_->layers[edge.consumer].kind);
   const Leaf& leaf = map.leaves[edge.leaf];
-  const Box box = map.grid.chunk_box(coordinate_of(task.position, tables_[edge.consumer].counts));
+  Box box = map.grid_of(leaf).chunk_box(coordinate_of(task.position, edge.counts));
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    const Reach reach = map.reach_of(leaf, k);
+    box.lo[k] -= reach.before;
+    box.hi[k] += reach.after;
+  }
   return source_box(leaf, intersect(box, leaf.domain));
 }
 

@@ -121,15 +121,19 @@ class Topology {
     std::uint32_t consumer = 0;
     std::uint32_t leaf = 0;
     LayerOutput producer;
-    std::vector<std::int32_t> axes;  // per producer axis: the consumer axis it follows, or -1
+    // Of the grid over which the leaf is read: the consumer's tasks, perhaps with axes of one chunk
+    // more or fewer than counts(consumer).
+    Extents counts;
+    std::vector<std::int32_t> axes;  // per producer axis: the axis of `counts` it follows, or -1
     std::vector<AxisMap> maps;       // valid where axes >= 0
     std::vector<Interval> fixed;     // the chunks where axes is -1
-    std::vector<Interval> domain;    // per consumer axis: the tasks that have this edge
+    std::vector<Interval> domain;    // per axis of `counts`: the tasks that have this edge
   };
   const std::vector<LeafEdge>& leaf_edges(std::uint32_t layer) const {
     return tables_[layer].inputs_from_leaves;
   }
-  // The chunks of the producer that one task needs through an edge (a box of chunk coordinates).
+  // The chunks of the producer (a box of coordinates) that one task, a coordinate in the edge's
+  // `counts`, needs through an edge.
   Box inputs_of(const LeafEdge& edge, const Extents& task) const;
 
  private:

@@ -21,6 +21,7 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
 
 void Topology::install_map(std::uint32_t layer, const Map& map) {
   Table& table = tables_[layer];
+  map.check();
   table.counts = map.grid.counts();
   table.tasks = volume(table.counts);
   for (const Head& head : map.heads) {
@@ -48,9 +49,16 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
   edge.leaf = leaf_index;
   edge.producer = std::get<LayerOutput>(leaf.source);
   const ChunkGrid& produced = output_grid(edge.producer);
-  if (leaf.terms.size() != produced.rank()) throw input_error("a leaf does not fit its layer", "");
-  for (std::size_t k = 0; k < map.grid.rank(); ++k) {
-    edge.domain.push_back(map.grid.axis(k).chunks_over({leaf.domain.lo[k], leaf.domain.hi[k]}));
+  const ChunkGrid& grid = map.grid_of(leaf);
+  edge.counts = grid.counts();
+  if (leaf.terms.size() != produced.rank() || leaf.domain.rank() != grid.rank()) {
+    throw input_error("a leaf does not fit its layer", "");
+  }
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    const Reach reach = map.reach_of(leaf, k);
+    const Interval domain{leaf.domain.lo[k] - reach.after, leaf.domain.hi[k] + reach.before};
+    const bool none = leaf.domain.lo[k] >= leaf.domain.hi[k];
+    edge.domain.push_back(none ? Interval{} : grid.axis(k).chunks_over(domain));
   }
   for (std::size_t k = 0; k < produced.rank(); ++k) {
     const Term& term = leaf.terms[k];
@@ -60,8 +68,10 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
       edge.maps.emplace_back(AxisChunks(), AxisChunks(), 1, 0, Interval{});
     } else {
       edge.fixed.push_back({});
-      edge.maps.emplace_back(map.grid.axis(term.axis), produced.axis(k), term.step, term.offset,
-                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]});
+      const Reach reach = map.reach_of(leaf, static_cast<std::size_t>(term.axis));
+      edge.maps.emplace_back(grid.axis(term.axis), produced.axis(k), term.step, term.offset,
+                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]},
+                             reach.before, reach.after);
     }
   }
   return edge;

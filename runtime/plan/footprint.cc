@@ -5,6 +5,7 @@
 #include "io/reader.h"
 #include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/plan/edge_chunks.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::plan {
@@ -29,12 +30,26 @@ std::int64_t output_block(const Topology& topology, graph::LayerOutput output) {
   return block(topology.largest_output_bytes(output));
 }
 
-// The longest box of source elements that a task of `grid` can reach through a leaf.
-std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+// The indices over which a leaf is read: in boxes, along each axis at most so long, inside of all.
+struct ReadBoxes {
+  Extents longest;
+  Box all;
+};
+
+ReadBoxes boxes_of(const ChunkGrid& grid) {
+  ReadBoxes boxes{{}, Box::whole(grid.shape())};
+  for (const AxisChunks& axis : grid.axes()) {
+    boxes.longest.push_back(std::max<std::int64_t>(1, axis.longest()));
+  }
+  return boxes;
+}
+
+// The longest box of source elements that a task can reach through a leaf.
+std::int64_t leaf_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   for (const graph::Term& term : leaf.terms) {
     if (term.axis < 0) continue;
-    const std::int64_t longest = std::max<std::int64_t>(1, grid.axis(term.axis).longest());
+    const std::int64_t longest = boxes.longest[static_cast<std::size_t>(term.axis)];
     product = times(product, plus(times(longest - 1, std::abs(term.step)), 1));
   }
   return product;
@@ -42,18 +57,17 @@ std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
 
 // The buffer in which a leaf with a domain is widened to the box of a task, or a mask is made: the
 // axes that the leaf follows or the domain cuts.
-std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+std::int64_t widened_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   bool cut = false;
-  for (std::size_t axis = 0; axis < grid.rank(); ++axis) {
+  for (std::size_t axis = 0; axis < boxes.longest.size(); ++axis) {
     const bool whole =
-        leaf.domain.lo[axis] <= 0 && leaf.domain.hi[axis] >= grid.axis(axis).length();
+        leaf.domain.lo[axis] <= boxes.all.lo[axis] && leaf.domain.hi[axis] >= boxes.all.hi[axis];
     cut = cut || !whole;
     const bool followed = std::any_of(
         leaf.terms.begin(), leaf.terms.end(),
         [&](const graph::Term& term) { return term.axis == static_cast<std::int32_t>(axis); });
-    if (followed || !whole)
-      product = times(product, std::max<std::int64_t>(1, grid.axis(axis).longest()));
+    if (followed || !whole) product = times(product, boxes.longest[axis]);
   }
   return cut ? product : 0;
 }
@@ -64,17 +78,68 @@ std::int64_t reader_bytes(const io::Dataset& dataset) {
   return plus(times(chunk, 3 * 8), bytes_of(io::kReadAheadBytes));
 }
 
-std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
-  const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
-  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
-  for (const graph::Leaf& leaf : map.leaves) {
-    // Gathered from chunks and once more widened to the box.
-    const std::int64_t size = bytes_of(size_of(leaf.dtype));
-    bytes = plus(bytes, block(times(leaf_elements(leaf, grid), size)));
-    bytes = plus(bytes, block(times(widened_elements(leaf, grid), size)));
-    if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
-      bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
+std::int64_t leaf_bytes(const Topology& topology, const graph::Leaf& leaf, const ReadBoxes& boxes) {
+  // Gathered from chunks and once more widened to the box.
+  const std::int64_t size = bytes_of(size_of(leaf.dtype));
+  std::int64_t bytes = block(times(leaf_elements(leaf, boxes), size));
+  bytes = plus(bytes, block(times(widened_elements(leaf, boxes), size)));
+  if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
+    bytes = plus(bytes, reader_bytes(topology.graph().datasets[file->dataset]));
+  }
+  return bytes;
+}
+
+// What one piece of a block takes beside the block while it is made.
+std::int64_t piece_bytes(const Topology& topology, const graph::Map& map,
+                         const graph::CallInput& input, const graph::CallPiece& piece,
+                         ReadBoxes boxes) {
+  boxes.all = piece.domain;
+  std::int64_t elements = 1;
+  for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+    const std::int64_t length = piece.domain.hi[k] - piece.domain.lo[k];
+    boxes.longest[k] = input.scalar ? 1 : std::clamp<std::int64_t>(length, 1, boxes.longest[k]);
+    elements = times(elements, boxes.longest[k]);
+  }
+  std::int64_t bytes = block(times(elements, bytes_of(size_of(input.dtype))));
+  bytes = plus(bytes, bytes_of(kernels::scratch_bytes(piece.program)));
+  for (int i = 0; i < piece.program.leaf_count(); ++i) {
+    const auto leaf = piece.first_leaf + static_cast<std::size_t>(i);
+    bytes = plus(bytes, leaf_bytes(topology, map.leaves[leaf], boxes));
+  }
+  return bytes;
+}
+
+// The blocks of a call and what it makes of them; its pieces are made one after the other.
+std::int64_t call_bytes(const Topology& topology, const graph::Map& map, const graph::Call& call) {
+  const ChunkGrid& tasks = map.steps ? *map.steps : map.grid;
+  const ChunkGrid& made = call.result ? *call.result : tasks;
+  ReadBoxes boxes = boxes_of(call.grid ? *call.grid : tasks);
+  std::int64_t wide = 1;
+  for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+    if (!call.reach.empty()) {
+      boxes.longest[k] = plus(boxes.longest[k], plus(call.reach[k].before, call.reach[k].after));
     }
+    wide = times(wide, boxes.longest[k]);
+  }
+  const std::int64_t size = bytes_of(size_of(call.dtype));
+  std::int64_t bytes = block(times(made.largest_chunk(), size));
+  if (call.trims) bytes = plus(bytes, block(times(wide, size)));
+  std::int64_t most = 0;
+  for (const graph::CallInput& input : call.inputs) {
+    bytes = plus(bytes, block(times(input.scalar ? 1 : wide, bytes_of(size_of(input.dtype)))));
+    for (const graph::CallPiece& piece : input.pieces) {
+      most = std::max(most, piece_bytes(topology, map, input, piece, boxes));
+    }
+  }
+  return plus(bytes, most);
+}
+
+std::int64_t map_task_bytes(const Topology& topology, std::uint32_t layer, const graph::Map& map) {
+  const ReadBoxes boxes = boxes_of(map.steps ? *map.steps : map.grid);
+  std::int64_t bytes = bytes_of(kernels::scratch_bytes(map.program));
+  for (const graph::Call& call : map.calls) bytes = plus(bytes, call_bytes(topology, map, call));
+  for (const graph::Leaf& leaf : map.leaves) {
+    if (leaf.call < 0) bytes = plus(bytes, leaf_bytes(topology, leaf, boxes));
   }
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     // A store holds the dense chunk beside what its filters make of it.
@@ -99,6 +164,7 @@ bool kept_axes_first(const Placement& placement, std::uint32_t layer, const Exte
 // what they wait for does not change along the reduced axes.
 bool ready_together(const Topology& topology, std::uint32_t layer, const Extents& reduced) {
   for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+    if (!(edge.counts == topology.counts(layer))) return false;
     for (const std::int32_t axis : edge.axes) {
       if (axis >= 0 && reduced[axis] != 0) return false;
     }
@@ -124,52 +190,8 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
   return std::min(all, times(3 * tree.fan_in, levels));
 }
 
-// The most tasks of a layer at home on one rank.
-std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
-  std::int64_t share = 0;
-  for (int rank = 0; rank < placement.ranks(); ++rank) {
-    share = std::max(share, placement.range(topology, layer, rank).length());
-  }
-  return share;
-}
-
-// Chunks of the producer that one task reads through an edge, at most.
-std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edge) {
-  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
-  const ChunkGrid& produced = topology.output_grid(edge.producer);
-  std::int64_t chunks = 1;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    const graph::Term& term = map.leaves[edge.leaf].terms[k];
-    if (term.axis < 0) continue;
-    const AxisChunks& consumed = map.grid.axis(term.axis);
-    const AxisChunks& made = produced.axis(k);
-    if (term.step == 1 && term.offset == 0 && consumed == made) continue;
-    std::int64_t shortest = made.longest();
-    for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
-    const std::int64_t longest = std::max<std::int64_t>(1, consumed.longest());
-    const std::int64_t reach = times(longest - 1, std::abs(term.step));
-    const std::int64_t over = plus(reach / std::max<std::int64_t>(1, shortest), 2);
-    chunks = times(chunks, std::min(over, made.count()));
-  }
-  return chunks;
-}
-
-// Whether every task finds its chunk where it is at home itself: equal grids in equal order.
-bool stays_at_home(const Topology& topology, const Placement& placement,
-                   const Topology::LeafEdge& edge) {
-  const LayerPlacement& from = placement.layer(edge.producer.layer);
-  const LayerPlacement& to = placement.layer(edge.consumer);
-  if (from.pinned >= 0 || to.pinned >= 0 || !(from.order == to.order)) return false;
-  if (!(topology.counts(edge.producer.layer) == topology.counts(edge.consumer))) return false;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    if (edge.axes[k] != static_cast<std::int32_t>(k)) return false;
-  }
-  return edge.axes.size() == topology.counts(edge.consumer).size() &&
-         chunks_read(topology, edge) == 1;
-}
-
 // Chunks of one output on a rank: those made there, and for each edge those that its tasks there
-// may have to receive. A rank with so many tasks reads at most so many times what one task reads.
+// may have to receive.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output) {
   std::int64_t chunks = share_of(topology, placement, output.layer);
@@ -182,9 +204,9 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
   }
   for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
     for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
-      chunks =
-          plus(chunks, times(share_of(topology, placement, layer), chunks_read(topology, edge)));
+      if (edge.producer == output) {
+        chunks = plus(chunks, chunks_received(topology, placement, edge));
+      }
     }
   }
   return std::min(chunks, topology.task_count(output.layer));
@@ -208,6 +230,18 @@ std::int64_t persisted_by(const Topology& topology, const Placement& placement,
                  times(share_of(topology, placement, layer), output_block(topology, {layer, i})));
   }
   return bytes;
+}
+
+// Whether an output is states of a tree and nothing else: they are counted there.
+bool only_combined(const Topology& topology, graph::LayerOutput output) {
+  bool combined = false;
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    const auto& inputs = topology.layer_inputs(layer);
+    if (std::find(inputs.begin(), inputs.end(), output) == inputs.end()) continue;
+    if (!std::holds_alternative<graph::Reduce>(topology.graph().layers[layer].kind)) return false;
+    combined = true;
+  }
+  return combined;
 }
 
 // Chunks of one layer that wait for their consumers.
@@ -236,7 +270,8 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
   std::int64_t held = 0;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
-    const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
+    const bool kept =
+        std::holds_alternative<graph::Keep>(map.heads[i]) && !only_combined(topology, {layer, i});
     if (kept || (partial != nullptr && partial->complete)) {
       const std::int64_t chunks = held_chunks(topology, placement, {layer, i});
       held = plus(held, times(chunks, output_block(topology, {layer, i})));

@@ -39,6 +39,7 @@ class AxisScores {
     for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
       const Extents& produced = scores_[edge.producer.layer];
       if (produced.size() != edge.axes.size()) continue;  // a finished reduction: kept axes only
+      if (scores_[layer].size() != edge.counts.size()) continue;  // blocks with other axes
       for (std::size_t k = 0; k < edge.axes.size(); ++k) {
         const std::int32_t axis = edge.axes[k];
         const bool any = axis >= 0 && !edge.maps[k].domain_chunks().empty();
@@ -57,6 +58,7 @@ class AxisScores {
   // From producers to a consumer: the axes along which an input is the same for many tasks.
   void push(std::uint32_t layer) {
     for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
+      if (scores_[layer].size() != edge.counts.size()) continue;
       for (std::size_t axis = 0; axis < scores_[layer].size(); ++axis) {
         if (std::find(edge.axes.begin(), edge.axes.end(), static_cast<std::int32_t>(axis)) ==
             edge.axes.end()) {

@@ -16,7 +16,7 @@
 namespace rankine::session {
 
 template <class A>
-inline constexpr bool is_asked = std::is_same_v<A, Array> || api::IsDelayed<A>;
+inline constexpr bool is_asked = std::is_base_of_v<Array, A> || api::IsDelayed<A>;
 
 // What compute gives for an A.
 template <class A>

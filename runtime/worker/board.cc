@@ -32,12 +32,13 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
     std::size_t cuts = 0;
     std::size_t axis = 0;
     for (std::size_t k = 0; k < edge.domain.size(); ++k) {
-      if (edge.domain[k] == Interval{0, counts[k]}) continue;
+      if (edge.domain[k] == Interval{0, edge.counts[k]}) continue;
       ++cuts;
       axis = k;
     }
     if (cuts == 0) return true;
-    if (cuts == 1) parts[axis].push_back(edge.domain[axis]);
+    // Of a grid with other axes than the tasks the numbers of axes say nothing.
+    if (cuts == 1 && edge.counts == counts) parts[axis].push_back(edge.domain[axis]);
   }
   for (std::size_t k = 0; k < parts.size(); ++k) {
     if (!parts[k].empty() && cover(std::move(parts[k]), counts[k])) return true;

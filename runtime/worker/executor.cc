@@ -45,6 +45,13 @@ std::vector<Box> steps_of(const graph::Map& map, const Box& box) {
   return steps;
 }
 
+// The call whose result is all that the task hands over, as it is.
+const graph::CallResult* only_result(const graph::Map& map) {
+  if (map.calls.empty() || map.heads.size() != 1 || map.program.value_count() != 1) return nullptr;
+  if (std::holds_alternative<Partial>(map.heads[0])) return nullptr;
+  return std::get_if<graph::CallResult>(&map.leaves[0].source);
+}
+
 }  // namespace
 
 TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
@@ -115,11 +122,20 @@ void Executor::collect(const TaskId& task, const graph::Collect& collect,
                                                                                   bytes.end());
 }
 
+void Executor::run_calls(const TaskId& task, const graph::Map& map, const Box& step,
+                         LoadSources& sources, TaskContext& context) const {
+  if (map.calls.empty()) return;
+  const CallScratch scratch{context.scratch, context.read_scratch, context.read_stats,
+                            context.times.load_s, context.times.compute_s};
+  user_tasks_->blocks().run(task, step, sources, scratch);
+}
+
 std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
                                       const FindChunk& find_chunk, TaskContext& context) const {
   const Box box = map.grid.chunk_box(coordinate_of(task.position, topology_.counts(task.layer)));
   std::vector<SharedBuffer> made;
-  for (std::size_t i = 0; i < map.heads.size(); ++i) {
+  const graph::CallResult* result = only_result(map);
+  for (std::size_t i = 0; i < map.heads.size() && result == nullptr; ++i) {
     if (const auto* partial = std::get_if<Partial>(&map.heads[i])) {
       const std::int64_t kept = kept_elements(box, partial->reduced);
       made.push_back(pool_.allocate_shared(kernels::state_bytes(partial->spec, kept)));
@@ -129,12 +145,18 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
                                            size_of(map.program.output_dtype(static_cast<int>(i)))));
     }
   }
-  const LoadSources sources{topology_, readers_, find_chunk, pool_};
+  LoadSources sources{topology_, readers_, find_chunk, pool_};
   for (const Box& step : steps_of(map, box)) {
+    run_calls(task, map, step, sources, context);
+    if (result != nullptr) {
+      made.push_back(sources.made[result->call].buffer);
+      break;
+    }
     const Stopwatch load;
     std::vector<LoadedLeaf> leaves;
     std::vector<kernels::View> views;
     for (const graph::Leaf& leaf : map.leaves) {
+      if (leaf.call >= 0) break;  // those of the calls come last
       leaves.push_back(load_leaf(leaf, step, sources, context.read_scratch, context.read_stats));
       views.push_back(leaves.back().view);
     }
@@ -203,18 +225,22 @@ std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce
   const graph::Reduction& tree = topology_.reduction(task.layer);
   const Extents kept = coordinate_of(task.position / tree.nodes(), tree.kept_grid.counts());
   const std::int64_t elements = tree.kept_grid.chunk_box(kept).size();
-  SharedBuffer state = pool_.allocate_shared(kernels::state_bytes(reduce.spec, elements));
+  SharedBuffer state =
+      pool_.allocate_shared(static_cast<std::size_t>(reduce.state_bytes(elements)));
   bool first = true;
   topology_.for_each_input(task, [&](const ChunkId& chunk) {
     const SharedBuffer input = find_chunk(chunk).buffer;
     if (first) {
       std::memcpy(state->data(), input->data(), state->size());
+    } else if (reduce.combination) {
+      user_tasks_->blocks().combine(task.layer, tree.kept_grid.chunk_box(kept), state->data(),
+                                    input->data());
     } else {
       kernels::combine_states(reduce.spec, elements, state->data(), input->data());
     }
     first = false;
   });
-  if (task.position % tree.nodes() == tree.nodes() - 1) {
+  if (!reduce.combination && task.position % tree.nodes() == tree.nodes() - 1) {
     SharedBuffer value = pool_.allocate_shared(static_cast<std::size_t>(elements) *
                                                size_of(kernels::result_dtype(reduce.spec)));
     kernels::finalize_state(reduce.spec, elements, state->data(), value->data());

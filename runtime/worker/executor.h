@@ -46,8 +46,8 @@ class Executor {
  public:
   // readers: by data set of the graph. log: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
-  // user_tasks: null if the graph has none. held: where Hold heads leave chunks, under the number
-  // of the graph. All must outlive the executor.
+  // user_tasks: null if the graph has no functions of users. held: where Hold heads leave chunks,
+  // under the number of the graph. All must outlive the executor.
   Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
            const UserTasks* user_tasks, io::LogWriter* log,
@@ -63,6 +63,8 @@ class Executor {
  private:
   std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
                               const FindChunk& find_chunk, TaskContext& context) const;
+  void run_calls(const graph::TaskId& task, const graph::Map& map, const Box& step,
+                 LoadSources& sources, TaskContext& context) const;
   std::vector<Output> run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
                                  const FindChunk& find_chunk, TaskContext& context) const;
   std::vector<Output> run_user(const graph::TaskId& task, const FindChunk& find_chunk,

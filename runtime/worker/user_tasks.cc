@@ -17,7 +17,8 @@ using graph::TaskId;
 
 UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int rank)
     : topology_(topology),
-      rank_(rank) {
+      rank_(rank),
+      blocks_(topology) {
   for (const graph::Layer& layer : topology.graph().layers) {
     resolved_.emplace_back();
     scattered_.emplace_back();

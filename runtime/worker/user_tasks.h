@@ -1,4 +1,4 @@
-// Runs the tasks of Explicit layers: users' functions on values.
+// Runs the tasks of Explicit layers: users' functions on values. Knows those on blocks too.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/user_call.h"
+#include "runtime/worker/block_calls.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 
@@ -34,6 +35,7 @@ class UserTasks {
   // Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
+  const BlockCalls& blocks() const { return blocks_; }
   // "simulate, task 17, job.cc:12"
   std::string story(const graph::TaskId& task) const;
 
@@ -58,6 +60,7 @@ class UserTasks {
 
   const graph::Topology& topology_;
   const int rank_;
+  BlockCalls blocks_;
   std::vector<std::vector<Resolved>> resolved_;       // by layer, by function
   std::vector<std::vector<SharedBuffer>> scattered_;  // by layer, as Explicit::scattered
 };

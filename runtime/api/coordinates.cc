@@ -139,8 +139,8 @@ std::vector<AxisTrace::Shared> AxisTrace::trace(const expr::Node& node) const {
       axes[k] = at(operand, kept++);
     } else if (const auto* blocks = node.as<expr::MapBlocks>()) {
       const std::int64_t from = blocks->axes[k];
-      const bool same = from >= 0 &&
-                        blocks->calls.axis(static_cast<std::size_t>(from)) == node.grid.axis(k);
+      const bool same =
+          from >= 0 && blocks->calls.axis(static_cast<std::size_t>(from)) == node.grid.axis(k);
       if (same) axes[k] = aligned(node, static_cast<std::size_t>(from), blocks->calls.rank());
     } else {
       axes[k] = at(operand, k);  // cast, rechunk, shift

@@ -38,7 +38,8 @@ std::vector<expr::NodePtr> shared_nodes(const NumericPlan& plan);
 // computed again and again, more than kMostRereads elements for each that is made of them: others
 // that `held` may name.
 inline constexpr double kMostRereads = 4;
-// And operands of blocks with halos, if those would read every chunk of a file more often than this.
+// And operands of blocks with halos, if those would read every chunk of a file more often than
+// this.
 inline constexpr double kMostHaloReads = 1.5;
 std::vector<expr::NodePtr> recut_nodes(const NumericPlan& plan);
 

@@ -10,6 +10,7 @@
 
 #include "runtime/api/array.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/layer.h"
 #include "runtime/kernels/user_call.h"
 
 namespace rankine {
@@ -33,6 +34,9 @@ struct Caller {
   bool operator==(const Caller&) const = default;
 };
 
+// "job.cc:12"
+std::string place_of(const Caller& caller);
+
 // A function as a task needs it.
 struct Callable {
   kernels::UserThunk thunk = nullptr;
@@ -40,11 +44,14 @@ struct Callable {
   std::vector<std::byte> state;    // a functor
 };
 
-// Some tasks and all that they need, ready to become a layer.
+// Some tasks and all that they need, ready to become layers.
 struct TaskGraph {
   graph::Explicit tasks;  // without arrays
   std::vector<Array> arrays;
   std::vector<std::uint32_t> results;  // what was asked for
+  // Grids, producers first, and what is asked of them (grid_layer.h).
+  std::vector<graph::Layer> grids;
+  std::vector<graph::GridCollect> collected;
 };
 
 // Arguments by value beyond this many bytes get a word: they are sent to every rank.

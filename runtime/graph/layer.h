@@ -13,6 +13,7 @@
 #include "io/h5/output_spec.h"
 #include "runtime/base/chunk_grid.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/grid.h"
 #include "runtime/graph/layer_output.h"
 #include "runtime/kernels/program.h"
 #include "runtime/kernels/reduce.h"
@@ -137,7 +138,7 @@ struct Reduce {
   }
 };
 
-using Kind = std::variant<Map, Reduce, Explicit, Collect>;
+using Kind = std::variant<Map, Reduce, Explicit, Collect, Grid, GridCollect>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors

@@ -64,7 +64,7 @@ const ChunkGrid& Topology::output_grid(LayerOutput output) const {
 DType Topology::output_dtype(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
-  if (std::holds_alternative<Explicit>(kind)) return DType::kUInt8;
+  if (!std::holds_alternative<Map>(kind)) return DType::kUInt8;
   const Map& map = std::get<Map>(kind);
   if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
     return kernels::result_dtype(partial->spec);
@@ -80,8 +80,9 @@ std::int64_t Topology::task_of(LayerOutput output, const Extents& chunk) const {
     for (std::size_t k = 0; k < chunk.size(); ++k) position = position * counts[k] + chunk[k];
     return position * table.reduction->nodes() + table.reduction->nodes() - 1;
   }
-  const Map& map = std::get<Map>(graph_->layers[output.layer].kind);
-  const Partial* partial = std::get_if<Partial>(&map.heads[output.output]);
+  const Map* map = std::get_if<Map>(&graph_->layers[output.layer].kind);
+  const Partial* partial =
+      map == nullptr ? nullptr : std::get_if<Partial>(&map->heads[output.output]);
   if (partial == nullptr || !partial->complete) return position_of(chunk, table.counts);
   Extents task(table.counts.size(), 0);
   std::size_t next = 0;
@@ -103,6 +104,7 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     }
     return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
   }
+  if (const Grid* grid = std::get_if<Grid>(&layer.kind)) return grid->item_bytes;
   if (!std::holds_alternative<Map>(layer.kind)) return 0;
   const Map& map = std::get<Map>(layer.kind);
   const Head& head = map.heads[chunk.output];
@@ -124,6 +126,7 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
 
 std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
   if (tables_[output.layer].output_grids.empty() || tables_[output.layer].explicit_edges) return 0;
+  if (tables_[output.layer].grid) return tables_[output.layer].grid->grid().item_bytes;
   const ChunkGrid& grid = output_grid(output);
   const std::int64_t elements = grid.largest_chunk();
   const Kind& kind = graph_->layers[output.layer].kind;
@@ -166,12 +169,52 @@ void Topology::for_each_input(TaskId task, VisitInput visit) const {
   if (const Collect* collect = std::get_if<Collect>(&kind)) {
     return visit({collect->layer, 0, collect->tasks[task.position]});
   }
+  if (const Grid* grid = std::get_if<Grid>(&kind)) return visit_grid_inputs(task, *grid, visit);
+  if (const GridCollect* collect = std::get_if<GridCollect>(&kind)) {
+    return visit({collect->layer, 0, collected_position(task)});
+  }
   const Extents coordinate = coordinate_of(task.position, table.counts);
   for (const LeafEdge& edge : table.inputs_from_leaves) {
     for_each_in(inputs_of(edge, coordinate), [&](const Extents& chunk) {
       visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
     });
   }
+}
+
+void Topology::visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const {
+  const Table& table = tables_[task.layer];
+  const Extents coordinate = coordinate_of(task.position, table.counts);
+  for (std::size_t i = 0; i < grid.inputs.size(); ++i) {
+    const std::uint32_t producer = grid.inputs[i].layer;
+    table.grid->visit_inputs(i, coordinate, [&](std::int64_t position) {
+      visit({producer, 0, position});
+    });
+  }
+}
+
+std::int64_t Topology::collected_position(TaskId task) const {
+  const auto& collect = std::get<GridCollect>(graph_->layers[task.layer].kind);
+  Extents coordinate = coordinate_of(task.position, tables_[task.layer].counts);
+  for (std::size_t k = 0; k < coordinate.size(); ++k) coordinate[k] += collect.box.lo[k];
+  return position_of(coordinate, tables_[collect.layer].counts);
+}
+
+void Topology::visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge,
+                                VisitUse visit) const {
+  const Extents at = coordinate_of(chunk.position, tables_[chunk.layer].counts);
+  const Table& consumer = tables_[edge.layer];
+  if (consumer.grid) {
+    return consumer.grid->visit_consumers(edge.index, at, [&](std::int64_t position) {
+      visit({edge.layer, position}, nullptr);
+    });
+  }
+  const Box& box = std::get<GridCollect>(graph_->layers[edge.layer].kind).box;
+  Extents within = at;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    if (at[k] < box.lo[k] || at[k] >= box.hi[k]) return;
+    within[k] -= box.lo[k];
+  }
+  visit({edge.layer, position_of(within, consumer.counts)}, nullptr);
 }
 
 void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const {
@@ -235,6 +278,7 @@ std::int64_t Topology::middle_leaf(TaskId task) const {
 std::int64_t Topology::count_inputs(TaskId task) const {
   const Table& table = tables_[task.layer];
   std::int64_t count = 0;
+  if (table.grid) return table.grid->count_inputs(coordinate_of(task.position, table.counts));
   if (!std::holds_alternative<Map>(graph_->layers[task.layer].kind)) {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;
@@ -340,6 +384,8 @@ void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge, Visit
     for (; entry != consumer.collected.end() && entry->first == task; ++entry) {
       visit({edge.layer, entry->second}, nullptr);
     }
+  } else if (!std::holds_alternative<Map>(kind)) {
+    visit_grid_users(chunk, edge, visit);
   } else {
     visit_leaf_consumers(consumer.inputs_from_leaves[edge.index], output_chunk(chunk), visit);
   }

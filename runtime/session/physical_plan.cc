@@ -90,7 +90,7 @@ struct Choices {
 };
 
 // The user's tasks as a layer on top of the others, and one that collects their results.
-void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
+void add_named_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
   graph::Explicit layer = tasks.tasks;
   std::sort(graph.kept.begin(), graph.kept.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -100,9 +100,36 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
   graph.layers.push_back(
       {"collect", "",
        graph::Collect{number, tasks.results, static_cast<std::uint32_t>(graph.results.size())}});
-  for (std::size_t i = 0; i < tasks.results.size(); ++i) {
-    graph.results.push_back({DType::kUInt8, {0}});
+  graph.results.resize(graph.results.size() + tasks.results.size(), {DType::kUInt8, {0}});
+}
+
+// The grids, each with what collects of it.
+void add_grids(graph::Graph& graph, const api::TaskGraph& tasks) {
+  const auto first_layer = static_cast<std::uint32_t>(graph.layers.size());
+  const auto first_result = static_cast<std::uint32_t>(graph.results.size());
+  for (graph::Layer layer : tasks.grids) {
+    for (graph::GridInput& input : std::get<graph::Grid>(layer.kind).inputs) {
+      input.layer += first_layer;
+    }
+    graph.layers.push_back(std::move(layer));
   }
+  for (graph::GridCollect collect : tasks.collected) {
+    const std::int64_t count = collect.box.size();
+    if (collect.item_bytes > 0) {
+      graph.results.push_back({DType::kUInt8, {count * collect.item_bytes}});
+    } else {
+      graph.results.resize(graph.results.size() + static_cast<std::size_t>(count),
+                           {DType::kUInt8, {0}});
+    }
+    collect.layer += first_layer;
+    collect.first_result += first_result;
+    graph.layers.push_back({"collect", "", std::move(collect)});
+  }
+}
+
+void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
+  if (tasks.tasks.task_count() > 0) add_named_tasks(graph, tasks);
+  add_grids(graph, tasks);
 }
 
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,

@@ -69,7 +69,7 @@ std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
   std::vector<std::vector<std::byte>> results = run(request);
   std::vector<NdArray> values;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    values.push_back(session::take<NdArray>(results, request, i));
+    values.push_back(session::take<Array>(results, request, i));
   }
   return values;
 }
@@ -94,6 +94,10 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
     tasks = request.arena->needed_for(request.tasks);
     for (const Array& array : tasks->arrays) targets.push_back({array.node(), std::nullopt, true});
     if (!settings_.quiet) warn_of_embedded(tasks->tasks);
+  }
+  if (!request.grids.empty()) {
+    if (!tasks) tasks.emplace();
+    api::add_grids(*tasks, request.grids);
   }
   stages_file_.open(input_files(targets));
   return std::move(execute(targets, "", tasks ? &*tasks : nullptr).results);

@@ -25,6 +25,7 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (std::holds_alternative<graph::Reduce>(kind)) return true;
   if (std::holds_alternative<graph::Collect>(kind)) return true;
+  if (std::holds_alternative<graph::GridCollect>(kind)) return true;
   const Extents& counts = topology.counts(layer);
   std::vector<std::vector<Interval>> parts(counts.size());  // by the one axis that is cut
   for (const auto& edge : topology.leaf_edges(layer)) {
@@ -54,7 +55,7 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
     if (always_fed(topology, layer)) continue;
-    const Interval range = placement.range(topology, layer, rank);
+    const Interval range = placement.source_range(topology, layer, rank);
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
   }
@@ -77,13 +78,34 @@ std::int64_t Board::ordered(const TaskId& task) const {
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
   std::optional<TaskId> task;
-  if (!ready_.empty()) {
+  if (ready_.empty()) {
+    task = next_source();
+  } else if (Sources* earlier = earlier_source(ready_.top())) {
+    task = start(*earlier);
+  } else {
     task = ready_.top().task;
     ready_.pop();
-  } else {
-    task = next_source();
   }
   if (task) ++running_;
+  return task;
+}
+
+// A grid that goes on in time starts its first steps before it goes on with later ones: other ranks
+// wait for all of its columns.
+Board::Sources* Board::earlier_source(const Ready& ready) {
+  for (Sources& sources : sources_) {
+    if (sources.layer != ready.task.layer) continue;
+    const bool earlier = placement_.layer(sources.layer).stepped &&
+                         sources.next < sources.range.hi && sources.next < ready.order;
+    return earlier ? &sources : nullptr;
+  }
+  return nullptr;
+}
+
+TaskId Board::start(Sources& sources) {
+  const TaskId task{sources.layer,
+                    placement_.position_at(topology_, sources.layer, sources.next++)};
+  skip_fed_tasks(sources);
   return task;
 }
 
@@ -101,10 +123,7 @@ std::optional<TaskId> Board::next_source() {
     }
   }
   if (behind == nullptr) return std::nullopt;
-  const TaskId task{behind->layer,
-                    placement_.position_at(topology_, behind->layer, behind->next++)};
-  skip_fed_tasks(*behind);
-  return task;
+  return start(*behind);
 }
 
 bool Board::sources_done() const {

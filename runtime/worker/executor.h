@@ -64,6 +64,8 @@ class Executor {
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
+  void collect(const graph::TaskId& task, const graph::GridCollect& collect,
+               const FindChunk& find_chunk) const;
   std::string story(const graph::TaskId& task) const;
   void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
                  TaskContext& context) const;

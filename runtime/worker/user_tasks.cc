@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/base/current_error.h"
 #include "runtime/base/nd_array.h"
 #include "runtime/kernels/convert.h"
 
@@ -12,7 +11,7 @@ using graph::Argument;
 using graph::Explicit;
 using graph::TaskId;
 
-UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology) {
+UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology), grids_(topology) {
   for (const graph::Layer& layer : topology.graph().layers) {
     resolved_.emplace_back();
     const auto* tasks = std::get_if<Explicit>(&layer.kind);
@@ -28,6 +27,7 @@ UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology) {
 }
 
 std::string UserTasks::story(const TaskId& task) const {
+  if (topology_.grid_edges(task.layer) != nullptr) return grids_.story(task);
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
   const graph::UserFunction& function = tasks.function(static_cast<std::size_t>(task.position));
   return function.name + ", task " + std::to_string(task.position) +
@@ -36,6 +36,9 @@ std::string UserTasks::story(const TaskId& task) const {
 
 SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                             Pool& pool) const {
+  if (topology_.grid_edges(task.layer) != nullptr) {
+    return grids_.run(task, find_chunk, scratch, pool);
+  }
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
   const std::uint32_t index = tasks.function_of[static_cast<std::size_t>(task.position)];
   try {
@@ -51,31 +54,14 @@ SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
   }
 }
 
-// A small result's memory stays for the next one.
-void UserScratch::clear() {
-  constexpr std::size_t kKept = std::size_t{64} << 10;
-  arguments.clear();
-  keeps.clear();
-  arrays.clear();
-  result.clear();
-  if (result.capacity() > kKept) result = {};
-}
-
 void UserTasks::attempt(const graph::UserFunction& function, const Resolved& resolved,
                         UserScratch& scratch) const {
-  for (std::int32_t attempts = 1;; ++attempts) {
+  with_retries(function.retries, [&] {
     scratch.result.clear();
     kernels::UserCall call{scratch.arguments, std::as_bytes(std::span(function.state)),
                            resolved.function, scratch.result};
-    try {
-      return resolved.thunk(call);
-    } catch (...) {
-      if (attempts <= function.retries) continue;
-      Error error = current_error();
-      if (attempts > 1) error.message += " (after " + std::to_string(attempts) + " attempts)";
-      throw error;
-    }
-  }
+    resolved.thunk(call);
+  });
 }
 
 void UserTasks::collect_arguments(const TaskId& task, const FindChunk& find_chunk,

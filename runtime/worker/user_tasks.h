@@ -1,4 +1,4 @@
-// Runs the tasks of Explicit layers: users' functions on values.
+// Runs the tasks of Explicit layers and of Grids: users' functions on values.
 #pragma once
 
 #include <memory>
@@ -8,19 +8,11 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/user_call.h"
+#include "runtime/worker/grid_tasks.h"
 #include "runtime/worker/load.h"
+#include "runtime/worker/user_scratch.h"
 
 namespace rankine::worker {
-
-// What a thread keeps between tasks.
-struct UserScratch {
-  std::vector<std::span<const std::byte>> arguments;
-  std::vector<SharedBuffer> keeps;  // what the arguments lie in
-  // Or these: by number of the array among those of the layer.
-  std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> arrays;
-  std::vector<std::byte> result;
-  void clear();  // holds nothing of a task any more
-};
 
 // The functions of a graph, found in this process. Thread-safe after construction.
 class UserTasks {
@@ -49,6 +41,7 @@ class UserTasks {
 
   const graph::Topology& topology_;
   std::vector<std::vector<Resolved>> resolved_;  // by layer, by function
+  GridTasks grids_;
 };
 
 }  // namespace rankine::worker

@@ -10,6 +10,7 @@ function(expect name code text)
   file(WRITE "${source}" "#include \"runtime/api/task_grid.h\"
 using namespace rankine;
 struct Mute { int x = 0; };
+struct Counts { int n = 0; int operator()(const GridPoint&) { return ++n; } };
 struct Loud { std::string x; };
 struct Grows { int by = 1; int operator()(int x) const { return x + by; } };
 void test() {
@@ -51,7 +52,7 @@ expect(grid_fine "TaskGrid<int>({2, 3}, [](const GridPoint& at, const Inputs<int
   itself(reach::offset(-1), reach::same()), Mute{7});" "")
 expect(grid_captures "TaskGrid<int>({2}, [captured](const GridPoint&) { return captured; });"
   "pass what a lambda would capture")
-expect(grid_mutable "TaskGrid<int>({2}, [](const GridPoint&, int x) mutable { return ++x; }, 1);"
+expect(grid_mutable "TaskGrid<int>({2}, Counts());"
   "a call operator must be const")
 expect(grid_result "TaskGrid<Loud>({2}, [](const GridPoint&) { return Loud(); });"
   "the result of a grid's task needs")

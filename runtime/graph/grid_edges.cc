@@ -14,20 +14,27 @@ bool inside(const Box& domain, const Extents& at) {
   return true;
 }
 
-// The row-major positions of a box that is not empty, in order.
+// The row-major positions of a box that is not empty, in order. Mostly it is one row.
 void visit_box(const Box& box, const Extents& strides, GridEdges::VisitPosition visit) {
   const std::size_t last = box.rank() - 1;
+  const std::int64_t length = box.hi[last] - box.lo[last];
+  std::int64_t position = box.lo[last];
+  std::int64_t rows = 1;
+  for (std::size_t k = 0; k < last; ++k) {
+    position += box.lo[k] * strides[k];
+    rows *= box.hi[k] - box.lo[k];
+  }
+  for (std::int64_t i = 0; i < length; ++i) visit(position + i);
+  if (rows == 1) return;
   Extents row = box.lo;
-  for (;;) {
-    std::int64_t position = 0;
-    for (std::size_t k = 0; k < last; ++k) position += row[k] * strides[k];
-    for (std::int64_t i = box.lo[last]; i < box.hi[last]; ++i) visit(position + i);
-    std::size_t k = last;
-    for (; k-- > 0;) {
+  while (--rows > 0) {
+    for (std::size_t k = last; k-- > 0;) {
+      position += strides[k];
       if (++row[k] < box.hi[k]) break;
+      position -= (box.hi[k] - box.lo[k]) * strides[k];
       row[k] = box.lo[k];
     }
-    if (k == static_cast<std::size_t>(-1)) return;
+    for (std::int64_t i = 0; i < length; ++i) visit(position + i);
   }
 }
 
@@ -38,6 +45,18 @@ std::int64_t position_in(const Extents& at, const Extents& strides) {
 }
 
 }  // namespace
+
+Extents GridEdges::coordinate(std::int64_t position) const {
+  const Extents& counts = grid_.counts;
+  Extents at(counts.size());
+  for (std::size_t k = counts.size(); k-- > 1;) {
+    const std::int64_t rest = position / counts[k];
+    at[k] = position - rest * counts[k];
+    position = rest;
+  }
+  at[0] = position;
+  return at;
+}
 
 void GridEdges::find_codes() {
   codes_.resize(grid_.inputs.size());

@@ -33,6 +33,8 @@ class GridEdges {
   }
 
   const Grid& grid() const { return grid_; }
+  // Of a task of this grid; as coordinate_of, with a division less.
+  Extents coordinate(std::int64_t position) const;
   // Grid::order_of.
   const Extents& order() const { return order_; }
   // The axis of time, which all inputs from the grid itself go back along or stay on; -1: none.

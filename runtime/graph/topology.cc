@@ -183,7 +183,7 @@ void Topology::for_each_input(TaskId task, VisitInput visit) const {
 
 void Topology::visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const {
   const Table& table = tables_[task.layer];
-  const Extents coordinate = coordinate_of(task.position, table.counts);
+  const Extents coordinate = table.grid->coordinate(task.position);
   for (std::size_t i = 0; i < grid.inputs.size(); ++i) {
     const std::uint32_t producer = grid.inputs[i].layer;
     table.grid->visit_inputs(i, coordinate, [&](std::int64_t position) {
@@ -201,7 +201,7 @@ std::int64_t Topology::collected_position(TaskId task) const {
 
 void Topology::visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge,
                                 VisitUse visit) const {
-  const Extents at = coordinate_of(chunk.position, tables_[chunk.layer].counts);
+  const Extents at = tables_[chunk.layer].grid->coordinate(chunk.position);
   const Table& consumer = tables_[edge.layer];
   if (consumer.grid) {
     return consumer.grid->visit_consumers(edge.index, at, [&](std::int64_t position) {
@@ -278,7 +278,7 @@ std::int64_t Topology::middle_leaf(TaskId task) const {
 std::int64_t Topology::count_inputs(TaskId task) const {
   const Table& table = tables_[task.layer];
   std::int64_t count = 0;
-  if (table.grid) return table.grid->count_inputs(coordinate_of(task.position, table.counts));
+  if (table.grid) return table.grid->count_inputs(table.grid->coordinate(task.position));
   if (!std::holds_alternative<Map>(graph_->layers[task.layer].kind)) {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;

@@ -193,7 +193,7 @@ int Placement::home(const Topology& topology, TaskId task) const {
   const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[task.layer].kind);
   if (layer.stepped) {
     const Extents& counts = topology.counts(task.layer);
-    const Extents coordinate = coordinate_of(task.position, counts);
+    const Extents coordinate = topology.grid_edges(task.layer)->coordinate(task.position);
     std::int64_t column = 0;
     for (std::size_t i = 1; i < layer.order.size(); ++i) {
       column = column * counts[layer.order[i]] + coordinate[layer.order[i]];

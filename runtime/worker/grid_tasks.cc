@@ -33,7 +33,7 @@ SharedBuffer GridTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
   const graph::GridEdges& edges = *topology_.grid_edges(task.layer);
   const kernels::GridKernel& kernel = *kernels_[task.layer];
   const Extents& counts = topology_.counts(task.layer);
-  const Extents coordinate = coordinate_of(task.position, counts);
+  const Extents coordinate = edges.coordinate(task.position);
   try {
     collect_inputs(edges, coordinate, find_chunk, scratch);
     SharedBuffer buffer;

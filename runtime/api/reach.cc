@@ -26,6 +26,8 @@ std::vector<Reach::Part> Reach::parts(std::size_t own, const Extents& counts, st
                           std::to_string(counts.size()),
                       "name an axis of the grid that reads by .along(AXIS)");
   }
+  constexpr std::int64_t kFarthest = std::int64_t{1} << 61;
+  if (std::min(lo_.b, hi_.b) < -kFarthest || std::max(lo_.b, hi_.b) > kFarthest) throw too_wide();
   const std::int64_t count = counts[whole.reach.axis];
   const Interval domain = domain_.value_or(Interval{0, count});
   whole.domain = {std::max<std::int64_t>(0, domain.lo), std::min(count, domain.hi)};
@@ -43,6 +45,7 @@ std::vector<Reach::Part> Reach::parts(std::size_t own, const Extents& counts, st
         "a ring of " + std::to_string(count) + " tasks reads one of " + std::to_string(produced),
         "rings go between axes of one length; use reach::scaled");
   }
+  if (count == 0) return {};
   if (lo_.b > hi_.b || lo_.b < -count || hi_.b > count) {
     throw usage_error("a ring of " + std::to_string(count) + " tasks cannot be read from " +
                           std::to_string(lo_.b) + " to " + std::to_string(hi_.b),

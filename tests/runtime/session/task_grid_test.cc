@@ -281,6 +281,12 @@ TEST(TaskGrid, GridsThatCannotRunAreUsageErrors) {
   EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(-1), reach::ring(-5, 0))), Error);
   EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(-1), reach::scaled(1, 0, 0, 0))), Error);
   EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(-1), reach::scaled(INT64_MAX, 0, 0))), Error);
+  EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(INT64_MIN), reach::ring(-1, 1))), Error);
+  EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(-1), reach::offset(INT64_MIN, INT64_MAX))),
+               Error);
+  EXPECT_THROW(Grid({4, 4}, f, itself(reach::offset(-1), reach::ring(INT64_MIN, INT64_MAX))),
+               Error);
+  EXPECT_NO_THROW(Grid({4, 0}, f, itself(reach::offset(-1), reach::ring(-1, 1))));
   EXPECT_THROW(Grid({-1, 4}, f, itself(reach::offset(-1), reach::same())), Error);
   EXPECT_THROW(Grid({INT64_MAX, 4}, f, itself(reach::offset(-1), reach::same())), Error);
   EXPECT_THROW(Grid({std::int64_t{1} << 40, std::int64_t{1} << 40}, f,

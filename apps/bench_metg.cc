@@ -119,6 +119,9 @@ class Measurement {
 
   bool measure_grids(Series& series) {
     return session([&](Session& session) {
+      MetgJob warm_up = series.job;
+      warm_up.steps = kProbeSteps;
+      run_grids(session, warm_up);
       for (std::size_t point = 0; point < kPoints; ++point) {
         const auto run = [&](const MetgJob& job) { return run_grids(session, job); };
         measure_point(series, point, run, [](std::int64_t steps) { return steps; });
@@ -141,13 +144,16 @@ class Measurement {
     std::int64_t& steps = series.steps[point];
     if (steps == 0) {
       steps = options_.steps > 0 ? options_.steps : kProbeSteps;
-      const double wall = run(series.job_at(point)).wall_s;
-      if (options_.steps == 0) steps = agree(steps_for(wall));
+      // The first estimate counts what does not depend on the steps, the second hardly.
+      const int estimates = options_.steps > 0 ? 0 : 2;
+      for (int i = 0; i < estimates; ++i) {
+        steps = agree(steps_for(steps, run(series.job_at(point)).wall_s));
+      }
     }
     series.walls[point].push_back(run(series.job_at(point)).wall_s);
   }
-  static std::int64_t steps_for(double probe_s) {
-    const double wanted = kProbeSteps * kWallSeconds / std::max(probe_s, 1e-6);
+  static std::int64_t steps_for(std::int64_t probed, double wall_s) {
+    const double wanted = static_cast<double>(probed) * kWallSeconds / std::max(wall_s, 1e-6);
     return std::clamp<std::int64_t>(std::llround(wanted), 10, 1'000'000);
   }
   static constexpr std::int64_t kProbeSteps = 100;

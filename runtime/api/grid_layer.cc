@@ -40,7 +40,7 @@ class CodeCheck {
  private:
   template <class Visit>
   static void for_some(std::int64_t count, const Visit& visit) {
-    constexpr std::int64_t kMost = 1024;
+    constexpr std::int64_t kMost = 256;
     const std::int64_t looked = std::min(count, kMost);
     for (std::int64_t i = 0; i < looked; ++i) {
       visit(static_cast<std::int64_t>(static_cast<__int128>(i) * count / looked));

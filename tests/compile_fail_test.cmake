@@ -10,8 +10,11 @@ function(expect name code text)
   set(source "${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${name}.cc")
   file(WRITE "${source}" "#include \"runtime/api/delayed.h\"
 #include \"runtime/api/reduction.h\"
+#include \"runtime/api/task_grid.h\"
 using namespace rankine;
 struct Mute { int x = 0; };
+struct Counts { int n = 0; int operator()(const GridPoint&) { return ++n; } };
+struct Loud { std::string x; };
 struct Grows { int by = 1; int operator()(int x) const { return x + by; } };
 void test() {
   int captured = 1;
@@ -70,3 +73,21 @@ expect(states_differ
   "reduction(x, 0, ${fill}, [](Block<float> a, Block<const float> b) { a[0] += b[0]; });"
   "name different types of states")
 expect(no_combination "reduction(x, 0, ${fill}, ${fill});" "a Block<S>, which it changes")
+# The same for functions on a grid.
+expect(grid_fine "TaskGrid<int>({2, 3}, [](const GridPoint& at, const Inputs<int>& u, Mute m) {
+  return u.empty() ? m.x : u[0] + static_cast<int>(at[1]); },
+  itself(reach::offset(-1), reach::same()), Mute{7});" "")
+expect(grid_captures "TaskGrid<int>({2}, [captured](const GridPoint&) { return captured; });"
+  "pass what a lambda would capture")
+expect(grid_mutable "TaskGrid<int>({2}, Counts());"
+  "a call operator must be const")
+expect(grid_result "TaskGrid<Loud>({2}, [](const GridPoint&) { return Loud(); });"
+  "the result of a grid's task needs")
+expect(grid_other_result "TaskGrid<int>({2}, [](const GridPoint&) { return std::string(); });"
+  "the function of a TaskGrid<T> returns a T")
+expect(grid_parameter "TaskGrid<int>({2}, [](const GridPoint&, const Loud&) { return 1; }, Loud());"
+  "a parameter of a grid needs")
+expect(grid_input_type "TaskGrid<int>({2}, [](const GridPoint&, const Inputs<double>&) { return 1; },
+  itself(reach::offset(-1)));" "cannot be called with (const GridPoint&, an Inputs<U> for each input")
+expect(grid_no_point "TaskGrid<int>({2}, [](int x) { return x; }, 1);"
+  "cannot be called with (const GridPoint&")

@@ -11,11 +11,6 @@ namespace {
 
 using graph::Argument;
 
-std::string place_of(const Caller& caller) {
-  if (caller.file == nullptr) return kernels::describe_address(caller.address);
-  return std::filesystem::path(caller.file).filename().string() + ":" + std::to_string(caller.line);
-}
-
 std::uint32_t offset(std::size_t bytes) {
   if (bytes > UINT32_MAX) {
     throw usage_error("a graph embeds more than 4 GiB of arguments",
@@ -25,6 +20,11 @@ std::uint32_t offset(std::size_t bytes) {
 }
 
 }  // namespace
+
+std::string place_of(const Caller& caller) {
+  if (caller.file == nullptr) return kernels::describe_address(caller.address);
+  return std::filesystem::path(caller.file).filename().string() + ":" + std::to_string(caller.line);
+}
 
 std::string most_embedding(const graph::Explicit& tasks) {
   std::vector<std::size_t> bytes(tasks.functions.size(), 0);

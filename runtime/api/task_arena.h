@@ -13,13 +13,14 @@
 #include "runtime/api/array.h"
 #include "runtime/api/future_state.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/layer.h"
 #include "runtime/kernels/user_call.h"
 
 namespace rankine {
 
 // What a user may say about a task. Tasks with equal options share one description.
 struct TaskOptions {
-  std::string name;  // for plans, traces and errors; empty: the name of the function, if it has one
+  std::string name = {};  // for plans, traces and errors; empty: the name of the function, if it has one
   int retries = 0;   // how often a task that threw is run again, on the same rank
   // Of the tasks of a rank that could start, those with the highest start first.
   int priority = 0;
@@ -43,6 +44,9 @@ struct Caller {
   bool operator==(const Caller&) const = default;
 };
 
+// "job.cc:12"
+std::string place_of(const Caller& caller);
+
 // A function as a task needs it.
 struct Callable {
   kernels::UserThunk thunk = nullptr;
@@ -50,7 +54,7 @@ struct Callable {
   std::vector<std::byte> state;    // a functor
 };
 
-// Some tasks and all that they need, ready to become a layer.
+// Some tasks and all that they need, ready to become layers.
 struct TaskGraph {
   graph::Explicit tasks;  // without arrays
   std::vector<Array> arrays;
@@ -60,6 +64,9 @@ struct TaskGraph {
   std::vector<std::shared_ptr<const ScatteredValue>> scattered;
   graph::HeldValues held;         // of `futures`, by the session
   bool collects_futures = false;  // the results are the futures themselves; there are no tasks
+  // Grids, producers first, and what is asked of them (grid_layer.h).
+  std::vector<graph::Layer> grids;
+  std::vector<graph::GridCollect> collected;
 };
 
 // Arguments by value beyond this many bytes get a word: they are sent to every rank.

@@ -14,6 +14,7 @@
 #include "runtime/base/chunk_grid.h"
 #include "runtime/graph/call.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/grid.h"
 #include "runtime/graph/held.h"
 #include "runtime/graph/layer_output.h"
 #include "runtime/kernels/program.h"
@@ -185,7 +186,7 @@ struct Reduce {
   }
 };
 
-using Kind = std::variant<Map, Reduce, Explicit, Collect, HeldArray, HeldValues>;
+using Kind = std::variant<Map, Reduce, Explicit, Collect, HeldArray, HeldValues, Grid, GridCollect>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors

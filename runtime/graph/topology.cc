@@ -109,6 +109,7 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     return array->grid.chunk_box(coordinate_of(chunk.position, table.counts)).size() *
            static_cast<std::int64_t>(size_of(array->dtype));
   }
+  if (const Grid* grid = std::get_if<Grid>(&layer.kind)) return grid->item_bytes;
   if (!std::holds_alternative<Map>(layer.kind)) return 0;
   const Map& map = std::get<Map>(layer.kind);
   const Head& head = map.heads[chunk.output];
@@ -130,8 +131,9 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
 
 std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
+  if (const Grid* grid = std::get_if<Grid>(&kind)) return grid->item_bytes;
   if (std::holds_alternative<Explicit>(kind) || std::holds_alternative<Collect>(kind) ||
-      std::holds_alternative<HeldValues>(kind)) {
+      std::holds_alternative<GridCollect>(kind) || std::holds_alternative<HeldValues>(kind)) {
     return 0;
   }
   const ChunkGrid& grid = output_grid(output);
@@ -186,12 +188,52 @@ void Topology::for_each_input(TaskId task, VisitInput visit) const {
   if (const Collect* collect = std::get_if<Collect>(&kind)) {
     return visit({collect->layer, 0, collect->tasks[task.position]});
   }
+  if (const Grid* grid = std::get_if<Grid>(&kind)) return visit_grid_inputs(task, *grid, visit);
+  if (const GridCollect* collect = std::get_if<GridCollect>(&kind)) {
+    return visit({collect->layer, 0, collected_position(task)});
+  }
   for (const LeafEdge& edge : table.inputs_from_leaves) {
     for_each_in(inputs_of(edge, coordinate_of(task.position, edge.counts)),
                 [&](const Extents& chunk) {
                   visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
                 });
   }
+}
+
+void Topology::visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const {
+  const Table& table = tables_[task.layer];
+  const Extents coordinate = table.grid->coordinate(task.position);
+  for (std::size_t i = 0; i < grid.inputs.size(); ++i) {
+    const std::uint32_t producer = grid.inputs[i].layer;
+    table.grid->visit_inputs(i, coordinate, [&](std::int64_t position) {
+      visit({producer, 0, position});
+    });
+  }
+}
+
+std::int64_t Topology::collected_position(TaskId task) const {
+  const auto& collect = std::get<GridCollect>(graph_->layers[task.layer].kind);
+  Extents coordinate = coordinate_of(task.position, tables_[task.layer].counts);
+  for (std::size_t k = 0; k < coordinate.size(); ++k) coordinate[k] += collect.box.lo[k];
+  return position_of(coordinate, tables_[collect.layer].counts);
+}
+
+void Topology::visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge,
+                                VisitUse visit) const {
+  const Extents at = tables_[chunk.layer].grid->coordinate(chunk.position);
+  const Table& consumer = tables_[edge.layer];
+  if (consumer.grid) {
+    return consumer.grid->visit_consumers(edge.index, at, [&](std::int64_t position) {
+      visit({edge.layer, position}, nullptr);
+    });
+  }
+  const Box& box = std::get<GridCollect>(graph_->layers[edge.layer].kind).box;
+  Extents within = at;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    if (at[k] < box.lo[k] || at[k] >= box.hi[k]) return;
+    within[k] -= box.lo[k];
+  }
+  visit({edge.layer, position_of(within, consumer.counts)}, nullptr);
 }
 
 void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const {
@@ -256,6 +298,7 @@ std::int64_t Topology::middle_leaf(TaskId task) const {
 std::int64_t Topology::count_inputs(TaskId task) const {
   const Table& table = tables_[task.layer];
   std::int64_t count = 0;
+  if (table.grid) return table.grid->count_inputs(table.grid->coordinate(task.position));
   if (!std::holds_alternative<Map>(graph_->layers[task.layer].kind)) {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;
@@ -368,6 +411,8 @@ void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge, Visit
     for (; entry != consumer.collected.end() && entry->first == task; ++entry) {
       visit({edge.layer, entry->second}, nullptr);
     }
+  } else if (!std::holds_alternative<Map>(kind)) {
+    visit_grid_users(chunk, edge, visit);
   } else {
     visit_leaf_consumers(consumer.inputs_from_leaves[edge.index], output_chunk(chunk), visit);
   }

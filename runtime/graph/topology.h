@@ -10,6 +10,7 @@
 #include "runtime/base/function_ref.h"
 #include "runtime/graph/axis_map.h"
 #include "runtime/graph/explicit_edges.h"
+#include "runtime/graph/grid_edges.h"
 #include "runtime/graph/layer.h"
 
 namespace rankine::graph {
@@ -61,10 +62,12 @@ class Topology {
   std::int64_t task_count(std::uint32_t layer) const { return tables_[layer].tasks; }
   std::int64_t task_count() const;
 
-  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes); else their
-  // number.
+  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes); for a Grid and
+  // what collects of it their own; else their number.
   const Extents& counts(std::uint32_t layer) const { return tables_[layer].counts; }
   const Reduction& reduction(std::uint32_t layer) const { return *tables_[layer].reduction; }
+  // Null if the layer is no Grid.
+  const GridEdges* grid_edges(std::uint32_t layer) const { return tables_[layer].grid.get(); }
 
   // Outputs that a task may leave for others or hand over.
   std::uint32_t output_count(std::uint32_t layer) const;
@@ -86,7 +89,7 @@ class Topology {
   // Every (task, edge) pair that needs the chunk, each once.
   using VisitTask = FunctionRef<void(TaskId)>;
   void for_each_consumer(const ChunkId& chunk, VisitTask visit) const;
-  // The same, with the edge; null for a Reduce, which needs the chunk as it is.
+  // The same, with the edge; null where the chunk is needed as it is.
   using VisitUse = FunctionRef<void(TaskId, const LeafEdge*)>;
   void for_each_use(const ChunkId& chunk, VisitUse visit) const;
   // Where a chunk lies in output_grid: its coordinate and its elements.
@@ -98,9 +101,13 @@ class Topology {
   Box elements_read(const LeafEdge& edge, TaskId task) const;
   // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
   std::int64_t middle_leaf(TaskId task) const;
+  // The position, in the Grid layer, of what a GridCollect task brings.
+  std::int64_t collected_position(TaskId task) const;
   // True if no task of the layer waits for another one.
   bool is_source(std::uint32_t layer) const {
-    return tables_[layer].inputs.empty() && !tables_[layer].explicit_edges;
+    const Table& table = tables_[layer];
+    return table.inputs.empty() && !table.explicit_edges &&
+           !(table.grid && !table.grid->grid().inputs.empty());
   }
 
   // True if the tasks of the layer hand on what earlier graphs leave: they can start when that is
@@ -139,7 +146,8 @@ class Topology {
  private:
   struct ConsumerEdge {
     std::uint32_t layer = 0;
-    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays, or kHeldValues.
+    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays (or kHeldValues),
+    // of a Grid into its inputs.
     std::uint32_t index = 0;
     std::uint32_t output = 0;  // of the producer
     static constexpr std::uint32_t kHeldValues = UINT32_MAX;
@@ -153,6 +161,7 @@ class Topology {
     std::vector<ChunkGrid> output_grids;
     std::unique_ptr<Reduction> reduction;
     std::unique_ptr<ExplicitEdges> explicit_edges;
+    std::unique_ptr<GridEdges> grid;
     // Of a Collect: (task of the Explicit layer, task here), ascending.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> collected;
   };
@@ -162,9 +171,13 @@ class Topology {
   void install_collect(std::uint32_t layer, const Collect& collect);
   void install_held_array(std::uint32_t layer, const HeldArray& array);
   void install_held_values(std::uint32_t layer, const HeldValues& values);
+  void install_grid(std::uint32_t layer, const Grid& grid);
+  void install_grid_collect(std::uint32_t layer, const GridCollect& collect);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;
+  void visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const;
+  void visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk, VisitUse visit) const;
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
                        VisitUse visit) const;

@@ -16,6 +16,8 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
     if (const Collect* collect = std::get_if<Collect>(&kind)) install_collect(layer, *collect);
     if (const auto* array = std::get_if<HeldArray>(&kind)) install_held_array(layer, *array);
     if (const auto* values = std::get_if<HeldValues>(&kind)) install_held_values(layer, *values);
+    if (const Grid* grid = std::get_if<Grid>(&kind)) install_grid(layer, *grid);
+    if (const auto* grid = std::get_if<GridCollect>(&kind)) install_grid_collect(layer, *grid);
   }
 }
 
@@ -159,6 +161,47 @@ void Topology::install_held_values(std::uint32_t layer, const HeldValues& values
   table.tasks = static_cast<std::int64_t>(values.size());
   table.counts = {table.tasks};
   table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
+}
+
+// An input from the grid itself makes the grid a consumer of its own, but no layer above itself.
+void Topology::install_grid(std::uint32_t layer, const Grid& grid) {
+  const auto counts_of = [&](std::uint32_t other) -> const Extents* {
+    return other < layer && tables_[other].grid ? &tables_[other].grid->grid().counts : nullptr;
+  };
+  grid.check(layer, counts_of);
+  Table& table = tables_[layer];
+  table.grid = std::make_unique<GridEdges>(grid, layer, counts_of);
+  table.counts = grid.counts;
+  table.tasks = volume(table.counts);
+  table.output_grids.push_back(ChunkGrid::regular(table.counts, Extents(table.counts.size(), 1)));
+  for (std::uint32_t i = 0; i < grid.inputs.size(); ++i) {
+    const std::uint32_t producer = grid.inputs[i].layer;
+    if (producer != layer) table.inputs.push_back({producer, 0});
+    tables_[producer].consumers.push_back({layer, i, 0});
+  }
+}
+
+void Topology::install_grid_collect(std::uint32_t layer, const GridCollect& collect) {
+  const auto fail = [] { throw input_error("a layer collects what is not there", ""); };
+  if (collect.layer >= layer || !tables_[collect.layer].grid) fail();
+  const Grid& grid = tables_[collect.layer].grid->grid();
+  const Box& box = collect.box;
+  if (box.lo.size() != grid.counts.size() || box.hi.size() != grid.counts.size()) fail();
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (box.lo[k] < 0 || box.hi[k] > grid.counts[k] || box.lo[k] > box.hi[k]) fail();
+  }
+  if (collect.item_bytes != grid.item_bytes) fail();
+  Table& table = tables_[layer];
+  table.counts = box.shape();
+  table.tasks = volume(table.counts);
+  const std::int64_t results = collect.item_bytes > 0 ? 1 : table.tasks;
+  if (collect.first_result + results > static_cast<std::int64_t>(graph_->results.size())) fail();
+  if (collect.item_bytes > 0 &&
+      volume(graph_->results[collect.first_result].shape) != table.tasks * collect.item_bytes) {
+    fail();
+  }
+  table.inputs.push_back({collect.layer, 0});
+  tables_[collect.layer].consumers.push_back({layer, 0, 0});
 }
 
 }  // namespace rankine::graph

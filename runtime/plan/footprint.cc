@@ -214,9 +214,54 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
 
 // Results of users' tasks that wait: if each is small, and all of them are there. How long they are
 // is not known.
-std::int64_t held_results(std::size_t tasks) {
-  constexpr std::int64_t kEach = 256;  // block, owner, entry of the board, counter
-  return times(bytes_of(tasks), kEach);
+constexpr std::int64_t kResultBytes = 256;  // block, owner, entry of the board, counter
+std::int64_t held_results(std::size_t tasks) { return times(bytes_of(tasks), kResultBytes); }
+
+// Steps that an input of a grid from itself goes back, at most.
+std::int64_t steps_back(const graph::GridEdges& edges, std::uint32_t layer) {
+  const std::int32_t time = edges.time_axis();
+  std::int64_t most = 1;
+  for (const graph::GridInput& input : edges.grid().inputs) {
+    if (input.layer != layer) continue;
+    for (const graph::GridEdge& edge : input.edges) {
+      if (edge.domain.empty()) continue;
+      const graph::GridAxis& reach = edge.axes[time];
+      const Interval from{edge.domain.lo[reach.axis], edge.domain.hi[reach.axis]};
+      for (const std::int64_t i : {from.lo, from.hi - 1}) {
+        const std::int64_t last = reach.axis == time ? i : edge.domain.hi[time] - 1;
+        most = std::max(most, last - std::max<std::int64_t>(0, reach.lo.at(i)));
+      }
+    }
+  }
+  return most;
+}
+
+// Results of a grid that another layer reads, at most.
+std::int64_t read_of_grid(const Topology& topology, std::uint32_t grid) {
+  std::int64_t read = 0;
+  for (std::uint32_t layer = grid + 1; layer < topology.layer_count(); ++layer) {
+    const graph::Kind& kind = topology.graph().layers[layer].kind;
+    if (const auto* collect = std::get_if<graph::GridCollect>(&kind)) {
+      if (collect->layer == grid) read = plus(read, topology.task_count(layer));
+    }
+    for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
+      if (input.layer == grid && topology.grid_edges(layer) != nullptr)
+        return topology.task_count(grid);
+    }
+  }
+  return std::min(read, topology.task_count(grid));
+}
+
+// Results of a grid that wait, if the ranks go on together: of one that goes on in time those of
+// the steps that others go back to, of another one all.
+std::int64_t held_of_grid(const Topology& topology, std::uint32_t layer) {
+  const graph::GridEdges& edges = *topology.grid_edges(layer);
+  const std::int64_t tasks = topology.task_count(layer);
+  const std::int64_t each = plus(kResultBytes, block(edges.grid().item_bytes));
+  if (tasks == 0) return 0;
+  if (edges.time_axis() < 0) return times(read_of_grid(topology, layer), each);
+  const std::int64_t columns = tasks / edges.grid().counts[edges.time_axis()];
+  return times(std::min(tasks, times(columns, steps_back(edges, layer) + 2)), each);
 }
 
 // Chunks that a layer leaves to later graphs.
@@ -265,6 +310,7 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
         held_chunks(topology, placement, {layer, 0}) - share_of(topology, placement, layer);
     return times(std::max<std::int64_t>(0, received), output_block(topology, {layer, 0}));
   }
+  if (topology.grid_edges(layer) != nullptr) return held_of_grid(topology, layer);
   if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;

@@ -16,6 +16,7 @@ std::int64_t cut(std::int64_t count, int ranks, int rank) {
 }
 
 int owner(std::int64_t position, std::int64_t count, int ranks) {
+  if (position <= UINT32_MAX) return static_cast<int>(position * ranks / count);  // 64 bits do
   return static_cast<int>(static_cast<__int128>(position) * ranks / count);
 }
 
@@ -77,10 +78,18 @@ class AxisScores {
 
 bool fetches(const graph::Layer& layer) {
   if (std::holds_alternative<graph::Collect>(layer.kind)) return true;
+  if (std::holds_alternative<graph::GridCollect>(layer.kind)) return true;
   const auto* map = std::get_if<graph::Map>(&layer.kind);
   return map != nullptr && std::any_of(map->heads.begin(), map->heads.end(), [](const auto& head) {
            return std::holds_alternative<graph::Fetch>(head);
          });
+}
+
+void put_time_first(const graph::GridEdges& grid, LayerPlacement& placement) {
+  if (grid.time_axis() < 0) return;
+  placement.stepped = true;
+  const auto time = std::find(placement.order.begin(), placement.order.end(), grid.time_axis());
+  std::rotate(placement.order.begin(), time, time + 1);
 }
 
 }  // namespace
@@ -105,6 +114,7 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
           std::any_of(tasks->functions.begin(), tasks->functions.end(),
                       [](const graph::UserFunction& function) { return !function.ranks.empty(); });
     }
+    if (const graph::GridEdges* grid = topology.grid_edges(layer)) put_time_first(*grid, placement);
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
     for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
@@ -114,14 +124,31 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
   }
 }
 
+std::int64_t Placement::columns(const Topology& topology, std::uint32_t layer) const {
+  const std::int64_t steps = this->steps(topology, layer);
+  return steps == 0 ? 0 : topology.task_count(layer) / steps;
+}
+
+Placement::Block Placement::block_of(std::int64_t column, std::int64_t columns) const {
+  const int workers = ranks_ - first_worker_;
+  if (workers == 1) return {0, columns, 0};
+  const int worker = owner(column, columns, workers);
+  return {cut(columns, workers, worker), cut(columns, workers, worker + 1), worker};
+}
+
+// A stepped grid is numbered block by block, in a block step by step.
 std::int64_t Placement::ordered_of(const Topology& topology, TaskId task) const {
+  const LayerPlacement& layer = layers_[task.layer];
   const Extents& counts = topology.counts(task.layer);
   const Extents coordinate = coordinate_of(task.position, counts);
   std::int64_t ordered = 0;
-  for (std::int64_t axis : layers_[task.layer].order) {
-    ordered = ordered * counts[axis] + coordinate[axis];
+  for (std::size_t i = layer.stepped ? 1 : 0; i < layer.order.size(); ++i) {
+    ordered = ordered * counts[layer.order[i]] + coordinate[layer.order[i]];
   }
-  return ordered;
+  if (!layer.stepped) return ordered;
+  const Block block = block_of(ordered, columns(topology, task.layer));
+  return block.lo * steps(topology, task.layer) + coordinate[layer.order[0]] * block.length() +
+         (ordered - block.lo);
 }
 
 std::int64_t Placement::position_at(const Topology& topology, std::uint32_t layer,
@@ -129,7 +156,16 @@ std::int64_t Placement::position_at(const Topology& topology, std::uint32_t laye
   const Extents& counts = topology.counts(layer);
   const Extents& order = layers_[layer].order;
   Extents coordinate(counts.size(), 0);
-  for (std::size_t i = order.size(); i-- > 0;) {
+  std::size_t first = 0;
+  if (layers_[layer].stepped) {
+    const std::int64_t steps = this->steps(topology, layer);
+    const Block block = block_of(ordered / steps, columns(topology, layer));
+    const std::int64_t inside = ordered - block.lo * steps;
+    coordinate[order[0]] = inside / block.length();
+    ordered = block.lo + inside % block.length();
+    first = 1;
+  }
+  for (std::size_t i = order.size(); i-- > first;) {
     coordinate[order[i]] = ordered % counts[order[i]];
     ordered /= counts[order[i]];
   }
@@ -144,7 +180,21 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   if (rank < first_worker_) return {0, 0};
   const int workers = ranks_ - first_worker_;
   const int part = (rank - first_worker_ + workers - layers_[layer].shift) % workers;
-  return {cut(count, workers, part), cut(count, workers, part + 1)};
+  if (!layers_[layer].stepped) return {cut(count, workers, part), cut(count, workers, part + 1)};
+  const std::int64_t columns = this->columns(topology, layer);
+  const std::int64_t steps = this->steps(topology, layer);
+  return {cut(columns, workers, part) * steps, cut(columns, workers, part + 1) * steps};
+}
+
+Interval Placement::source_range(const Topology& topology, std::uint32_t layer, int rank) const {
+  Interval range = this->range(topology, layer, rank);
+  const graph::GridEdges* grid = topology.grid_edges(layer);
+  if (grid == nullptr) return range;
+  if (!layers_[layer].stepped) return grid->fed_from() == 0 ? Interval{range.lo, range.lo} : range;
+  const std::int64_t steps = this->steps(topology, layer);
+  if (steps == 0) return range;
+  range.hi = range.lo + range.length() / steps * std::min(grid->fed_from(), steps);
+  return range;
 }
 
 int Placement::home(const Topology& topology, TaskId task) const {
@@ -158,6 +208,15 @@ int Placement::home(const Topology& topology, TaskId task) const {
   if (layer.scattered) {
     const auto& ranks = std::get<graph::Explicit>(kind).function(task.position).ranks;
     if (!ranks.empty()) return ranks[task.position % ranks.size()];
+  }
+  if (layer.stepped) {
+    const Extents& counts = topology.counts(task.layer);
+    const Extents coordinate = topology.grid_edges(task.layer)->coordinate(task.position);
+    std::int64_t column = 0;
+    for (std::size_t i = 1; i < layer.order.size(); ++i) {
+      column = column * counts[layer.order[i]] + coordinate[layer.order[i]];
+    }
+    return first_worker_ + owner(column, columns(topology, task.layer), ranks_ - first_worker_);
   }
   const auto* tree = std::get_if<graph::Reduce>(&kind);
   if (tree == nullptr) {

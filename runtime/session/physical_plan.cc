@@ -133,7 +133,7 @@ void choose_ranks(graph::UserFunction& function, const Machine& machine) {
 }
 
 // The user's tasks as a layer on top of the others, and one that collects their results.
-void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
+void add_named_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
   const auto next = [&] { return static_cast<std::uint32_t>(graph.layers.size()); };
   std::uint32_t number = next();
   if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
@@ -155,6 +155,37 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& 
   const auto first = static_cast<std::uint32_t>(graph.results.size());
   graph.results.resize(first + results.size(), {DType::kUInt8, {0}});
   graph.layers.push_back({"collect", "", graph::Collect{number, std::move(results), first}});
+}
+
+// The grids, each with what collects of it.
+void add_grids(graph::Graph& graph, const api::TaskGraph& tasks) {
+  const auto first_layer = static_cast<std::uint32_t>(graph.layers.size());
+  const auto first_result = static_cast<std::uint32_t>(graph.results.size());
+  for (graph::Layer layer : tasks.grids) {
+    for (graph::GridInput& input : std::get<graph::Grid>(layer.kind).inputs) {
+      input.layer += first_layer;
+    }
+    graph.layers.push_back(std::move(layer));
+  }
+  for (graph::GridCollect collect : tasks.collected) {
+    const std::int64_t count = collect.box.size();
+    if (collect.item_bytes > 0) {
+      graph.results.push_back({DType::kUInt8, {count * collect.item_bytes}});
+    } else {
+      graph.results.resize(graph.results.size() + static_cast<std::size_t>(count),
+                           {DType::kUInt8, {0}});
+    }
+    collect.layer += first_layer;
+    collect.first_result += first_result;
+    graph.layers.push_back({"collect", "", std::move(collect)});
+  }
+}
+
+void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
+  if (tasks.tasks.task_count() > 0 || tasks.collects_futures) {
+    add_named_tasks(graph, tasks, machine);
+  }
+  add_grids(graph, tasks);
 }
 
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,

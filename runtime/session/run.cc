@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "collectives/broadcast.h"
 #include "collectives/environment.h"
 #include "collectives/gather.h"
 #include "collectives/loopback.h"
@@ -252,21 +253,37 @@ RunSettings take_run_options(int& argc, char** argv) {
   return settings;
 }
 
-int run_with(const RunSettings& settings, const Client& client) {
+int World::session(const RunSettings& settings, const Client& client) {
+  Bytes code = to_bytes(run_rank(communicator_, launched_, settings, client));
+  collectives::broadcast(communicator_, 0, code);
+  return from_bytes<int>(code);
+}
+
+int run_world(const RunSettings& settings, const std::function<int(World&)>& body) {
   // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
   const StopSignals signals;
   io::set_access(settings.access);
   if (!collectives::launched()) {
     collectives::LoopbackNetwork alone(1);
-    return run_rank(alone.rank(0), false, settings, client);
+    World world(alone.rank(0), false);
+    return body(world);
   }
-  collectives::MpiWorld world;
+  collectives::MpiWorld mpi;
   try {
-    return run_rank(world.communicator(), true, settings, client);
+    World world(mpi.communicator(), true);
+    return body(world);
   } catch (...) {
-    if (world.communicator().size() == 1) throw;
-    world.abort(report_current_exception());  // the other ranks would wait
+    if (mpi.communicator().size() == 1) throw;
+    mpi.abort(report_current_exception());  // the other ranks would wait
   }
+}
+
+// Only rank 0 returns the code of the program.
+int run_with(const RunSettings& settings, const Client& client) {
+  return run_world(settings, [&](World& world) {
+    const int code = world.session(settings, client);
+    return world.communicator().rank() == 0 ? code : 0;
+  });
 }
 
 int run(int& argc, char**& argv, const Client& client) {

@@ -87,7 +87,7 @@ std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
   std::vector<std::vector<std::byte>> results = run(request);
   std::vector<NdArray> values;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    values.push_back(session::take<NdArray>(results, request, i));
+    values.push_back(session::take<Array>(results, request, i));
   }
   return values;
 }
@@ -116,6 +116,11 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
     }
     work.tasks = &*tasks;
     if (!settings_.quiet) warn_of_embedded(tasks->tasks);
+  }
+  if (!request.grids.empty()) {
+    if (!tasks) tasks.emplace();
+    api::add_grids(*tasks, request.grids);
+    work.tasks = &*tasks;
   }
   stages_file_.open(input_files(work.targets));
   return std::move(execute(work).results);

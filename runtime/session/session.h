@@ -68,7 +68,26 @@ class Session {
   R compute(const Delayed<R>& task) {
     const session::Request request = session::request_of(task);
     std::vector<std::vector<std::byte>> results = run(request);
-    if constexpr (!std::is_void_v<R>) return session::take<R>(results, request, 0);
+    if constexpr (!std::is_void_v<R>) return session::take<Delayed<R>>(results, request, 0);
+  }
+  // A result of a grid of tasks, or a std::vector of those in a box (api/task_grid.h).
+  template <session::IsOfGrid A>
+  session::Asked<A> compute(const A& values) {
+    const session::Request request = session::request_of(values);
+    std::vector<std::vector<std::byte>> results = run(request);
+    return session::take<A>(results, request, 0);
+  }
+  // Many boxes in one pass, of one grid or of several.
+  template <session::IsOfGrid A>
+  std::vector<session::Asked<A>> compute(const std::vector<A>& boxes) {
+    session::Request request;
+    for (const A& box : boxes) request.ask(box);
+    std::vector<std::vector<std::byte>> results = run(request);
+    std::vector<session::Asked<A>> values;
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      values.push_back(session::take<A>(results, request, i));
+    }
+    return values;
   }
   // The results of many tasks, in their order.
   template <class R>
@@ -78,12 +97,13 @@ class Session {
     std::vector<std::vector<std::byte>> results = run(request);
     std::vector<R> values;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      values.push_back(session::take<R>(results, request, i));
+      values.push_back(session::take<Delayed<R>>(results, request, i));
     }
     return values;
   }
   // Several arrays and tasks in one pass over what they have in common: a tuple with NdArray for
-  // each Array, R for each Delayed<R> and std::monostate for a Delayed<void>.
+  // each Array, R for each Delayed<R>, std::monostate for a Delayed<void>, T or a vector of T for
+  // what a TaskGrid<T> gave.
   template <class First, class Second, class... Rest>
   requires(session::is_asked<First>&& session::is_asked<Second> &&
            (session::is_asked<Rest> && ...)) auto compute(const First& first, const Second& second,

@@ -26,6 +26,7 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (std::holds_alternative<graph::Reduce>(kind)) return true;
   if (std::holds_alternative<graph::Collect>(kind)) return true;
+  if (std::holds_alternative<graph::GridCollect>(kind)) return true;
   const Extents& counts = topology.counts(layer);
   std::vector<std::vector<Interval>> parts(counts.size());  // by the one axis that is cut
   for (const auto& edge : topology.leaf_edges(layer)) {
@@ -60,7 +61,7 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
     const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
     annotated_.push_back(tasks != nullptr && tasks->is_annotated());
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
-    const Interval range = placement.range(topology, layer, rank);
+    const Interval range = placement.source_range(topology, layer, rank);
     if (annotated_.back()) {  // those without inputs need an order of their own
       for (TaskId task{layer, range.lo}; task.position < range.hi; ++task.position) {
         if (topology.count_inputs(task) == 0 && placement.home(topology, task) == rank) {
@@ -135,9 +136,31 @@ std::optional<TaskId> Board::next_ready() {
 
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
-  std::optional<TaskId> task = next_ready();
+  std::optional<TaskId> task;
+  Sources* earlier = ready_.empty() ? nullptr : earlier_source(ready_.top());
+  if (earlier != nullptr) task = start(*earlier);
+  if (!task) task = next_ready();
   if (!task) task = next_source();
   if (task) ++running_;
+  return task;
+}
+
+// A grid that goes on in time starts its first steps before it goes on with later ones: other ranks
+// wait for all of its columns.
+Board::Sources* Board::earlier_source(const Ready& ready) {
+  for (Sources& sources : sources_) {
+    if (sources.layer != ready.task.layer) continue;
+    const bool earlier = placement_.layer(sources.layer).stepped &&
+                         sources.next < sources.range.hi && sources.next < ready.order;
+    return earlier ? &sources : nullptr;
+  }
+  return nullptr;
+}
+
+TaskId Board::start(Sources& sources) {
+  const TaskId task{sources.layer,
+                    placement_.position_at(topology_, sources.layer, sources.next++)};
+  skip_fed_tasks(sources);
   return task;
 }
 
@@ -155,10 +178,7 @@ std::optional<TaskId> Board::next_source() {
     }
   }
   if (behind == nullptr) return std::nullopt;
-  const TaskId task{behind->layer,
-                    placement_.position_at(topology_, behind->layer, behind->next++)};
-  skip_fed_tasks(*behind);
-  return task;
+  return start(*behind);
 }
 
 bool Board::sources_done() const {

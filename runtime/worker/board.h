@@ -33,7 +33,8 @@ class Board {
 
   // A task that hands on what another graph left can start: that is there. Once per task.
   void admit(const TaskId& task);
-  // The next task to run: the deepest ready one, else the next without inputs in plan order.
+  // The next task to run: the deepest ready one, else the next without inputs in plan order. Of a
+  // grid that goes on in time those without inputs come first if they are earlier.
   std::optional<TaskId> next();
 
   // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
@@ -75,7 +76,8 @@ class Board {
       return depth != other.depth ? depth < other.depth : order > other.order;
     }
   };
-  // The tasks of one layer that wait for nobody, from front to back.
+  // The tasks of one layer that wait for nobody, from front to back. (Of a Grid that goes on in
+  // time only the first steps are looked at: plan/placement.h.)
   struct Sources {
     std::uint32_t layer;
     std::int64_t next;
@@ -97,6 +99,8 @@ class Board {
   // Whether what the task takes is there; it is taken then.
   bool take_resources(const TaskId& task);
   void give_back(const TaskId& task);
+  Sources* earlier_source(const Ready& ready);
+  TaskId start(Sources& sources);
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;

@@ -85,9 +85,15 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
     if (const auto* reduce = std::get_if<graph::Reduce>(&kind)) {
       return run_reduce(task, *reduce, find_chunk, context);
     }
-    if (std::holds_alternative<graph::Explicit>(kind)) return run_user(task, find_chunk, context);
-    collect(task, std::get<graph::Collect>(kind), find_chunk);
-    return {};
+    if (const auto* some = std::get_if<graph::Collect>(&kind)) {
+      collect(task, *some, find_chunk);
+      return {};
+    }
+    if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
+      collect(task, *some, find_chunk);
+      return {};
+    }
+    return run_user(task, find_chunk, context);
   } catch (Error& error) {
     if (error.task_story.empty()) error.task_story = story(task);
     throw;
@@ -96,7 +102,10 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
 
 std::string Executor::story(const TaskId& task) const {
   const graph::Layer& layer = topology_.graph().layers[task.layer];
-  if (std::holds_alternative<graph::Explicit>(layer.kind)) return user_tasks_->story(task);
+  if (std::holds_alternative<graph::Explicit>(layer.kind) ||
+      std::holds_alternative<graph::Grid>(layer.kind)) {
+    return user_tasks_->story(task);
+  }
   return layer.name + ", chunk " +
          to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
          (layer.location.empty() ? "" : ", " + layer.location);
@@ -128,6 +137,23 @@ void Executor::run_calls(const TaskId& task, const graph::Map& map, const Box& s
   const CallScratch scratch{context.scratch, context.read_scratch, context.read_stats,
                             context.times.load_s, context.times.compute_s};
   user_tasks_->blocks().run(task, step, sources, scratch);
+}
+
+void Executor::collect(const TaskId& task, const graph::GridCollect& collect,
+                       const FindChunk& find_chunk) const {
+  const HeldChunk held = find_chunk({collect.layer, 0, topology_.collected_position(task)});
+  const auto bytes = std::as_const(*held.buffer).bytes();
+  const auto index = static_cast<std::size_t>(task.position);
+  if (collect.item_bytes == 0) {
+    results_[collect.first_result + index].assign(bytes.begin(), bytes.end());
+    return;
+  }
+  const auto item = static_cast<std::size_t>(collect.item_bytes);
+  if (bytes.size() != item) {
+    throw Error(ExitCode::kTaskFailed, "a result of a grid has another length than its type");
+  }
+  std::copy(bytes.begin(), bytes.end(),
+            results_[collect.first_result].begin() + static_cast<std::ptrdiff_t>(index * item));
 }
 
 std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,

@@ -71,6 +71,8 @@ class Executor {
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
+  void collect(const graph::TaskId& task, const graph::GridCollect& collect,
+               const FindChunk& find_chunk) const;
   void hand_over(const graph::TaskId& task, const graph::Head& head, const Box& box, DType dtype,
                  const SharedBuffer& dense, TaskContext& context) const;
 

@@ -100,4 +100,21 @@ inline std::shared_ptr<graph::Graph> tasks_graph(
   return graph;
 }
 
+// A grid of which every task takes all results of the step before, and the last task of which is
+// brought to rank 0. Its function is never called.
+inline std::shared_ptr<graph::Graph> grid_graph(std::int64_t steps, std::int64_t width) {
+  graph::Grid grid;
+  grid.counts = {steps, width};
+  grid.item_bytes = 8;
+  const graph::GridAxis before{0, {1, -1, 1}, {1, -1, 1}};
+  const graph::GridAxis all{1, {0, 0, 1}, {0, width - 1, 1}};
+  grid.inputs.push_back({0, {{Box::whole(grid.counts), {before, all}}}, std::nullopt});
+  auto graph = std::make_shared<graph::Graph>();
+  graph->layers.push_back({"grid", "", std::move(grid)});
+  const Box last{{steps - 1, width - 1}, {steps, width}};
+  graph->layers.push_back({"collect", "", graph::GridCollect{0, last, 0, 8}});
+  graph->results.push_back({DType::kUInt8, {8}});
+  return graph;
+}
+
 }  // namespace rankine::testing

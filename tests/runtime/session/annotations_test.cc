@@ -112,8 +112,12 @@ TEST(Annotations, TasksAreAtHomeWhereTheyMayRun) {
   const session::Prepared prepared = session::prepare({}, options, &graph);
   for (int i = 0; i < 30; ++i) {
     const int home = prepared.physical.placement.home(*prepared.physical.topology, {0, i});
-    if (i % 3 == 1) EXPECT_TRUE(home == 2 || home == 4) << home;
-    if (i % 3 == 2) EXPECT_TRUE(home == 1 || home == 3) << home;
+    if (i % 3 == 1) {
+      EXPECT_TRUE(home == 2 || home == 4) << home;
+    }
+    if (i % 3 == 2) {
+      EXPECT_TRUE(home == 1 || home == 3) << home;
+    }
   }
 }
 

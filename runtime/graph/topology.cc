@@ -57,6 +57,14 @@ std::uint32_t Topology::output_count(std::uint32_t layer) const {
   return map == nullptr ? 1 : static_cast<std::uint32_t>(map->heads.size());
 }
 
+bool Topology::leaves_chunk(std::uint32_t layer, std::uint32_t output) const {
+  const Kind& kind = graph_->layers[layer].kind;
+  const Map* map = std::get_if<Map>(&kind);
+  if (map == nullptr) return !std::holds_alternative<Collect>(kind);
+  return std::holds_alternative<Keep>(map->heads[output]) ||
+         std::holds_alternative<Partial>(map->heads[output]);
+}
+
 const ChunkGrid& Topology::output_grid(LayerOutput output) const {
   return tables_[output.layer].output_grids[output.output];
 }

@@ -63,6 +63,8 @@ class Topology {
 
   // Outputs that a task may leave for others or hand over.
   std::uint32_t output_count(std::uint32_t layer) const;
+  // Whether an output is left for others, as a chunk, and not handed over by the task itself.
+  bool leaves_chunk(std::uint32_t layer, std::uint32_t output) const;
   // How the elements of an output are cut (kept axes only for a finished reduction; the results of
   // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;

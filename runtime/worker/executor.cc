@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/base/clock.h"
+#include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
 
 namespace rankine::worker {
@@ -80,17 +81,9 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
     collect(task, std::get<graph::Collect>(kind), find_chunk);
     return {};
   } catch (Error& error) {
-    if (error.task_story.empty()) error.task_story = story(task);
+    if (error.task_story.empty()) error.task_story = graph::story_of(topology_, task);
     throw;
   }
-}
-
-std::string Executor::story(const TaskId& task) const {
-  const graph::Layer& layer = topology_.graph().layers[task.layer];
-  if (std::holds_alternative<graph::Explicit>(layer.kind)) return user_tasks_->story(task);
-  return layer.name + ", chunk " +
-         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
-         (layer.location.empty() ? "" : ", " + layer.location);
 }
 
 std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "io/encode.h"
@@ -64,7 +63,6 @@ class Executor {
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
-  std::string story(const graph::TaskId& task) const;
   void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
                  TaskContext& context) const;
 

@@ -27,13 +27,6 @@ UserTasks::UserTasks(const graph::Topology& topology) : topology_(topology) {
   }
 }
 
-std::string UserTasks::story(const TaskId& task) const {
-  const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
-  const graph::UserFunction& function = tasks.function(static_cast<std::size_t>(task.position));
-  return function.name + ", task " + std::to_string(task.position) +
-         (function.location.empty() ? "" : ", " + function.location);
-}
-
 SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                             Pool& pool) const {
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "runtime/base/pool.h"
@@ -31,8 +30,6 @@ class UserTasks {
   // The result's bytes. Throws Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
-  // "simulate, task 17, job.cc:12"
-  std::string story(const graph::TaskId& task) const;
 
  private:
   struct Resolved {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "runtime/base/error.h"
+#include "runtime/graph/append_tasks.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::session {
@@ -89,27 +90,11 @@ struct Choices {
   }
 };
 
-// The user's tasks as a layer on top of the others, and one that collects their results.
-void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
-  graph::Explicit layer = tasks.tasks;
-  std::sort(graph.kept.begin(), graph.kept.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [target, output] : graph.kept) layer.arrays.push_back(output);
-  const auto number = static_cast<std::uint32_t>(graph.layers.size());
-  graph.layers.push_back({"tasks", "", std::move(layer)});
-  graph.layers.push_back(
-      {"collect", "",
-       graph::Collect{number, tasks.results, static_cast<std::uint32_t>(graph.results.size())}});
-  for (std::size_t i = 0; i < tasks.results.size(); ++i) {
-    graph.results.push_back({DType::kUInt8, {0}});
-  }
-}
-
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
   plan.graph = optimize::lower(numeric, lowering);
-  if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
+  if (tasks != nullptr) graph::append_tasks(*plan.graph, tasks->tasks, tasks->results);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
   plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
   plan.footprint = plan::footprint(*plan.topology, plan.placement);

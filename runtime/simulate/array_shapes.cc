@@ -95,6 +95,12 @@ GraphPtr anomaly_shape(const ShapeOptions& options) {
   return graph_of({x, apply(kernels::Op::kSubtract, x, mean_along(x, 0))});
 }
 
+// What one task makes goes to every rank.
+GraphPtr broadcast_shape(const ShapeOptions& options) {
+  const NodePtr x = field_of(options.tasks * 4 / 9, options.chunk_bytes);
+  return graph_of({x, apply(kernels::Op::kSubtract, x, mean_along(mean_along(x, 1), 0))});
+}
+
 GraphPtr rechunk_shape(const ShapeOptions& options) {
   constexpr std::int64_t kRatio = 8;
   const NodePtr x = field_of(options.tasks / 2, options.chunk_bytes);

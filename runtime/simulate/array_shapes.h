@@ -9,6 +9,7 @@ namespace rankine::simulate {
 std::shared_ptr<graph::Graph> stencil_shape(const ShapeOptions& options);
 std::shared_ptr<graph::Graph> mean_shape(const ShapeOptions& options);
 std::shared_ptr<graph::Graph> anomaly_shape(const ShapeOptions& options);
+std::shared_ptr<graph::Graph> broadcast_shape(const ShapeOptions& options);
 std::shared_ptr<graph::Graph> rechunk_shape(const ShapeOptions& options);
 std::shared_ptr<graph::Graph> random_arrays_shape(const ShapeOptions& options);
 

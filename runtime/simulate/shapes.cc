@@ -118,6 +118,7 @@ constexpr Shape kShapes[] = {
     {"stencil", "an array and its neighbours, step by step", stencil_shape, false},
     {"mean", "the mean of an array", mean_shape, false},
     {"anomaly", "an array less its mean along one axis", anomaly_shape, false},
+    {"broadcast", "an array less its mean, which every task takes", broadcast_shape, false},
     {"rechunk", "an array from wide chunks to tall ones", rechunk_shape, false},
     {"arrays", "random operations on an array, one after the other", random_arrays_shape, false},
 };

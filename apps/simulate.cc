@@ -4,10 +4,12 @@
 
 #include <memory>
 
+#include "apps/program.h"
 #include "apps/simulate_report.h"
 #include "apps/verbs.h"
 #include "runtime/base/clock.h"
-#include "runtime/session/physical_plan.h"
+#include "runtime/session/prepare.h"
+#include "runtime/session/store_plan.h"
 #include "runtime/simulate/phantom.h"
 #include "runtime/simulate/shapes.h"
 #include "runtime/simulate/simulation.h"
@@ -18,6 +20,7 @@ namespace {
 
 struct SimulateOptions {
   SimulatedRun run;
+  std::shared_ptr<ProgramOptions> program = std::make_shared<ProgramOptions>();
   std::int64_t chunk_kib = 8;
   bool check = false;
   std::string json;
@@ -39,12 +42,42 @@ void compare_values(const graph::Topology& topology, const plan::Placement& plac
   }
 }
 
+// What `eval -o` would run on such a machine, however much memory that takes.
+std::shared_ptr<const graph::Graph> graph_of_program(const ProgramOptions& options,
+                                                     const SimulatedRun& run) {
+  session::PrepareOptions prepare;
+  prepare.machine.ranks = run.machine.ranks;
+  prepare.machine.threads = run.machine.threads;
+  prepare.machine.first_worker = run.dedicated_scheduler ? 1 : 0;
+  prepare.machine.refuses = false;
+  const session::StorePlan store = session::plan_store(results_of(options), {});
+  return session::prepare(store.targets, prepare).physical.graph;
+}
+
+std::vector<std::string> program_arguments(const ProgramOptions& options) {
+  std::vector<std::string> arguments{options.expression};
+  if (!options.inputs.positional.empty()) arguments.push_back(options.inputs.positional);
+  for (const std::string& variable : options.inputs.variables) {
+    arguments.insert(arguments.end(), {"-v", variable});
+  }
+  for (const std::string& hyperslab : options.inputs.hyperslabs) {
+    arguments.insert(arguments.end(), {"-d", hyperslab});
+  }
+  return arguments;
+}
+
 int simulate_graph(const SimulateOptions& options) {
   const Stopwatch watch;
   SimulatedRun run = options.run;
   run.machine.check();
+  if (run.dedicated_scheduler && run.machine.ranks < 2) {
+    throw usage_error("--dedicated-scheduler needs two ranks", "use --ranks 2 or more");
+  }
   run.shape.chunk_bytes = options.chunk_kib * 1024;
-  const graph::Topology topology(simulate::make_shape(run.shape_name, run.shape));
+  const bool of_program = !options.program->expression.empty();
+  if (of_program) run.program = program_arguments(*options.program);
+  const graph::Topology topology(of_program ? graph_of_program(*options.program, run)
+                                            : simulate::make_shape(run.shape_name, run.shape));
   const plan::Placement placement(topology, run.machine.ranks, run.dedicated_scheduler ? 1 : 0);
   simulate::Draws draws(run.machine);
   simulate::PhantomWork work(topology, draws, run.shape.chunk_bytes);
@@ -57,8 +90,8 @@ int simulate_graph(const SimulateOptions& options) {
   run.cores = draws.cores_from(run.dedicated_scheduler ? 1 : 0);
   run.compared = options.check && topology.graph().outputs.empty();
   if (run.compared) compare_values(topology, placement, run.machine);
-  print_result(text_of(run));
   if (!options.json.empty()) write_json(options.json, run);
+  print_result(text_of(run));
   fmt::print(stderr, "simulated in {:.1f} s, with {} MiB\n", watch.seconds(),
              session::peak_resident_bytes() >> 20);
   return 0;
@@ -102,13 +135,15 @@ void add_simulate(Cli& cli) {
   const auto options = std::make_shared<SimulateOptions>();
   options->run.machine.ranks = 64;
   CLI::App& verb = cli.add_verb(
-      {"simulate", "[--ranks N] [--tasks M] [--shape NAME] [options]",
+      {"simulate", "[EXPRESSION [FILE] | --shape NAME --tasks M] [--ranks N] [options]",
        "Runs a graph on ranks that are not there, by a virtual clock.",
        "rankine simulate --ranks 16384 --shape map-reduce --tasks 1000000 --slow-ranks 10"},
       Ranks::kFirstOnly, [options] {
         options->run.shape.seed = options->run.machine.seed;
         return simulate_graph(*options);
       });
+  add_program_options(verb, options->program);
+  verb.get_option("EXPRESSION")->required(false);
   add_machine_options(verb, options->run.machine);
   verb.add_option("--shape", options->run.shape_name, "of the graph: " + names_of_shapes())
       ->capture_default_str();

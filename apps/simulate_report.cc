@@ -7,6 +7,7 @@
 
 #include "apps/figures.h"
 #include "apps/text.h"
+#include "runtime/api/history.h"
 
 namespace rankine::apps {
 namespace {
@@ -40,14 +41,24 @@ double mean_message_share(const SimulatedRun& run) {
 // A command that gives the same bytes again.
 std::string replay(const SimulatedRun& run) {
   const simulate::Machine& machine = run.machine;
-  return fmt::format(
-      "rankine simulate --ranks {} --threads {} --shape {} --tasks {} --chunk-kib {} --seed {} "
-      "--task-us {} --imbalance {} --slow-ranks {} --slow-factor {} --latency {} --bandwidth "
-      "{}{}{}",
-      machine.ranks, machine.threads, run.shape_name, run.shape.tasks, run.shape.chunk_bytes >> 10,
-      machine.seed, machine.task_us, machine.imbalance, machine.slow_ranks, machine.slow_factor,
-      machine.latency_us, machine.gigabytes_per_s, machine.reorder ? " --reorder" : "",
-      run.dedicated_scheduler ? " --dedicated-scheduler" : "");
+  std::string text = "rankine simulate";
+  for (const std::string& argument : run.program) text += " " + api::quoted_for_shell(argument);
+  if (run.program.empty()) {
+    text += fmt::format(" --shape {} --tasks {}", run.shape_name, run.shape.tasks);
+  }
+  text += fmt::format(
+      " --ranks {} --threads {} --chunk-kib {} --seed {} --task-us {} --imbalance {} "
+      "--slow-ranks {} --slow-factor {} --latency {} --bandwidth {}",
+      machine.ranks, machine.threads, run.shape.chunk_bytes >> 10, machine.seed, machine.task_us,
+      machine.imbalance, machine.slow_ranks, machine.slow_factor, machine.latency_us,
+      machine.gigabytes_per_s);
+  if (machine.reorder) text += " --reorder";
+  if (run.dedicated_scheduler) text += " --dedicated-scheduler";
+  return text;
+}
+
+std::string name_of(const SimulatedRun& run) {
+  return run.program.empty() ? run.shape_name : run.program.front();
 }
 
 std::string rank_lines(const SimulatedRun& run) {
@@ -84,7 +95,7 @@ std::string text_of(const SimulatedRun& run) {
              "makespan  {:.3f} ms from the first start to the last end\n"
              "ideal     {:.3f} ms (work / cores {:.3f}, longest path {:.3f}): {:.1f} % reached\n"
              "end       {:.3f} ms after the last task every rank knows of it\n",
-             run.shape_name, run.tasks, run.layers, run.machine.seed, run.machine.ranks,
+             name_of(run), run.tasks, run.layers, run.machine.seed, run.machine.ranks,
              run.machine.threads, run.machine.slow_ranks, run.machine.slow_factor, ms(makespan),
              ms(run.ideal_ns()), ms(static_cast<double>(run.work_ns) / run.cores),
              ms(static_cast<double>(run.critical_path_ns)),
@@ -115,7 +126,7 @@ void write_json(const std::string& path, const SimulatedRun& run) {
                      {"most_held_chunks", rank.most_held_chunks}});
   }
   const nlohmann::ordered_json json{
-      {"shape", run.shape_name},
+      {"graph", name_of(run)},
       {"seed", run.machine.seed},
       {"ranks", run.machine.ranks},
       {"threads", run.machine.threads},

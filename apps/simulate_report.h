@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "runtime/simulate/machine.h"
 #include "runtime/simulate/report.h"
@@ -11,6 +12,7 @@ namespace rankine::apps {
 
 struct SimulatedRun {
   simulate::Machine machine;
+  std::vector<std::string> program;  // its arguments; empty: a graph of some shape
   std::string shape_name = "random";
   simulate::ShapeOptions shape;
   bool dedicated_scheduler = false;

@@ -262,8 +262,7 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
   return tree.level_start[level + 1] + (node - tree.level_start[level]) / fan_in;
 }
 
-void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                                    VisitUse visit) const {
+Box Topology::consumers_of(const LeafEdge& edge, const Extents& chunk) const {
   const Extents& counts = tables_[edge.consumer].counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
@@ -273,14 +272,21 @@ void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
   for (std::size_t k = 0; k < edge.axes.size(); ++k) {
     const std::int32_t axis = edge.axes[k];
     if (axis < 0) {
-      if (chunk[k] < edge.fixed[k].lo || chunk[k] >= edge.fixed[k].hi) return;
+      const bool inside = chunk[k] >= edge.fixed[k].lo && chunk[k] < edge.fixed[k].hi;
+      if (!inside) return {Extents(1, 0), Extents(1, 0)};  // nobody
       continue;
     }
     const Interval consumers = edge.maps[k].consumers(chunk[k]);
     box.lo[axis] = std::max(box.lo[axis], consumers.lo);
     box.hi[axis] = std::min(box.hi[axis], consumers.hi);
   }
-  for_each_in(box, [&](const Extents& task) {
+  return box;
+}
+
+void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
+                                    VisitUse visit) const {
+  const Extents& counts = tables_[edge.consumer].counts;
+  for_each_in(consumers_of(edge, chunk), [&](const Extents& task) {
     visit({edge.consumer, position_of(task, counts)}, &edge);
   });
 }

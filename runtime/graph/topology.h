@@ -86,6 +86,16 @@ class Topology {
   // The same, with the edge; null for a Reduce, which needs the chunk as it is.
   using VisitUse = FunctionRef<void(TaskId, const LeafEdge*)>;
   void for_each_use(const ChunkId& chunk, VisitUse visit) const;
+  // Some tasks of a Map layer: those at the positions `ordered` of its grid, counted in row-major
+  // order of the axes `order`, outermost first.
+  struct Window {
+    const Extents* order = nullptr;
+    Interval ordered;
+  };
+  using FindWindow = FunctionRef<Window(std::uint32_t layer)>;
+  // The uses by tasks of Map layers inside the window of their layer, found without looking at the
+  // others, and all uses by tasks of other layers.
+  void for_each_use_within(const ChunkId& chunk, FindWindow window, VisitUse visit) const;
   // Where a chunk lies in output_grid: its coordinate and its elements.
   Extents output_chunk(const ChunkId& chunk) const;
   Box output_box(const ChunkId& chunk) const {
@@ -147,6 +157,8 @@ class Topology {
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;
+  // The tasks that need a chunk through an edge.
+  Box consumers_of(const LeafEdge& edge, const Extents& chunk) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk, VisitUse visit) const;
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
                        VisitUse visit) const;

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "runtime/graph/story.h"
+#include "runtime/plan/rank_index.h"
 
 namespace rankine::worker {
 namespace {
@@ -80,9 +81,8 @@ std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
   std::optional<TaskId> task;
   if (!ready_.empty()) {
-    task = ready_.front().task;
-    std::pop_heap(ready_.begin(), ready_.end());
-    ready_.pop_back();
+    task = ready_.top().task;
+    ready_.pop();
   } else {
     task = next_source();
   }
@@ -117,24 +117,25 @@ bool Board::sources_done() const {
 
 std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
                             std::optional<Box> part) {
-  std::vector<int> elsewhere;
+  plan::RankIndex ranks;
   std::int64_t local = 0;
-  topology_.for_each_consumer(chunk, [&](TaskId consumer) {
-    const int home = placement_.home(topology_, consumer);
-    if (home != rank_) {
-      if (made_here && std::find(elsewhere.begin(), elsewhere.end(), home) == elsewhere.end()) {
-        elsewhere.push_back(home);
+  if (made_here) {
+    topology_.for_each_consumer(chunk, [&](TaskId consumer) {
+      const int home = placement_.home(topology_, consumer);
+      if (home != rank_) {
+        ranks.add(home);
+        return;
       }
-      return;
-    }
-    ++local;
-    auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
-    if (fresh) *missing = topology_.count_inputs(consumer);
-    if (--*missing > 0) return;
-    waiting_[consumer.layer].erase(consumer.position);
-    ready_.push_back({placement_.depth(consumer.layer), ordered(consumer), consumer});
-    std::push_heap(ready_.begin(), ready_.end());
-  });
+      ++local;
+      arrive(consumer);
+    });
+  } else {
+    placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
+      ++local;
+      arrive(consumer);
+    });
+  }
+  std::vector<int> elsewhere = ranks.take();
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
   auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
@@ -143,6 +144,14 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
   if (part) held->chunk.part = std::make_shared<const Box>(*part);
   held->uses = uses;
   return elsewhere;
+}
+
+void Board::arrive(const TaskId& consumer) {
+  auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
+  if (fresh) *missing = topology_.count_inputs(consumer);
+  if (--*missing > 0) return;
+  waiting_[consumer.layer].erase(consumer.position);
+  ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
 }
 
 const HeldChunk& Board::held(const ChunkId& chunk) const {
@@ -199,7 +208,7 @@ std::int64_t Board::live_uses(const ChunkId& chunk) const {
     if (placement_.home(topology_, task) != rank_) return;
     const bool live = waiting_[task.layer].find(task.position) != nullptr ||
                       std::find(running_.begin(), running_.end(), task) != running_.end() ||
-                      std::any_of(ready_.begin(), ready_.end(),
+                      std::any_of(ready_.all().begin(), ready_.all().end(),
                                   [&](const Ready& ready) { return ready.task == task; });
     uses += live ? 1 : 0;
   });
@@ -226,7 +235,7 @@ void Board::sanity_check() const {
   for_each_waiting([&](const TaskId& task, std::int64_t missing) {
     return right = right && waits_rightly(task, missing);
   });
-  for (const Ready& ready : ready_) {
+  for (const Ready& ready : ready_.all()) {
     right = right && waiting_[ready.task.layer].find(ready.task.position) == nullptr;
   }
   for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
@@ -236,7 +245,6 @@ void Board::sanity_check() const {
       });
     }
   }
-  right = right && std::is_heap(ready_.begin(), ready_.end());
   if (!right) throw std::logic_error("the board is wrong:\n" + describe());
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,9 @@ class Board {
       return depth != other.depth ? depth < other.depth : order > other.order;
     }
   };
+  struct ReadyHeap : std::priority_queue<Ready> {
+    const std::vector<Ready>& all() const { return c; }  // in any order
+  };
   // The tasks of one layer that wait for nobody, from front to back.
   struct Sources {
     std::uint32_t layer;
@@ -104,13 +108,14 @@ class Board {
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;
+  void arrive(const TaskId& consumer);  // one of its inputs has
   void release(const ChunkId& chunk);
 
   const graph::Topology& topology_;
   const plan::Placement& placement_;
   int rank_;
   std::vector<Sources> sources_;
-  std::vector<Ready> ready_;                        // a heap
+  ReadyHeap ready_;
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
   std::vector<TaskId> running_;                     // as many as threads at most

@@ -222,6 +222,12 @@ bool Board::waits_rightly(const TaskId& task, std::int64_t missing) const {
   return missing > 0 && missing == absent && placement_.home(topology_, task) == rank_;
 }
 
+bool Board::has_all_inputs(const TaskId& task) const {
+  bool all = waiting_[task.layer].find(task.position) == nullptr;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { all = all && holds(chunk); });
+  return all;
+}
+
 // The uses that are not by tasks here are pins for other ranks, of which a chunk from elsewhere has
 // none.
 bool Board::held_rightly(const ChunkId& chunk, const Held& held) const {
@@ -235,9 +241,8 @@ void Board::sanity_check() const {
   for_each_waiting([&](const TaskId& task, std::int64_t missing) {
     return right = right && waits_rightly(task, missing);
   });
-  for (const Ready& ready : ready_.all()) {
-    right = right && waiting_[ready.task.layer].find(ready.task.position) == nullptr;
-  }
+  for (const Ready& ready : ready_.all()) right = right && has_all_inputs(ready.task);
+  for (const TaskId& task : running_) right = right && has_all_inputs(task);
   for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
     for (std::uint32_t output = 0; output < held_[layer].size(); ++output) {
       held_[layer][output].for_each([&](std::int64_t position, const Held& held) {

@@ -101,6 +101,7 @@ class Board {
   // Of the uses of a held chunk, those by tasks at home here that are not over.
   std::int64_t live_uses(const ChunkId& chunk) const;
   bool waits_rightly(const TaskId& task, std::int64_t missing) const;
+  bool has_all_inputs(const TaskId& task) const;
   bool held_rightly(const ChunkId& chunk, const Held& held) const;
   std::int64_t waiting_count() const;
   std::int64_t held_count() const;

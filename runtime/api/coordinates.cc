@@ -105,6 +105,11 @@ std::vector<AxisTrace::Shared> AxisTrace::trace(const expr::Node& node) const {
     }
     return axes;
   }
+  if (const auto* held = node.as<expr::FromHeld>()) {
+    const AxisTrace origin({held->origin});
+    for (std::size_t k = 0; k < axes.size(); ++k) axes[k] = origin.at(held->origin, k);
+    return axes;
+  }
   if (node.operands.empty()) return axes;
   const expr::NodePtr& operand = node.operands.front();
   const auto* reduce = node.as<expr::Reduce>();

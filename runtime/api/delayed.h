@@ -7,11 +7,11 @@
 // Building a task runs nothing. A function is a plain function, a lambda without captures, or a
 // functor with a Cereal serialize; every rank calls its own copy, on a thread of its team, so it
 // must not rely on what other tasks or rank 0 left in globals. Arguments are values, results of
-// other tasks (Delayed), vectors of those (which arrive as a vector of values) or whole arrays
-// (Array, which arrives as NdArray); the function gets them as rvalues. Values are those Cereal can
-// write and read (base/value.h) and default-constructible. What a function throws ends the graph:
-// session.compute throws it as an Error that says which task, which rank and where the user made
-// it.
+// other tasks (Delayed, Future), vectors of those (which arrive as a vector of values), whole
+// arrays (Array, which arrives as NdArray) or scattered values (Ref); the function gets them as
+// rvalues. Values are those Cereal can write and read (base/value.h) and default-constructible.
+// What a function throws ends the graph: session.compute throws it as an Error that says which
+// task, which rank and where the user made it.
 //
 // What functions allocate, and results longer than a few words, are not in the memory that a plan
 // promises.
@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "runtime/api/future.h"
 #include "runtime/api/task_arena.h"
 #include "runtime/base/nd_array.h"
 #include "runtime/kernels/user_call.h"
@@ -56,6 +57,15 @@ concept IsDelayed = requires {
   typename A::delayed_value;
 };
 
+template <class A>
+concept IsFuture = requires {
+  typename A::future_value;
+};
+template <class A>
+concept IsRef = requires {
+  typename A::scattered_value;
+};
+
 // What the function receives for an argument of type A.
 template <class A>
 struct ValueOf {
@@ -68,6 +78,18 @@ struct ValueOf<A> {
 template <IsDelayed A>
 struct ValueOf<std::vector<A>> {
   using type = std::vector<typename A::delayed_value>;
+};
+template <IsFuture A>
+struct ValueOf<A> {
+  using type = typename A::future_value;
+};
+template <IsFuture A>
+struct ValueOf<std::vector<A>> {
+  using type = std::vector<typename A::future_value>;
+};
+template <IsRef A>
+struct ValueOf<A> {
+  using type = typename A::scattered_value;
 };
 template <>
 struct ValueOf<Array> {
@@ -86,6 +108,11 @@ struct SentAs {
 template <IsDelayed A>
 struct SentAs<std::vector<A>> {
   using type = kernels::ListOf<typename A::delayed_value>;
+};
+
+template <IsFuture A>
+struct SentAs<std::vector<A>> {
+  using type = kernels::ListOf<typename A::future_value>;
 };
 
 template <class F, class... A>
@@ -127,15 +154,21 @@ template <class A>
 inline constexpr bool is_list = false;
 template <IsDelayed A>
 inline constexpr bool is_list<std::vector<A>> = true;
+template <IsFuture A>
+inline constexpr bool is_list<std::vector<A>> = true;
 
 template <class A>
 void add_argument(TaskArena& arena, const A& argument) {
   if constexpr (IsDelayed<A>) {
     arena.add_task_argument(*argument.arena(), argument.task());
+  } else if constexpr (IsFuture<A>) {
+    arena.add_future_argument(argument.state());
+  } else if constexpr (IsRef<A>) {
+    arena.add_scattered_argument(argument.value());
   } else if constexpr (is_list<A>) {
     write_value(arena.scratch(), std::uint64_t{argument.size()});
     arena.add_constant_argument();
-    for (const auto& task : argument) arena.add_task_argument(*task.arena(), task.task());
+    for (const auto& task : argument) add_argument(arena, task);
   } else if constexpr (std::is_same_v<A, Array>) {
     arena.add_array_argument(argument);
   } else {
@@ -149,6 +182,7 @@ template <class F, class... A>
 Delayed<TaskResult<F, A...>> make_delayed(const TaskOptions& options, const Caller& caller,
                                           const F& function, const A&... arguments) {
   const std::shared_ptr<TaskArena> arena = TaskArena::current();
+  const auto building = arena->lock();
   arena->begin_task(TaskTypes<F, A...>::callable(function), options, caller);
   (add_argument(*arena, arguments), ...);
   return {arena, arena->end_task()};

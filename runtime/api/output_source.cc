@@ -39,6 +39,10 @@ std::unordered_map<const expr::Node*, std::size_t> ways_down(const expr::NodePtr
       if (leaf->file) ways.emplace(node.get(), 0);
       continue;
     }
+    if (const auto* held = node->as<expr::FromHeld>()) {
+      if (ways_down(held->origin).contains(held->origin.get())) ways.emplace(node.get(), 0);
+      continue;
+    }
     for (const std::size_t i : operand_order(*node)) {
       if (ways.contains(node->operands[i].get())) {
         ways.emplace(node.get(), i);
@@ -132,18 +136,26 @@ OutputSource find_source(const expr::NodePtr& node) {
   source.keeps_units = true;
   std::vector<std::string> methods;  // outermost first
   const expr::Node* at = node.get();
-  while (at->as<expr::FromDataset>() == nullptr) {
+  while (at->as<expr::FromDataset>() == nullptr && at->as<expr::FromHeld>() == nullptr) {
     const std::size_t from = ways.at(at);
     source.keeps_units = source.keeps_units && keeps_units(*at, from);
     if (auto text = cell_methods_of(*at); !text.empty()) methods.push_back(std::move(text));
     at = at->operands[from].get();
   }
+  if (const auto* held = at->as<expr::FromHeld>()) {
+    OutputSource origin = find_source(held->origin);
+    source.file = std::move(origin.file);
+    source.variable = origin.variable;
+    source.keeps_units = source.keeps_units && origin.keeps_units;
+    source.cell_methods = std::move(origin.cell_methods);
+  } else {
+    const auto* leaf = at->as<expr::FromDataset>();
+    source.file = leaf->file;
+    source.variable = &io::find_variable(*leaf->file, leaf->dataset->path);
+  }
   for (auto method = methods.rbegin(); method != methods.rend(); ++method) {
     source.cell_methods += (source.cell_methods.empty() ? "" : " ") + *method;
   }
-  const auto* leaf = at->as<expr::FromDataset>();
-  source.file = leaf->file;
-  source.variable = &io::find_variable(*leaf->file, leaf->dataset->path);
   return source;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/api/task_arena.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 
 #include "runtime/base/hash.h"
@@ -37,6 +38,18 @@ std::string most_embedding(const graph::Explicit& tasks) {
   const auto most = std::max_element(bytes.begin(), bytes.end());
   const graph::UserFunction& function = tasks.functions[most - bytes.begin()];
   return function.name + ", " + function.location;
+}
+
+FutureState::FutureState(std::shared_ptr<FutureKeeper> its_keeper,
+                         std::shared_ptr<TaskArena> its_arena, std::uint32_t its_task)
+    : keeper(std::move(its_keeper)),
+      arena(std::move(its_arena)),
+      arena_id(arena->id()),
+      task(its_task) {}
+
+std::uint64_t TaskArena::next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
 }
 
 std::shared_ptr<TaskArena> TaskArena::current() {
@@ -101,6 +114,16 @@ void TaskArena::add_array_argument(const Array& array) {
   tasks_.arguments.push_back(Argument(Argument::Kind::kArray, index).code());
 }
 
+void TaskArena::add_future_argument(const FuturePtr& future) {
+  tasks_.arguments.push_back(Argument(Argument::Kind::kHeld, futures_.size()).code());
+  futures_.push_back(future);
+}
+
+void TaskArena::add_scattered_argument(std::shared_ptr<const ScatteredValue> value) {
+  if (scattered_.empty() || scattered_.back() != value) scattered_.push_back(std::move(value));
+  tasks_.arguments.push_back(Argument(Argument::Kind::kScattered, scattered_.size() - 1).code());
+}
+
 std::vector<std::byte>& TaskArena::scratch() {
   scratch_.clear();
   return scratch_;
@@ -116,65 +139,123 @@ void TaskArena::add_constant_argument() {
 
 std::uint32_t TaskArena::end_task() {
   const std::size_t task = tasks_.task_count();
-  if (task > Argument::kMost) throw usage_error("a graph may have 2^30 tasks at most");
+  if (task > Argument::kMost) throw usage_error("a graph may have 2^29 tasks at most");
   tasks_.argument_begin.push_back(offset(tasks_.arguments.size()));
   tasks_.function_of.push_back(last_);
   return static_cast<std::uint32_t>(task);
 }
 
-// A task takes results of earlier tasks only, so one pass from the back finds all.
-std::vector<bool> TaskArena::reachable(const std::vector<std::uint32_t>& results) const {
-  std::vector<bool> needed(tasks_.task_count(), false);
-  for (const std::uint32_t task : results) needed[task] = true;
-  const std::uint32_t last =
-      results.empty() ? 0 : *std::max_element(results.begin(), results.end()) + 1;
-  for (std::uint32_t task = last; task-- > 0;) {
-    if (!needed[task]) continue;
-    for (const std::uint32_t code : tasks_.arguments_of(task)) {
-      if (Argument(code).kind() == Argument::Kind::kTask) needed[Argument(code).index()] = true;
-    }
-  }
-  return needed;
+std::optional<std::uint32_t> TaskArena::task_of(Argument argument) const {
+  if (argument.kind() == Argument::Kind::kTask) return argument.index();
+  if (argument.kind() != Argument::Kind::kHeld) return std::nullopt;
+  const FutureState& future = *futures_[argument.index()];
+  const bool here = future.graph == 0 && future.arena_id == id_;
+  return here ? std::optional(future.task) : std::nullopt;
 }
 
-TaskGraph TaskArena::needed_for(const std::vector<std::uint32_t>& results) const {
-  const std::vector<bool> needed = reachable(results);
-  TaskGraph graph;
-  graph.tasks.modules = tasks_.modules;
-  std::vector<std::uint32_t> number(needed.size(), 0);
-  constexpr std::uint32_t kUnused = UINT32_MAX;
-  std::vector<std::uint32_t> function_number(tasks_.functions.size(), kUnused);
-  std::unordered_map<std::uint32_t, std::size_t> array_number;
-  for (std::uint32_t task = 0; task < needed.size(); ++task) {
-    if (!needed[task]) continue;
-    number[task] = static_cast<std::uint32_t>(graph.tasks.task_count());
-    std::uint32_t& function = function_number[tasks_.function_of[task]];
-    if (function == kUnused) {
-      function = static_cast<std::uint32_t>(graph.tasks.functions.size());
-      graph.tasks.functions.push_back(tasks_.function(task));
-    }
-    graph.tasks.function_of.push_back(function);
+// A task takes results of earlier tasks only, so one pass from the back finds all; it ends with the
+// first that is needed. Ascending.
+std::vector<std::uint32_t> TaskArena::reachable(const std::vector<std::uint32_t>& results) const {
+  std::vector<std::uint32_t> found;
+  if (results.empty()) return found;
+  std::uint32_t task = *std::max_element(results.begin(), results.end()) + 1;
+  std::vector<bool> needed(task, false);
+  std::size_t open = 0;  // needed and not passed yet
+  const auto need = [&](std::uint32_t one) {
+    if (!needed[one]) ++open;
+    needed[one] = true;
+  };
+  for (const std::uint32_t result : results) need(result);
+  while (open > 0) {
+    if (!needed[--task]) continue;
+    --open;
+    found.push_back(task);
     for (const std::uint32_t code : tasks_.arguments_of(task)) {
-      const Argument argument(code);
-      std::size_t index = argument.index();
-      if (argument.kind() == Argument::Kind::kTask) {
-        index = number[index];
-      } else if (argument.kind() == Argument::Kind::kConstant) {
-        const auto bytes = tasks_.constant(argument.index());
-        index = graph.tasks.constant_begin.size() - 1;
-        graph.tasks.constants.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        graph.tasks.constant_begin.push_back(offset(graph.tasks.constants.size()));
-      } else {
-        const auto [entry, fresh] = array_number.emplace(argument.index(), graph.arrays.size());
-        if (fresh) graph.arrays.push_back(arrays_[index]);
-        index = entry->second;
-      }
-      graph.tasks.arguments.push_back(Argument(argument.kind(), index).code());
+      if (const auto one = task_of(Argument(code))) need(*one);
     }
-    graph.tasks.argument_begin.push_back(static_cast<std::uint32_t>(graph.tasks.arguments.size()));
   }
-  for (const std::uint32_t task : results) graph.results.push_back(number[task]);
-  return graph;
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+// Copies tasks of an arena into a graph, with new numbers for all that they name.
+class TaskArena::Selection {
+ public:
+  // chosen: ascending.
+  Selection(const TaskArena& arena, const std::vector<std::uint32_t>& chosen) : arena_(arena) {
+    graph_.tasks.modules = arena.tasks_.modules;
+    if (chosen.empty()) return;
+    first_ = chosen.front();
+    number_.resize(chosen.back() - first_ + 1);
+    for (const std::uint32_t task : chosen) add(task);
+  }
+  TaskGraph finish(const std::vector<std::uint32_t>& results) {
+    for (const std::uint32_t task : results) graph_.results.push_back(number_[task - first_]);
+    return std::move(graph_);
+  }
+
+ private:
+  void add(std::uint32_t task) {
+    graph::Explicit& tasks = graph_.tasks;
+    number_[task - first_] = static_cast<std::uint32_t>(tasks.task_count());
+    const std::uint32_t function = arena_.tasks_.function_of[task];
+    if (tasks.task_count() == 0 || function != last_function_) {
+      last_function_ = function;
+      last_number_ = static_cast<std::uint32_t>(
+          place(functions_, tasks.functions, arena_.tasks_.functions, function));
+    }
+    tasks.function_of.push_back(last_number_);
+    for (const std::uint32_t code : arena_.tasks_.arguments_of(task)) {
+      tasks.arguments.push_back(renumbered(Argument(code)).code());
+    }
+    tasks.argument_begin.push_back(static_cast<std::uint32_t>(tasks.arguments.size()));
+  }
+  // The place in `chosen` of what stands at `index` in `all`.
+  template <class T>
+  static std::size_t place(std::unordered_map<std::uint32_t, std::size_t>& known,
+                           std::vector<T>& chosen, const std::vector<T>& all, std::uint32_t index) {
+    const auto [entry, fresh] = known.emplace(index, chosen.size());
+    if (fresh) chosen.push_back(all[index]);
+    return entry->second;
+  }
+  Argument renumbered(Argument argument) {
+    const std::uint32_t index = argument.index();
+    if (const auto task = arena_.task_of(argument)) {
+      return {Argument::Kind::kTask, number_[*task - first_]};
+    }
+    switch (argument.kind()) {
+      case Argument::Kind::kArray:
+        return {argument.kind(), place(arrays_, graph_.arrays, arena_.arrays_, index)};
+      case Argument::Kind::kHeld:
+        return {argument.kind(), place(futures_, graph_.futures, arena_.futures_, index)};
+      case Argument::Kind::kScattered: {
+        const std::size_t number = place(scattered_, graph_.scattered, arena_.scattered_, index);
+        if (number == graph_.tasks.scattered.size()) {
+          graph_.tasks.scattered.push_back(graph_.scattered.back()->name());
+        }
+        return {argument.kind(), number};
+      }
+      default: break;
+    }
+    const auto bytes = arena_.tasks_.constant(index);
+    const std::size_t constant = graph_.tasks.constant_begin.size() - 1;
+    graph_.tasks.constants.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    graph_.tasks.constant_begin.push_back(offset(graph_.tasks.constants.size()));
+    return {Argument::Kind::kConstant, constant};
+  }
+
+  const TaskArena& arena_;
+  TaskGraph graph_;
+  std::uint32_t first_ = 0;
+  std::vector<std::uint32_t> number_;  // in the graph, from task first_ on
+  std::uint32_t last_function_ = 0;
+  std::uint32_t last_number_ = 0;
+  // Where what has a number in the arena stands in the graph.
+  std::unordered_map<std::uint32_t, std::size_t> functions_, arrays_, futures_, scattered_;
+};
+
+TaskGraph TaskArena::needed_for(const std::vector<std::uint32_t>& results) const {
+  return Selection(*this, reachable(results)).finish(results);
 }
 
 }  // namespace rankine::api

@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "runtime/api/array.h"
+#include "runtime/api/future_state.h"
 #include "runtime/graph/explicit.h"
 #include "runtime/kernels/user_call.h"
 
@@ -45,6 +48,11 @@ struct TaskGraph {
   graph::Explicit tasks;  // without arrays
   std::vector<Array> arrays;
   std::vector<std::uint32_t> results;  // what was asked for
+  // What kHeld arguments name, and what makes kScattered ones stay until the graph is started.
+  std::vector<FuturePtr> futures;
+  std::vector<std::shared_ptr<const ScatteredValue>> scattered;
+  graph::HeldValues held;         // of `futures`, by the session
+  bool collects_futures = false;  // the results are the futures themselves; there are no tasks
 };
 
 // Arguments by value beyond this many bytes get a word: they are sent to every rank.
@@ -52,9 +60,13 @@ inline constexpr std::size_t kManyEmbeddedBytes = std::size_t{1} << 20;
 // Where the most of them come from, for that word: "simulate, job.cc:9".
 std::string most_embedding(const graph::Explicit& tasks);
 
-// Not thread-safe.
+// Built by one thread at a time; needed_for may be called by another one meanwhile.
 class TaskArena {
  public:
+  // Held from begin_task to end_task, and in needed_for.
+  std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
+
+  std::uint64_t id() const { return id_; }  // distinct in this process
   // The arena of all tasks that are alive.
   static std::shared_ptr<TaskArena> current();
 
@@ -62,12 +74,16 @@ class TaskArena {
   void begin_task(const Callable& callable, const TaskOptions& options, const Caller& caller);
   void add_task_argument(const TaskArena& arena, std::uint32_t task);
   void add_array_argument(const Array& array);
+  void add_future_argument(const FuturePtr& future);
+  void add_scattered_argument(std::shared_ptr<const ScatteredValue> value);
   std::vector<std::byte>& scratch();  // empty; then add_constant_argument() takes what is in it
   void add_constant_argument();
   std::uint32_t end_task();
 
   std::size_t task_count() const { return tasks_.task_count(); }
-  // The tasks that `results` need, in the order in which they were made.
+  // The tasks that `results` need, in the order in which they were made. A future whose task is
+  // here and was not started counts as its task. The caller has the lock, and that of the futures'
+  // keeper.
   TaskGraph needed_for(const std::vector<std::uint32_t>& results) const;
 
  private:
@@ -80,10 +96,19 @@ class TaskArena {
   };
   std::uint32_t describe(const Callable& callable, const TaskOptions& options,
                          const Caller& caller);
-  std::vector<bool> reachable(const std::vector<std::uint32_t>& results) const;
+  // The task whose result it takes, if that is to be made along with it.
+  std::optional<std::uint32_t> task_of(graph::Argument argument) const;
+  std::vector<std::uint32_t> reachable(const std::vector<std::uint32_t>& results) const;
+  class Selection;
+  static std::uint64_t next_id();
+
+  mutable std::mutex mutex_;
+  const std::uint64_t id_ = next_id();
 
   graph::Explicit tasks_;
   std::vector<Array> arrays_;
+  std::vector<FuturePtr> futures_;
+  std::vector<std::shared_ptr<const ScatteredValue>> scattered_;
   std::vector<Description> descriptions_;  // of tasks_.functions
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_hash_;
   std::uint32_t last_ = 0;  // the description used last

@@ -65,8 +65,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  // What blocks in use and kept ones may take together, kLeastLimit at least; kept ones above it are
-  // freed. Blocks in use are never refused: that they fit is the plan's business.
+  // What blocks in use and kept ones may take together, kLeastLimit at least; kept ones above it
+  // are freed. Blocks in use are never refused: that they fit is the plan's business.
   void set_limit(std::int64_t bytes);
   static constexpr std::int64_t kLeastLimit = std::int64_t{1} << 20;
 

@@ -79,6 +79,15 @@ NodePtr from_dataset(std::shared_ptr<const io::FileInfo> file,
   return intern(std::move(node));
 }
 
+NodePtr from_held(std::shared_ptr<const HeldChunks> chunks, const NodePtr& origin,
+                  Location location) {
+  Node node = start_node(FromHeld{std::move(chunks), origin}, {}, origin->dtype, location);
+  node.grid = origin->grid;
+  node.dims = origin->dims;
+  node.broadcast = Extents(node.rank(), 0);
+  return intern(std::move(node));
+}
+
 NodePtr full(const ChunkGrid& grid, DType dtype, const Literal& value, Location location) {
   Node node = start_node(Full{value}, {}, dtype, location);
   node.grid = grid;

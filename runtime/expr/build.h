@@ -14,6 +14,9 @@ namespace rankine::expr {
 NodePtr from_dataset(std::shared_ptr<const io::FileInfo> file,
                      std::shared_ptr<const io::Dataset> dataset, std::vector<std::string> dims,
                      Location location);
+// The array `origin`, computed already and left in its chunks.
+NodePtr from_held(std::shared_ptr<const HeldChunks> chunks, const NodePtr& origin,
+                  Location location);
 NodePtr full(const ChunkGrid& grid, DType dtype, const Literal& value, Location location);
 NodePtr arange(const Literal& start, const Literal& step, const AxisChunks& chunks, DType dtype,
                Location location);

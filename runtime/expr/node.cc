@@ -1,6 +1,7 @@
 #include "runtime/expr/node.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
@@ -34,6 +35,7 @@ Bytes parameters_of(const Operation& operation) {
                         [](const Concatenate& x) { return to_bytes(x.axis); },
                         [](const Rechunk&) { return Bytes{}; },
                         [](const Shift& x) { return to_bytes(x.offset); },
+                        [](const FromHeld& x) { return to_bytes(x.chunks->id()); },
                     },
                     operation);
 }
@@ -65,6 +67,16 @@ void sweep(Table& all) {
 
 }  // namespace
 
+HeldChunks::HeldChunks(std::uint32_t graph, std::uint32_t slot, Extents order,
+                       std::function<void()> release)
+    : graph_(graph),
+      slot_(slot),
+      order_(std::move(order)),
+      release_(std::move(release)) {
+  static std::atomic<std::uint64_t> last{0};
+  id_ = ++last;
+}
+
 std::string_view name_of(kernels::ReduceOp op) {
   constexpr std::string_view kNames[] = {"sum", "prod", "mean", "var", "std",
                                          "min", "max",  "any",  "all", "count"};
@@ -85,6 +97,7 @@ std::string name_of(const Node& node) {
           [](const Concatenate&) { return std::string("concatenate"); },
           [](const Rechunk&) { return std::string("rechunk"); },
           [](const Shift&) { return std::string("shift"); },
+          [](const FromHeld&) { return std::string("persisted"); },
       },
       node.operation);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -66,8 +67,34 @@ struct Shift {
   Extents offset;
 };
 
+// The chunks of an array that a graph leaves on the ranks; they go when this does.
+class HeldChunks {
+ public:
+  // order: of the axes, in which the chunks were cut among the ranks. release: called once.
+  HeldChunks(std::uint32_t graph, std::uint32_t slot, Extents order, std::function<void()> release);
+  ~HeldChunks() { release_(); }
+  HeldChunks(const HeldChunks&) = delete;
+  HeldChunks& operator=(const HeldChunks&) = delete;
+  std::uint64_t id() const { return id_; }  // distinct in this process
+  std::uint32_t graph() const { return graph_; }
+  std::uint32_t slot() const { return slot_; }
+  const Extents& order() const { return order_; }
+
+ private:
+  std::uint64_t id_;
+  std::uint32_t graph_;
+  std::uint32_t slot_;
+  Extents order_;
+  std::function<void()> release_;
+};
+// An array that was computed before and is still on the ranks.
+struct FromHeld {
+  std::shared_ptr<const HeldChunks> chunks;
+  NodePtr origin;  // what was computed: for attributes and coordinates of results
+};
+
 using Operation = std::variant<FromDataset, Full, Arange, Elementwise, Cast, Slice, View, Reduce,
-                               Concatenate, Rechunk, Shift>;
+                               Concatenate, Rechunk, Shift, FromHeld>;
 
 class Node {
  public:

@@ -5,17 +5,19 @@
 
 namespace rankine::graph {
 
-void append_tasks(Graph& graph, Explicit tasks, std::vector<std::uint32_t> collected) {
+std::uint32_t append_tasks(Graph& graph, Explicit tasks) {
   std::sort(graph.kept.begin(), graph.kept.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [target, output] : graph.kept) tasks.arrays.push_back(output);
   const auto number = static_cast<std::uint32_t>(graph.layers.size());
-  const auto first_result = static_cast<std::uint32_t>(graph.results.size());
-  for (std::size_t i = 0; i < collected.size(); ++i) {
-    graph.results.push_back({DType::kUInt8, {0}});
-  }
   graph.layers.push_back({"tasks", "", std::move(tasks)});
-  graph.layers.push_back({"collect", "", Collect{number, std::move(collected), first_result}});
+  return number;
+}
+
+void append_collect(Graph& graph, std::uint32_t layer, std::vector<std::uint32_t> collected) {
+  const auto first = static_cast<std::uint32_t>(graph.results.size());
+  graph.results.resize(first + collected.size(), {DType::kUInt8, {0}});
+  graph.layers.push_back({"collect", "", Collect{layer, std::move(collected), first}});
 }
 
 }  // namespace rankine::graph

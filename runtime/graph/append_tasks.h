@@ -8,8 +8,11 @@
 
 namespace rankine::graph {
 
-// Adds the tasks as a layer, whose arrays are Graph::kept in the order of its targets, and one that
-// brings the results of `collected` to rank 0, after the results that are there.
-void append_tasks(Graph& graph, Explicit tasks, std::vector<std::uint32_t> collected);
+// Adds the tasks as a layer, whose arrays are Graph::kept in the order of its targets. Returns its
+// number.
+std::uint32_t append_tasks(Graph& graph, Explicit tasks);
+
+// Adds a layer that brings results of tasks of a layer to rank 0, after the results there are.
+void append_collect(Graph& graph, std::uint32_t layer, std::vector<std::uint32_t> collected);
 
 }  // namespace rankine::graph

@@ -13,6 +13,18 @@ bool are_offsets(const std::vector<std::uint32_t>& begin, std::size_t end) {
 
 }  // namespace
 
+// What an index must stay below; of held values the layer that has them knows.
+std::size_t Explicit::limit_of(Argument::Kind kind, std::size_t task) const {
+  switch (kind) {
+    case Argument::Kind::kTask: return task;
+    case Argument::Kind::kConstant: return constant_begin.size() - 1;
+    case Argument::Kind::kArray: return arrays.size();
+    case Argument::Kind::kHeld: return std::size_t{Argument::kMost} + 1;
+    case Argument::Kind::kScattered: return scattered.size();
+  }
+  return 0;
+}
+
 void Explicit::check(std::size_t layers) const {
   const auto fail = [] { throw input_error("a graph of tasks is damaged", ""); };
   if (argument_begin.size() != task_count() + 1 || !are_offsets(argument_begin, arguments.size()) ||
@@ -26,11 +38,7 @@ void Explicit::check(std::size_t layers) const {
     if (function_of[task] >= functions.size()) fail();
     for (const std::uint32_t code : arguments_of(task)) {
       const Argument argument(code);
-      const std::size_t limit = argument.kind() == Argument::Kind::kTask ? task
-                                : argument.kind() == Argument::Kind::kConstant
-                                    ? constant_begin.size() - 1
-                                    : arrays.size();
-      if (argument.index() >= limit || code >> 30 > 2) fail();
+      if (argument.index() >= limit_of(argument.kind(), task)) fail();
     }
   }
 }

@@ -8,23 +8,26 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/graph/held.h"
 #include "runtime/graph/layer_output.h"
 #include "runtime/kernels/registry.h"
 
 namespace rankine::graph {
 
-// What a task takes: the result of an earlier task, a value of the graph, or a whole array.
+// What a task takes: the result of an earlier task, a value of the graph, a whole array, the result
+// of a task of an earlier graph, or a value that every rank has.
 class Argument {
  public:
-  enum class Kind : std::uint32_t { kTask, kConstant, kArray };
-  static constexpr std::uint32_t kMost = (std::uint32_t{1} << 30) - 1;
+  enum class Kind : std::uint32_t { kTask, kConstant, kArray, kHeld, kScattered };
+  static constexpr int kBits = 29;
+  static constexpr std::uint32_t kMost = (std::uint32_t{1} << kBits) - 1;
 
   Argument(Kind kind, std::size_t index)
-      : code_((static_cast<std::uint32_t>(kind) << 30) | static_cast<std::uint32_t>(index)) {
-    if (index > kMost) throw usage_error("a graph may have 2^30 tasks and values at most");
+      : code_((static_cast<std::uint32_t>(kind) << kBits) | static_cast<std::uint32_t>(index)) {
+    if (index > kMost) throw usage_error("a graph may have 2^29 tasks and values at most");
   }
   explicit Argument(std::uint32_t code) : code_(code) {}
-  Kind kind() const { return static_cast<Kind>(code_ >> 30); }
+  Kind kind() const { return static_cast<Kind>(code_ >> kBits); }
   std::uint32_t index() const { return code_ & kMost; }
   std::uint32_t code() const { return code_; }
 
@@ -59,6 +62,11 @@ struct Explicit {
   std::vector<std::uint32_t> constant_begin{0};  // constant c is bytes [begin[c], begin[c + 1])
   std::string constants;
   std::vector<LayerOutput> arrays;
+  std::uint32_t held_layer = 0;          // of kHeld arguments: a HeldValues layer
+  std::vector<std::uint64_t> scattered;  // of kScattered arguments: their names
+  // Results stay on their ranks beyond the end of the graph, and a task that fails leaves its error
+  // instead (kernels/outcome.h), so that only those fail that take its result.
+  bool holds_results = false;
 
   std::size_t task_count() const { return function_of.size(); }
   std::span<const std::uint32_t> arguments_of(std::size_t task) const {
@@ -77,14 +85,17 @@ struct Explicit {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(modules, functions, function_of, argument_begin, arguments, constant_begin, constants,
-            arrays);
+            arrays, held_layer, scattered, holds_results);
   }
+
+ private:
+  std::size_t limit_of(Argument::Kind kind, std::size_t task) const;
 };
 
 // The results of some tasks, brought to rank 0: tasks[i] to Graph::results[first_result + i], whose
 // length is whatever the task made.
 struct Collect {
-  std::uint32_t layer = 0;  // an Explicit layer
+  std::uint32_t layer = 0;  // an Explicit or HeldValues layer
   std::vector<std::uint32_t> tasks;
   std::uint32_t first_result = 0;
   template <class Archive>

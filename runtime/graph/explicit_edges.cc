@@ -2,9 +2,10 @@
 
 namespace rankine::graph {
 
-ExplicitEdges::ExplicitEdges(const Explicit& tasks)
+ExplicitEdges::ExplicitEdges(const Explicit& tasks, std::size_t held)
     : tasks_(invert(tasks, Argument::Kind::kTask, tasks.task_count())),
-      arrays_(invert(tasks, Argument::Kind::kArray, tasks.arrays.size())) {}
+      arrays_(invert(tasks, Argument::Kind::kArray, tasks.arrays.size())),
+      held_(invert(tasks, Argument::Kind::kHeld, held)) {}
 
 // A counting sort of the arguments of one kind by what they name.
 ExplicitEdges::Rows ExplicitEdges::invert(const Explicit& tasks, Argument::Kind kind,
@@ -13,7 +14,9 @@ ExplicitEdges::Rows ExplicitEdges::invert(const Explicit& tasks, Argument::Kind 
   rows.begin.assign(count + 1, 0);
   for (const std::uint32_t code : tasks.arguments) {
     const Argument argument(code);
-    if (argument.kind() == kind) ++rows.begin[argument.index() + 1];
+    if (argument.kind() != kind) continue;
+    if (argument.index() >= count) throw input_error("a graph of tasks is damaged", "");
+    ++rows.begin[argument.index() + 1];
   }
   for (std::size_t i = 0; i < count; ++i) rows.begin[i + 1] += rows.begin[i];
   rows.users.resize(rows.begin[count]);

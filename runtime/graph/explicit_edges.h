@@ -12,12 +12,17 @@ namespace rankine::graph {
 
 class ExplicitEdges {
  public:
-  explicit ExplicitEdges(const Explicit& tasks);
+  // held: how many values of earlier graphs there are. Throws Error (input) if a task takes
+  // another.
+  ExplicitEdges(const Explicit& tasks, std::size_t held);
 
   // The tasks that take the result of `task`, or array `index`, once per argument, ascending.
   std::span<const std::uint32_t> users_of(std::size_t task) const { return row(tasks_, task); }
   std::span<const std::uint32_t> users_of_array(std::size_t index) const {
     return row(arrays_, index);
+  }
+  std::span<const std::uint32_t> users_of_held(std::size_t index) const {
+    return row(held_, index);
   }
 
  private:
@@ -33,6 +38,7 @@ class ExplicitEdges {
 
   Rows tasks_;
   Rows arrays_;
+  Rows held_;
 };
 
 }  // namespace rankine::graph

@@ -13,6 +13,7 @@
 #include "io/h5/output_spec.h"
 #include "runtime/base/chunk_grid.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/held.h"
 #include "runtime/graph/layer_output.h"
 #include "runtime/kernels/program.h"
 #include "runtime/kernels/reduce.h"
@@ -105,7 +106,14 @@ struct Fetch {               // copy the chunk into a result in the memory of ra
     archive(result);
   }
 };
-using Head = std::variant<Keep, Partial, Store, Fetch>;
+struct Hold {              // leave the chunk on its rank, beyond the end of the graph (held.h)
+  std::uint32_t slot = 0;  // distinct within a graph
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(slot);
+  }
+};
+using Head = std::variant<Keep, Partial, Store, Fetch, Hold>;
 
 // Task t computes the program over chunk t of `grid`. With `steps`, a finer grid, each
 // chunk of `grid` is a box of its chunks, which the task takes in row-major order with the
@@ -137,7 +145,7 @@ struct Reduce {
   }
 };
 
-using Kind = std::variant<Map, Reduce, Explicit, Collect>;
+using Kind = std::variant<Map, Reduce, Explicit, Collect, HeldArray, HeldValues>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors
@@ -165,7 +173,7 @@ struct Graph {
   std::vector<io::Dataset> datasets;
   std::vector<io::OutputVariable> outputs;  // without attributes: what encoding needs
   std::vector<Result> results;
-  // Of targets that stay chunks: which target, and where it is. Not on the wire.
+  // Of targets that stay chunks: which target, and which layer makes it. Not on the wire.
   std::vector<std::pair<std::int32_t, LayerOutput>> kept;
   template <class Archive>
   void serialize(Archive& archive) {

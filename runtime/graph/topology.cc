@@ -72,7 +72,8 @@ const ChunkGrid& Topology::output_grid(LayerOutput output) const {
 DType Topology::output_dtype(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
-  if (std::holds_alternative<Explicit>(kind)) return DType::kUInt8;
+  if (const auto* array = std::get_if<HeldArray>(&kind)) return array->dtype;
+  if (!std::holds_alternative<Map>(kind)) return DType::kUInt8;
   const Map& map = std::get<Map>(kind);
   if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
     return kernels::result_dtype(partial->spec);
@@ -88,8 +89,9 @@ std::int64_t Topology::task_of(LayerOutput output, const Extents& chunk) const {
     for (std::size_t k = 0; k < chunk.size(); ++k) position = position * counts[k] + chunk[k];
     return position * table.reduction->nodes() + table.reduction->nodes() - 1;
   }
-  const Map& map = std::get<Map>(graph_->layers[output.layer].kind);
-  const Partial* partial = std::get_if<Partial>(&map.heads[output.output]);
+  const Map* map = std::get_if<Map>(&graph_->layers[output.layer].kind);
+  const Partial* partial =
+      map == nullptr ? nullptr : std::get_if<Partial>(&map->heads[output.output]);
   if (partial == nullptr || !partial->complete) return position_of(chunk, table.counts);
   Extents task(table.counts.size(), 0);
   std::size_t next = 0;
@@ -111,6 +113,10 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     }
     return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
   }
+  if (const auto* array = std::get_if<HeldArray>(&layer.kind)) {
+    return array->grid.chunk_box(coordinate_of(chunk.position, table.counts)).size() *
+           static_cast<std::int64_t>(size_of(array->dtype));
+  }
   if (!std::holds_alternative<Map>(layer.kind)) return 0;
   const Map& map = std::get<Map>(layer.kind);
   const Head& head = map.heads[chunk.output];
@@ -131,19 +137,33 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
 }
 
 std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
-  if (tables_[output.layer].output_grids.empty() || tables_[output.layer].explicit_edges) return 0;
+  const Kind& kind = graph_->layers[output.layer].kind;
+  if (std::holds_alternative<Explicit>(kind) || std::holds_alternative<Collect>(kind) ||
+      std::holds_alternative<HeldValues>(kind)) {
+    return 0;
+  }
   const ChunkGrid& grid = output_grid(output);
   const std::int64_t elements = grid.largest_chunk();
-  const Kind& kind = graph_->layers[output.layer].kind;
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
     return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
   }
-  const Map& map = std::get<Map>(kind);
-  if (const Partial* partial = std::get_if<Partial>(&map.heads[output.output])) {
+  const Map* map = std::get_if<Map>(&kind);
+  const Partial* partial =
+      map == nullptr ? nullptr : std::get_if<Partial>(&map->heads[output.output]);
+  if (partial != nullptr) {
     return static_cast<std::int64_t>(kernels::state_bytes(
-        partial->spec, kept_grid_of(map.grid, partial->reduced).largest_chunk()));
+        partial->spec, kept_grid_of(map->grid, partial->reduced).largest_chunk()));
   }
   return elements * static_cast<std::int64_t>(size_of(output_dtype(output)));
+}
+
+HeldName Topology::held_name(TaskId task) const {
+  const Kind& kind = graph_->layers[task.layer].kind;
+  if (const auto* array = std::get_if<HeldArray>(&kind)) {
+    return {array->graph, array->slot, task.position};
+  }
+  const auto& values = std::get<HeldValues>(kind);
+  return {values.graphs[task.position], HeldName::kTaskSlot, values.tasks[task.position]};
 }
 
 Box Topology::inputs_of(const LeafEdge& edge, const Extents& task) const {
@@ -205,6 +225,7 @@ void Topology::visit_arguments(TaskId task, const Explicit& tasks, VisitInput vi
   for (const std::uint32_t code : tasks.arguments_of(static_cast<std::size_t>(task.position))) {
     const Argument argument(code);
     if (argument.kind() == Argument::Kind::kTask) visit({task.layer, 0, argument.index()});
+    if (argument.kind() == Argument::Kind::kHeld) visit({tasks.held_layer, 0, argument.index()});
     if (argument.kind() != Argument::Kind::kArray) continue;
     const LayerOutput& array = tasks.arrays[argument.index()];
     for_each_in(Box::whole(output_grid(array).counts()), [&](const Extents& chunk) {
@@ -344,7 +365,10 @@ void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge, Visit
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
     visit_tree_leaf(chunk, edge.layer, *reduce, visit);
   } else if (consumer.explicit_edges) {
-    for (const std::uint32_t user : consumer.explicit_edges->users_of_array(edge.index)) {
+    const ExplicitEdges& edges = *consumer.explicit_edges;
+    for (const std::uint32_t user : edge.index == ConsumerEdge::kHeldValues
+                                        ? edges.users_of_held(chunk.position)
+                                        : edges.users_of_array(edge.index)) {
       visit({edge.layer, user}, nullptr);
     }
   } else if (std::holds_alternative<Collect>(kind)) {

@@ -20,6 +20,11 @@ struct TaskId {
   std::int64_t position = 0;
   bool operator==(const TaskId&) const = default;
 };
+struct TaskIdHash {
+  std::size_t operator()(const TaskId& task) const {
+    return static_cast<std::size_t>(task.position) * 0x9e3779b97f4a7c15u ^ task.layer;
+  }
+};
 struct ChunkId {
   std::uint32_t layer = 0;
   std::uint32_t output = 0;
@@ -110,6 +115,14 @@ class Topology {
     return tables_[layer].inputs.empty() && !tables_[layer].explicit_edges;
   }
 
+  // True if the tasks of the layer hand on what earlier graphs leave: they can start when that is
+  // there.
+  bool is_held(std::uint32_t layer) const {
+    const Kind& kind = graph_->layers[layer].kind;
+    return std::holds_alternative<HeldArray>(kind) || std::holds_alternative<HeldValues>(kind);
+  }
+  HeldName held_name(TaskId task) const;  // of a task of such a layer
+
   // The outputs of other layers that the layer reads.
   const std::vector<LayerOutput>& layer_inputs(std::uint32_t layer) const {
     return tables_[layer].inputs;
@@ -134,9 +147,10 @@ class Topology {
  private:
   struct ConsumerEdge {
     std::uint32_t layer = 0;
-    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays.
+    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays, or kHeldValues.
     std::uint32_t index = 0;
     std::uint32_t output = 0;  // of the producer
+    static constexpr std::uint32_t kHeldValues = UINT32_MAX;
   };
   struct Table {
     Extents counts;
@@ -154,6 +168,8 @@ class Topology {
   void install_reduce(std::uint32_t layer, const Reduce& reduce);
   void install_explicit(std::uint32_t layer, const Explicit& tasks);
   void install_collect(std::uint32_t layer, const Collect& collect);
+  void install_held_array(std::uint32_t layer, const HeldArray& array);
+  void install_held_values(std::uint32_t layer, const HeldValues& values);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;

@@ -14,6 +14,8 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
     if (const Reduce* reduce = std::get_if<Reduce>(&kind)) install_reduce(layer, *reduce);
     if (const Explicit* tasks = std::get_if<Explicit>(&kind)) install_explicit(layer, *tasks);
     if (const Collect* collect = std::get_if<Collect>(&kind)) install_collect(layer, *collect);
+    if (const auto* array = std::get_if<HeldArray>(&kind)) install_held_array(layer, *array);
+    if (const auto* values = std::get_if<HeldValues>(&kind)) install_held_values(layer, *values);
   }
 }
 
@@ -97,7 +99,14 @@ void Topology::install_explicit(std::uint32_t layer, const Explicit& tasks) {
   table.tasks = static_cast<std::int64_t>(tasks.task_count());
   table.counts = {table.tasks};
   table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
-  table.explicit_edges = std::make_unique<ExplicitEdges>(tasks);
+  const bool takes_held = tasks.held_layer < layer &&
+                          std::holds_alternative<HeldValues>(graph_->layers[tasks.held_layer].kind);
+  table.explicit_edges = std::make_unique<ExplicitEdges>(
+      tasks, takes_held ? static_cast<std::size_t>(tables_[tasks.held_layer].tasks) : 0);
+  if (takes_held) {
+    table.inputs.push_back({tasks.held_layer, 0});
+    tables_[tasks.held_layer].consumers.push_back({layer, ConsumerEdge::kHeldValues, 0});
+  }
   for (std::uint32_t i = 0; i < tasks.arrays.size(); ++i) {
     table.inputs.push_back(tasks.arrays[i]);
     tables_[tasks.arrays[i].layer].consumers.push_back({layer, i, tasks.arrays[i].output});
@@ -105,7 +114,9 @@ void Topology::install_explicit(std::uint32_t layer, const Explicit& tasks) {
 }
 
 void Topology::install_collect(std::uint32_t layer, const Collect& collect) {
-  if (collect.layer >= layer || !tables_[collect.layer].explicit_edges) {
+  if (collect.layer >= layer ||
+      (!tables_[collect.layer].explicit_edges &&
+       !std::holds_alternative<HeldValues>(graph_->layers[collect.layer].kind))) {
     throw input_error("a layer collects what is not there", "");
   }
   Table& table = tables_[layer];
@@ -120,6 +131,24 @@ void Topology::install_collect(std::uint32_t layer, const Collect& collect) {
   std::sort(table.collected.begin(), table.collected.end());
   table.inputs.push_back({collect.layer, 0});
   tables_[collect.layer].consumers.push_back({layer, 0, 0});
+}
+
+void Topology::install_held_array(std::uint32_t layer, const HeldArray& array) {
+  if (array.order.size() != array.grid.rank()) throw input_error("a layer is damaged", "");
+  Table& table = tables_[layer];
+  table.counts = array.grid.counts();
+  table.tasks = volume(table.counts);
+  table.output_grids.push_back(array.grid);
+}
+
+void Topology::install_held_values(std::uint32_t layer, const HeldValues& values) {
+  if (values.tasks.size() != values.size() || values.homes.size() != values.size()) {
+    throw input_error("a layer is damaged", "");
+  }
+  Table& table = tables_[layer];
+  table.tasks = static_cast<std::int64_t>(values.size());
+  table.counts = {table.tasks};
+  table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
 }
 
 }  // namespace rankine::graph

@@ -95,7 +95,18 @@ class Lowering {
     if (const auto* data = node.as<expr::FromDataset>()) {
       return graph::FileData{dataset_index(*data->dataset)};
     }
+    if (const auto* held = node.as<expr::FromHeld>()) return held_layer(node, *held);
     return std::nullopt;
+  }
+
+  // Producers come before consumers, and the layer that is being built is not in the graph yet.
+  graph::LayerOutput held_layer(const Node& node, const expr::FromHeld& held) {
+    const graph::LayerOutput output{static_cast<std::uint32_t>(graph_->layers.size()), 0};
+    graph_->layers.push_back({expr::name_of(node), place_of(node),
+                              graph::HeldArray{held.chunks->graph(), held.chunks->slot(), node.grid,
+                                               node.dtype, held.chunks->order()}});
+    made_.emplace(&node, output);
+    return output;
   }
 
   std::uint32_t dataset_index(const io::Dataset& dataset) {
@@ -143,6 +154,10 @@ class Lowering {
       target_heads_.push_back(graph::Keep{});
       return;
     }
+    if (target.held) {
+      target_heads_.push_back(graph::Hold{held_++});
+      return;
+    }
     if (!target.output) {
       target_heads_.push_back(graph::Fetch{static_cast<std::uint32_t>(graph_->results.size())});
       graph_->results.push_back({target.node->dtype, target.node->shape()});
@@ -165,7 +180,8 @@ class Lowering {
 
   void finish_point(const Point& point, graph::LayerOutput output) {
     if (point.target >= 0) {
-      if (plan_.targets[point.target].kept) graph_->kept.emplace_back(point.target, output);
+      const Target& target = plan_.targets[point.target];
+      if (target.kept || target.held) graph_->kept.emplace_back(point.target, output);
       return;
     }
     const graph::Map& map = std::get<graph::Map>(graph_->layers[output.layer].kind);
@@ -182,7 +198,10 @@ class Lowering {
   std::string label_of(const Point& point) const {
     if (point.target < 0) return expr::name_of(*point.node);
     const Target& target = plan_.targets[point.target];
-    return target.output ? "store " + target.output->name : target.kept ? "keep" : "fetch";
+    return target.output ? "store " + target.output->name
+           : target.kept ? "keep"
+           : target.held ? "persist"
+                         : "fetch";
   }
 
   const NumericPlan& plan_;
@@ -190,6 +209,7 @@ class Lowering {
   Points points_;
   std::shared_ptr<graph::Graph> graph_;
   std::vector<graph::Head> target_heads_;
+  std::uint32_t held_ = 0;  // slots given out
   std::unordered_map<const Node*, graph::Source> made_;
 };
 
@@ -247,7 +267,7 @@ std::vector<NodePtr> shared_nodes(const NumericPlan& plan) {
     if (!shared(**node) || (*node)->size() <= 1) continue;
     const bool only_renames = (*node)->as<expr::View>() || (*node)->as<expr::Slice>() ||
                               (*node)->as<expr::Rechunk>() || (*node)->as<expr::Full>() ||
-                              (*node)->as<expr::Arange>();
+                              (*node)->as<expr::Arange>() || (*node)->as<expr::FromHeld>();
     if (!only_renames && !inside.contains(node->get())) result.push_back(*node);
     if (only_renames) continue;
     for (const NodePtr& operand : (*node)->operands) {

@@ -34,9 +34,9 @@ GraphSize unfused_size(const NumericPlan& plan);
 // Nodes that two or more points would compute again: what `held` may name. Operands before users.
 std::vector<expr::NodePtr> shared_nodes(const NumericPlan& plan);
 
-// Nodes that are used in other chunks than their own, so that their chunks would be read or computed
-// again and again, more than kMostRereads elements for each that is made of them: others that `held`
-// may name.
+// Nodes that are used in other chunks than their own, so that their chunks would be read or
+// computed again and again, more than kMostRereads elements for each that is made of them: others
+// that `held` may name.
 inline constexpr double kMostRereads = 4;
 std::vector<expr::NodePtr> recut_nodes(const NumericPlan& plan);
 

@@ -17,11 +17,12 @@
 namespace rankine::optimize {
 
 // A result that is asked for: written to a file if `output` is set, left on the ranks as chunks for
-// tasks of users if `kept`, else fetched to rank 0.
+// tasks of users if `kept` and for later graphs if `held`, else fetched to rank 0.
 struct Target {
   expr::NodePtr node;
   std::optional<io::OutputVariable> output;
   bool kept = false;
+  bool held = false;
 };
 
 // One task folds each chunk of `grid`, step by step in order where `steps` cuts it finer; a tree of

@@ -9,7 +9,10 @@ namespace {
 using expr::Node;
 using expr::NodePtr;
 
-bool is_constant(const Node& node) { return node.as<expr::Full>() != nullptr; }
+// Nothing is gained by keeping its chunks.
+bool needs_no_chunks(const Node& node) {
+  return node.as<expr::Full>() != nullptr || node.as<expr::FromHeld>() != nullptr;
+}
 
 }  // namespace
 
@@ -54,11 +57,11 @@ void Points::choose(const std::vector<NodePtr>& order, const NumericPlan& plan,
   for (const NodePtr& node : order) {
     const bool reduces = node->as<expr::Reduce>() != nullptr;
     const bool held = options.held.contains(node.get()) || plan.kept.contains(node.get());
-    const bool apart = !options.fuse && !is_constant(*node);
-    if (reduces || held || apart) inner_.emplace(node.get(), 0);
+    const bool apart = !options.fuse && !needs_no_chunks(*node);
+    if (reduces || (held && !needs_no_chunks(*node)) || apart) inner_.emplace(node.get(), 0);
     if (node->as<expr::Rechunk>() == nullptr) continue;
     const NodePtr& operand = node->operands[0];
-    if (reread_factor(node->grid, operand->grid) > 1.0 && !is_constant(*operand)) {
+    if (reread_factor(node->grid, operand->grid) > 1.0 && !needs_no_chunks(*operand)) {
       inner_.emplace(operand.get(), 0);
     }
   }
@@ -79,7 +82,9 @@ void Points::collect(const NodePtr& value, const Node* self, Point& point) const
     const auto inner = inner_.find(node);
     const bool other_point = inner != inner_.end() && node != self;
     if (other_point) point.depth = std::max(point.depth, inner->second + 1);
-    if (other_point || node->as<expr::FromDataset>() != nullptr) point.sources.push_back(node);
+    const bool read =
+        node->as<expr::FromDataset>() != nullptr || node->as<expr::FromHeld>() != nullptr;
+    if (other_point || read) point.sources.push_back(node);
   }
   std::sort(point.sources.begin(), point.sources.end());
 }

@@ -46,8 +46,10 @@ double reads(const ChunkGrid& grid, const Use& use) {
   return factor;
 }
 
-bool is_made_up(const Node& node) {
-  return node.as<expr::Full>() != nullptr || node.as<expr::Arange>() != nullptr;
+// Made up, or in chunks already.
+bool is_at_hand(const Node& node) {
+  return node.as<expr::Full>() != nullptr || node.as<expr::Arange>() != nullptr ||
+         node.as<expr::FromHeld>() != nullptr;
 }
 
 }  // namespace
@@ -59,7 +61,7 @@ std::vector<NodePtr> recut_nodes(const NumericPlan& plan) {
   std::vector<NodePtr> result;
   const auto consider = [&](const NodePtr& operand, const ChunkGrid& grid) {
     const Use use = use_of(operand);
-    if (use.axes.size() != grid.rank() || is_made_up(*use.node)) return;
+    if (use.axes.size() != grid.rank() || is_at_hand(*use.node)) return;
     if (points.is_point(*use.node)) return;
     // Against the elements that are computed from them: what is small beside those may be made
     // again as often as it likes.
@@ -83,7 +85,8 @@ std::vector<NodePtr> fetched_nodes(const NumericPlan& plan) {
   const Points points(plan, {});
   std::vector<NodePtr> result;
   for (const Target& target : plan.targets) {
-    if (target.output || target.kept || is_made_up(*target.node) || points.is_point(*target.node))
+    if (target.output || target.kept || target.held || is_at_hand(*target.node) ||
+        points.is_point(*target.node))
       continue;
     result.push_back(target.node);
   }

@@ -192,9 +192,22 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
 
 // Results of users' tasks that wait: if each is small, and all of them are there. How long they are
 // is not known.
-std::int64_t held_results(const graph::Explicit& tasks) {
+std::int64_t held_results(std::size_t tasks) {
   constexpr std::int64_t kEach = 256;  // block, owner, entry of the board, counter
-  return times(bytes_of(tasks.task_count()), kEach);
+  return times(bytes_of(tasks), kEach);
+}
+
+// Chunks that a layer leaves to later graphs.
+std::int64_t persisted_by(const Topology& topology, const Placement& placement,
+                          std::uint32_t layer) {
+  const auto* map = std::get_if<graph::Map>(&topology.graph().layers[layer].kind);
+  std::int64_t bytes = 0;
+  for (std::uint32_t i = 0; map != nullptr && i < map->heads.size(); ++i) {
+    if (!std::holds_alternative<graph::Hold>(map->heads[i])) continue;
+    bytes = plus(bytes,
+                 times(share_of(topology, placement, layer), output_block(topology, {layer, i})));
+  }
+  return bytes;
 }
 
 // Chunks of one layer that wait for their consumers.
@@ -208,7 +221,16 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
     return plus(times(states, output_block(topology, {layer, 0})),
                 times(saturated_volume(kept.counts()), value));
   }
-  if (const auto* tasks = std::get_if<graph::Explicit>(&what.kind)) return held_results(*tasks);
+  if (const auto* tasks = std::get_if<graph::Explicit>(&what.kind))
+    return held_results(tasks->task_count());
+  if (const auto* values = std::get_if<graph::HeldValues>(&what.kind)) {
+    return held_results(values->size());
+  }
+  if (std::holds_alternative<graph::HeldArray>(what.kind)) {  // its own chunks are there already
+    const std::int64_t received =
+        held_chunks(topology, placement, {layer, 0}) - share_of(topology, placement, layer);
+    return times(std::max<std::int64_t>(0, received), output_block(topology, {layer, 0}));
+  }
   if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;
@@ -310,7 +332,9 @@ Footprint footprint(const Topology& topology, const Placement& placement) {
   Footprint result;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     const std::string& name = topology.graph().layers[layer].name;
-    const std::int64_t held = held_by(topology, placement, layer);
+    const std::int64_t persisted = persisted_by(topology, placement, layer);
+    result.persisted_bytes = plus(result.persisted_bytes, persisted);
+    const std::int64_t held = plus(held_by(topology, placement, layer), persisted);
     const std::int64_t running = task_bytes_of(topology, layer);
     result.held_bytes = plus(result.held_bytes, held);
     if (held > result.most_held_bytes) {

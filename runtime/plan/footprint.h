@@ -17,10 +17,11 @@ inline constexpr std::int64_t kPacketBytes = std::int64_t{68} << 10;
 
 // Bytes; none is above kTooMuch (saturate.h).
 struct Footprint {
-  std::int64_t task_bytes = 0;    // the largest working memory of one running task
-  std::int64_t held_bytes = 0;    // chunks that wait for their consumers, at most at one time
-  std::int64_t sent_bytes = 0;    // pieces of chunks and small chunks, packed for other ranks
-  std::int64_t result_bytes = 0;  // arrays fetched to rank 0
+  std::int64_t task_bytes = 0;       // the largest working memory of one running task
+  std::int64_t held_bytes = 0;       // chunks that wait for their consumers, at most at one time
+  std::int64_t persisted_bytes = 0;  // of held_bytes, what stays beyond the end of the graph
+  std::int64_t sent_bytes = 0;       // pieces of chunks and small chunks, packed for other ranks
+  std::int64_t result_bytes = 0;     // arrays fetched to rank 0
   // Chunk indexes of inputs, records of written chunks, descriptions of users' tasks, in the copies
   // they pass through on rank 0.
   std::int64_t index_bytes = 0;

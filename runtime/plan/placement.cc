@@ -83,7 +83,7 @@ bool fetches(const graph::Layer& layer) {
 
 }  // namespace
 
-Placement::Placement(const Topology& topology, int ranks, int first_worker)
+Placement::Placement(const Topology& topology, int ranks, int first_worker, int shift)
     : ranks_(ranks),
       first_worker_(first_worker) {
   const AxisScores scores(topology);
@@ -94,6 +94,12 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker)
     std::iota(placement.order.begin(), placement.order.end(), 0);
     std::stable_sort(placement.order.begin(), placement.order.end(),
                      [&](std::int64_t a, std::int64_t b) { return score[a] < score[b]; });
+    if (const auto* held = std::get_if<graph::HeldArray>(&topology.graph().layers[layer].kind)) {
+      placement.order = held->order;
+    }
+    if (std::holds_alternative<graph::Explicit>(topology.graph().layers[layer].kind)) {
+      placement.shift = shift % (ranks - first_worker);
+    }
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
     for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
@@ -131,17 +137,23 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
   if (rank < first_worker_) return {0, 0};
   const int workers = ranks_ - first_worker_;
-  return {cut(count, workers, rank - first_worker_), cut(count, workers, rank - first_worker_ + 1)};
+  const int part = (rank - first_worker_ + workers - layers_[layer].shift) % workers;
+  return {cut(count, workers, part), cut(count, workers, part + 1)};
 }
 
 int Placement::home(const Topology& topology, TaskId task) const {
   const LayerPlacement& layer = layers_[task.layer];
   if (layer.pinned >= 0) return layer.pinned;
   if (ranks_ == 1) return 0;
-  const auto* tree = std::get_if<graph::Reduce>(&topology.graph().layers[task.layer].kind);
+  const graph::Kind& kind = topology.graph().layers[task.layer].kind;
+  if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
+    return values->homes[task.position];
+  }
+  const auto* tree = std::get_if<graph::Reduce>(&kind);
   if (tree == nullptr) {
-    return first_worker_ + owner(ordered_of(topology, task), topology.task_count(task.layer),
-                                 ranks_ - first_worker_);
+    const int workers = ranks_ - first_worker_;
+    const int part = owner(ordered_of(topology, task), topology.task_count(task.layer), workers);
+    return first_worker_ + (part + layer.shift) % workers;
   }
   return home(topology, {tree->source.layer, topology.middle_leaf(task)});
 }

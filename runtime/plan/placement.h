@@ -19,9 +19,10 @@ struct LayerPlacement {
   Extents order;             // axes of the task grid, outermost first (Map layers)
   std::int32_t pinned = -1;  // the rank of every task; -1: by position
   std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
+  std::int32_t shift = 0;    // the first range goes to this worker, and so on around
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(order, pinned, depth);
+    archive(order, pinned, depth, shift);
   }
 };
 
@@ -29,15 +30,16 @@ class Placement {
  public:
   Placement() = default;
   // Chooses orders; results are fetched on rank 0. first_worker: 1 if rank 0 only schedules (it
-  // still hands over fetched results), else 0.
-  Placement(const graph::Topology& topology, int ranks, int first_worker = 0);
+  // still hands over fetched results), else 0. shift: of users' tasks; few of them would all go to
+  // the first ranks without it.
+  Placement(const graph::Topology& topology, int ranks, int first_worker = 0, int shift = 0);
 
   int ranks() const { return ranks_; }
   int home(const graph::Topology& topology, graph::TaskId task) const;
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
 
-  // The ordered positions [lo, hi) of a Map layer that are at home on `rank`.
+  // The ordered positions [lo, hi) of a Map or HeldArray layer that are at home on `rank`.
   Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
   // ordered position <-> row-major position of a Map layer.
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,

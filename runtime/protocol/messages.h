@@ -15,7 +15,12 @@
 //   CountQuery  0 -> all   after an abort: how many data messages did you send and receive?
 //   CountReply  rank -> 0
 //   Finish      0 -> all   the graph is over; nothing of it is left anywhere
-//   Command     0 -> all   leave the waiting loop and take part in a collective phase
+//   Command     0 -> all   take part in a phase (session/commands.h), which follows as bytes
+//   Made        rank -> 0  a task left a result for later graphs; small ones follow as bytes
+//   Alive       rank -> 0  now and then while a graph is in flight: the rank heeds messages
+//   Explain     0 -> all   nothing has completed for a while: what do you wait for?
+//   Explanation rank -> 0  text for people; follows as bytes
+//   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
 #pragma once
 
 #include <cstdint>
@@ -36,6 +41,11 @@ enum class Kind : std::uint8_t {
   kCountReply,
   kFinish,
   kCommand,
+  kMade,
+  kAlive,
+  kExplain,
+  kExplanation,
+  kReport,
 };
 
 struct ChunkName {
@@ -50,10 +60,10 @@ struct Message {
   Kind kind = Kind::kEager;
   std::uint8_t unused[3] = {};
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
-  ChunkName chunk;          // kEager kAnnounce kPull kDecline
-  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed: of the error
+  ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade: position of the task
+  std::int64_t bytes = 0;   // kEager kAnnounce: of the chunk; kFailed kCommand kReport: that follow
   std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
-                            // kPull: tag
+                            // kPull: tag; kMade: 1 if the bytes are the whole result
   std::int64_t second = 0;  // kCountReply: received
   std::uint32_t round = 0;  // kCountQuery kCountReply
   std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued
@@ -61,11 +71,21 @@ struct Message {
 static_assert(sizeof(Message) == 56);
 
 // Bytes follow the message in the packet.
-inline bool has_payload(Kind kind) { return kind == Kind::kEager || kind == Kind::kFailed; }
+inline bool has_payload(Kind kind) {
+  return kind == Kind::kEager || kind == Kind::kFailed || kind == Kind::kCommand ||
+         kind == Kind::kMade || kind == Kind::kExplanation || kind == Kind::kReport;
+}
 
 // What ends an abort: these are counted by both sides.
 inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 
+// What a rank's part of the graph takes; the others are for the engine of the rank.
+inline bool is_for_graph(Kind kind) {
+  return is_data(kind) || kind == Kind::kAbort || kind == Kind::kCountQuery ||
+         kind == Kind::kFinish;
+}
+
+inline constexpr std::int64_t kToldLimit = 1024;        // bytes of a result that travels with kMade
 inline constexpr std::int64_t kEagerLimit = 64 * 1024;  // bytes of a chunk that travels eagerly
 // Eager messages under way per ordered pair of ranks, in bytes; one counts kEagerCost at least, for
 // it may travel in a packet of its own. The first always fits.

@@ -1,22 +1,27 @@
-// What rank 0 tells all ranks to do together: each is a collective phase. Sent as a Command message
-// (protocol/messages.h) followed by a broadcast of these bytes.
+// What rank 0 tells all ranks to do, in this order on every rank: a Command message
+// (protocol/messages.h) with these bytes. RunGraph starts a graph and goes on; the others are
+// collective phases that end before the next command begins.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "runtime/base/varint.h"
+#include "runtime/graph/held.h"
 
 namespace rankine::session {
 
-// Broadcasts follow: the sealed graph with its placement, then the chunk indexes.
+// Two broadcasts follow: the sealed graph with its placement, and the chunk indexes.
 struct RunGraph {
   std::uint32_t number = 0;
   std::string log_folder;  // where stored chunks are logged; "" without outputs
+  std::uint64_t graph_bytes = 0;
+  std::uint64_t index_bytes = 0;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, log_folder);
+    archive(number, log_folder, graph_bytes, index_bytes);
   }
 };
 // A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast
@@ -39,11 +44,30 @@ struct Discard {
   template <class Archive>
   void serialize(Archive&) {}
 };
+// Values of earlier graphs that nobody will ask for again. Each rank is told of its own.
+struct Release {
+  std::vector<graph::HeldName> values;  // results of tasks
+  std::vector<graph::HeldName> arrays;  // whatever the position
+  std::vector<std::uint64_t> scattered;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(values, arrays, scattered);
+  }
+};
+// A value that every rank keeps, under this name. Its broadcast follows.
+struct Scatter {
+  std::uint64_t name = 0;
+  std::uint64_t bytes = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, bytes);
+  }
+};
 struct Quit {
   template <class Archive>
   void serialize(Archive&) {}
 };
 
-using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Quit>;
+using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Release, Scatter, Quit>;
 
 }  // namespace rankine::session

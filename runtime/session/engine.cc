@@ -5,7 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include "collectives/broadcast.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
@@ -22,7 +21,8 @@ using protocol::Message;
 Engine::Engine(collectives::Communicator& communicator, EngineOptions options)
     : communicator_(communicator),
       options_(options),
-      contexts_(options.threads) {
+      contexts_(options.threads),
+      loop_(communicator, options.threads, options.cores, *this) {
   start_thread();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return open_ || no_team_; });
@@ -46,17 +46,31 @@ Engine::~Engine() {
   if (communicator_.rank() == 0) {
     quit();
   } else {
-    thread_.join();
+    join();
   }
 }
 
+void Engine::join() {
+  thread_.join();
+  helper_.join();
+}
+
+// Tasks fail as values. What a thread of the team throws went wrong between tasks (no memory for a
+// message, a broken invariant, a phase that this rank cannot complete): the other threads and ranks
+// would wait for ever.
 void Engine::thread_main() {
   try {
     worker::run_team(options_.threads, [this](int thread) {
       if (thread == 0) {
-        lead();
-      } else {
-        follow(thread);
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        helper_ = std::thread([this] { help(); });
+        changed_.notify_all();
+      }
+      try {
+        loop_.work(thread, contexts_[thread]);
+      } catch (...) {
+        abandon(current_error());
       }
     });
   } catch (...) {
@@ -66,189 +80,313 @@ void Engine::thread_main() {
   }
 }
 
-// --- rank 0, client's thread ---
-
-void Engine::submit(Job& job) {
-  {
-    std::unique_lock lock(mutex_);
-    job_ = &job;
-    changed_.notify_all();
-    wait_for(job, lock);
+void Engine::help() {
+  try {
+    loop_.help();
+  } catch (...) {
+    abandon(current_error());
   }
-  if (job.error) std::rethrow_exception(job.error);
 }
 
-void Engine::wait_for(Job& job, std::unique_lock<std::mutex>& lock) {
+// --- rank 0, client's threads ---
+
+Engine::JobPtr Engine::submit(JobPtr job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto* graph = std::get_if<RunGraph>(&job->command)) graph->number = ++graphs_;
+    jobs_.push_back(job);
+    ++unfinished_;
+  }
+  loop_.wake();
+  return job;
+}
+
+Engine::JobPtr Engine::submit(Command command, Bytes bytes) {
+  auto job = std::make_shared<Job>();
+  job->command = std::move(command);
+  job->graph_bytes = std::move(bytes);
+  return submit(std::move(job));
+}
+
+std::uint32_t Engine::number_of(const Job& job) { return std::get<RunGraph>(job.command).number; }
+
+void Engine::wait_until_done(Job& job, const OnRunProgress& observer) {
   constexpr std::chrono::milliseconds kBetweenLooks{50};
   constexpr int kLooksPerReport = 4;
   const bool settles = std::holds_alternative<Settle>(job.command);
-  const bool shown = observer_ && (settles || std::holds_alternative<RunGraph>(job.command));
+  const bool shown = observer && (settles || std::holds_alternative<RunGraph>(job.command));
   const Stopwatch since;
   std::optional<Stopwatch> since_signal;
   bool told = false;
+  const auto tell = [&](RunProgress::Phase phase) {
+    observer({phase, job.tasks_seen, job.total_tasks, since.seconds()});
+  };
+  std::unique_lock lock(mutex_);
   for (int look = 1; !changed_.wait_for(lock, kBetweenLooks, [&] { return job.done; }); ++look) {
     lock.unlock();
-    if (StopSignals::received() != 0) {
-      if (!since_signal) since_signal.emplace();
-      end_overdue(since_signal->seconds());
-    }
+    if (told && since_signal && overdue(since_signal->seconds())) tell(RunProgress::Phase::kOver);
+    heed_signals(since_signal);
     if (shown && look % kLooksPerReport == 0) {
-      observer_({settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks,
-                 tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+      tell(settles ? RunProgress::Phase::kWriting : RunProgress::Phase::kTasks);
       told = true;
     }
     lock.lock();
   }
-  if (told)
-    observer_(
-        {RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), since.seconds()});
+  lock.unlock();
+  if (told) tell(RunProgress::Phase::kOver);
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+void Engine::heed_signals(std::optional<Stopwatch>& since_signal) {
+  if (StopSignals::received() == 0) return;
+  if (!since_signal) since_signal.emplace();
+  if (overdue(since_signal->seconds())) abandon(stopped_by_signal());
 }
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
-void Engine::end_overdue(double since_signal_s) {
+bool Engine::overdue(double since_signal_s) const {
   constexpr double kPatience = 0.5;  // seconds; of the one that mpirun gives
-  if (!options_.launched || since_signal_s < kPatience) return;
-  if (observer_) observer_({RunProgress::Phase::kOver, tasks_seen_.load(), tasks_total_.load(), 0});
-  abandon(stopped_by_signal());
+  return options_.launched && since_signal_s >= kPatience;
 }
 
 void Engine::abandon(const Error& error) {
   if (last_will_) {
     last_will_();
-  } else if (!log_folder_.empty()) {  // rank 0 may not get to its own
+  } else {  // rank 0 may not get to its own
+    const std::lock_guard lock(mutex_);
     std::error_code ignored;
-    std::filesystem::remove_all(log_folder_, ignored);
+    if (!log_folder_.empty()) std::filesystem::remove_all(log_folder_, ignored);
   }
   std::fputs(error.block().c_str(), stderr);
   communicator_.abort(static_cast<int>(error.exit_code));
 }
 
-GraphOutcome Engine::run_graph(Bytes graph_bytes, Bytes index_bytes,
-                               const std::string& log_folder) {
-  Job job;
-  job.command = RunGraph{++graphs_, log_folder};
-  job.graph_bytes = std::move(graph_bytes);
-  job.index_bytes = std::move(index_bytes);
-  submit(job);
-  return std::move(job.outcome);
+Engine::JobPtr Engine::start(GraphStart graph) {
+  RunGraph command;
+  command.log_folder = std::move(graph.log_folder);
+  command.graph_bytes = graph.graph_bytes.size();
+  command.index_bytes = graph.index_bytes.size();
+  auto job = std::make_shared<Job>();
+  job->command = std::move(command);
+  job->graph_bytes = std::move(graph.graph_bytes);
+  job->index_bytes = std::move(graph.index_bytes);
+  job->total_tasks = graph.total_tasks;
+  job->needs = std::move(graph.needs);
+  job->on_over = std::move(graph.on_over);
+  return submit(std::move(job));
+}
+
+GraphOutcome Engine::wait(const JobPtr& job) {
+  wait_until_done(*job, observer_);
+  return std::move(job->outcome);
+}
+
+void Engine::await(const JobPtr& job) { wait_until_done(*job, {}); }
+
+bool Engine::is_done(const JobPtr& job) {
+  const std::lock_guard lock(mutex_);
+  return job->done;
+}
+
+const GraphOutcome& Engine::outcome_of(const Job& job) { return job.outcome; }
+
+void Engine::cancel(std::uint32_t number, Error why) {
+  auto job = std::make_shared<Job>();
+  job->cancelled.emplace(number, std::move(why));
+  submit(std::move(job));
 }
 
 double Engine::rehearse(Bytes graph_bytes) {
-  Job job;
-  job.command = Rehearse{};
-  job.graph_bytes = std::move(graph_bytes);
-  submit(job);
-  return job.outcome.communicate.wall_s;
+  const JobPtr job = submit(Rehearse{}, std::move(graph_bytes));
+  await(job);
+  return job->outcome.communicate.wall_s;
 }
 
 io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,
                               const std::string& part) {
-  Job job;
-  job.command = Settle{log_folder, part};
-  job.file = &file;
-  submit(job);
-  return std::move(job.settlement);
+  auto job = std::make_shared<Job>();
+  job->command = Settle{log_folder, part};
+  job->file = &file;
+  wait_until_done(*submit(job), observer_);
+  return std::move(job->settlement);
 }
 
-void Engine::discard() {
-  Job job;
-  job.command = Discard{};
-  submit(job);
+void Engine::discard() { await(submit(Discard{})); }
+
+void Engine::scatter(std::uint64_t name, Bytes value) {
+  const Scatter command{name, value.size()};
+  submit(command, std::move(value));
+}
+
+// In portions that fit a message each.
+void Engine::release(const Released& released) {
+  constexpr std::size_t kPortion = 1000;
+  std::size_t value = 0, array = 0, scattered = 0;
+  const auto left = [&] {
+    return value < released.values.size() || array < released.arrays.size() ||
+           scattered < released.scattered.size();
+  };
+  while (left()) {
+    auto job = std::make_shared<Job>();
+    Release command;
+    for (std::size_t i = 0; i < kPortion && left(); ++i) {
+      if (value < released.values.size()) {
+        command.values.push_back(released.values[value].name);
+        job->homes.push_back(released.values[value++].home);
+      } else if (array < released.arrays.size()) {
+        command.arrays.push_back(released.arrays[array++]);
+      } else {
+        command.scattered.push_back(released.scattered[scattered++]);
+      }
+    }
+    job->command = std::move(command);
+    submit(std::move(job));
+  }
 }
 
 void Engine::quit() {
-  Job job;
-  job.command = Quit{};
-  submit(job);
-  thread_.join();
+  await(submit(Quit{}));
+  join();
 }
 
-// --- engine thread ---
+// --- with the progress right ---
 
-void Engine::lead() {
+void Engine::on_message(int from, const Message& message, std::span<const std::byte> payload) {
+  if (communicator_.rank() == 0 && !watch_.heard_s.empty()) {
+    watch_.heard_s[static_cast<std::size_t>(from)] = watch_.clock.seconds();
+  }
+  if (message.kind == Kind::kAlive) return;
+  if (message.kind == Kind::kExplain) return explain(from);
+  if (message.kind == Kind::kExplanation) return on_explanation(from, payload);
+  if (message.kind == Kind::kCommand) {
+    orders_.emplace_back();
+    orders_.back().command = from_bytes<Command>(payload);
+  } else if (message.kind == Kind::kReport) {
+    on_report(from, message, payload);
+  } else if (message.kind == Kind::kMade) {
+    on_made(message, payload);
+  } else {
+    on_scheduler_message(from, message, payload);
+  }
+}
+
+bool Engine::turn() {
+  if (communicator_.rank() == 0) take_jobs();
+  bool moved = watch();
+  while (!orders_.empty() && carry_out(orders_.front())) {
+    orders_.pop_front();
+    moved = true;
+  }
+  return moved;
+}
+
+// Every rank gets the commands in the order of the jobs.
+void Engine::take_jobs() {
+  std::deque<JobPtr> jobs;
   {
     const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
+    jobs.swap(jobs_);
   }
-  for (bool quitting = false; !quitting;) {
-    const std::optional<Command> command = await_command();
-    if (!command) {
-      collectives::Waiter::rest();
-      continue;
-    }
-    try {
-      if (const auto* graph = std::get_if<RunGraph>(&*command)) run(*graph);
-      if (std::holds_alternative<Rehearse>(*command)) run_rehearsal();
-      if (const auto* settle = std::get_if<Settle>(&*command)) run_settle(*settle);
-      if (std::holds_alternative<Discard>(*command)) run_discard();
-      quitting = std::holds_alternative<Quit>(*command);
-    } catch (...) {
-      // The phases report what a rank may meet as values. What arrives here left the phase, and the
-      // other ranks would wait in it for ever.
-      if (communicator_.size() > 1) abandon(current_error());
-      job_->error = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    quitting_ = quitting;
-    if (communicator_.rank() == 0) std::exchange(job_, nullptr)->done = true;
-    changed_.notify_all();
-  }
+  for (JobPtr& job : jobs) take(std::move(job));
 }
 
-void Engine::follow(int thread) {
-  std::uint32_t seen = 0;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return quitting_ || generation_ != seen; });
-      if (quitting_) return;
-      seen = generation_;
+void Engine::take(JobPtr job) {
+  if (job->cancelled) {
+    give_up(job->cancelled->first, job->cancelled->second);
+    return finish(*job);
+  }
+  if (std::holds_alternative<Release>(job->command)) {
+    announce_release(*job);
+  } else {
+    announce(job->command);
+  }
+  Order& order = orders_.emplace_back();
+  order.command = job->command;
+  order.graph_bytes = std::move(job->graph_bytes);
+  order.index_bytes = std::move(job->index_bytes);
+  order.job = job;
+  const auto* graph = std::get_if<RunGraph>(&job->command);
+  if (graph == nullptr) return;
+  Launch& launch = launches_[graph->number];
+  launch.job = job;
+  launch.needs = std::move(job->needs);
+  launch.scheduler =
+      std::make_unique<scheduler::Reactor>(communicator_.size(), graph->number, job->total_tasks);
+  job->outcome.ranks.resize(static_cast<std::size_t>(communicator_.size()));
+  for (const std::uint32_t need : launch.needs) {
+    if (const auto failed = failed_.find(need); failed != failed_.end()) {
+      fail(launch, failed->second);
     }
-    work(thread);
-    const std::lock_guard lock(mutex_);
-    --working_;
-    changed_.notify_all();
   }
-}
-
-std::optional<Command> Engine::await_command() {
-  if (communicator_.rank() == 0) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return job_ != nullptr; });
-    const Command command = job_->command;
-    lock.unlock();
-    announce(command);
-    return command;
-  }
-  bool called = false;
-  const std::lock_guard right(right_);
-  communicator_.receive_packets([&](int from, std::span<const std::byte> packet) {
-    bool data = false;
-    protocol::for_each_message(packet, [&](const Message& message, std::span<const std::byte>) {
-      (message.kind == Kind::kCommand ? called : data) = true;
-    });
-    if (data) early_.push_back({from, Bytes(packet.begin(), packet.end())});
-  });
-  if (!called) return std::nullopt;
-  return receive_command();
 }
 
 void Engine::announce(const Command& command) {
-  const std::lock_guard right(right_);
-  Message message;
-  message.kind = Kind::kCommand;
-  for (int rank = 1; rank < communicator_.size(); ++rank) {
-    communicator_.send_packet(rank, std::as_bytes(std::span(&message, 1)));
-  }
-  Bytes bytes = to_bytes(command);
-  collectives::broadcast(communicator_, 0, bytes);
+  for (int rank = 1; rank < communicator_.size(); ++rank) send_command(rank, command);
+  loop_.mail().flush();
 }
 
-Command Engine::receive_command() {
-  Bytes bytes;
-  collectives::broadcast(communicator_, 0, bytes);
-  return from_bytes<Command>(bytes);
+void Engine::send_command(int to, const Command& command) {
+  const Bytes bytes = to_bytes(command);
+  Message message;
+  message.kind = Kind::kCommand;
+  message.bytes = static_cast<std::int64_t>(bytes.size());
+  loop_.mail().send(to, message, bytes);
+}
+
+// Every rank is told of the values it has; the job keeps those of rank 0.
+void Engine::announce_release(Job& job) {
+  auto& all = std::get<Release>(job.command);
+  std::vector<Release> by_rank(static_cast<std::size_t>(communicator_.size()),
+                               {{}, all.arrays, all.scattered});
+  for (std::size_t i = 0; i < all.values.size(); ++i) {
+    by_rank[static_cast<std::size_t>(job.homes[i])].values.push_back(all.values[i]);
+  }
+  for (int rank = 1; rank < communicator_.size(); ++rank) {
+    const Release& own = by_rank[static_cast<std::size_t>(rank)];
+    if (own.values.empty() && own.arrays.empty() && own.scattered.empty()) continue;
+    send_command(rank, own);
+  }
+  all = std::move(by_rank.front());
+}
+
+// What a phase throws left it in the middle, and the other ranks would wait in it for ever; alone,
+// the client may go on.
+bool Engine::carry_out(Order& order) {
+  try {
+    if (const auto* graph = std::get_if<RunGraph>(&order.command)) {
+      if (!receive(order, graph->graph_bytes, graph->index_bytes)) return false;
+      install(order);
+      return true;
+    }
+    if (const auto* scatter = std::get_if<Scatter>(&order.command)) {
+      if (!receive(order, scatter->bytes, 0)) return false;
+      keep_scattered(order);
+    }
+    if (const auto* release = std::get_if<Release>(&order.command)) forget(*release);
+    if (std::holds_alternative<Quit>(order.command) && !quiet()) return false;
+    if (std::holds_alternative<Rehearse>(order.command)) run_rehearsal(order);
+    if (const auto* settle = std::get_if<Settle>(&order.command)) {
+      run_settle(order.job.get(), *settle);
+    }
+    if (std::holds_alternative<Discard>(order.command)) run_discard();
+    if (std::holds_alternative<Quit>(order.command)) loop_.stop();
+  } catch (...) {
+    if (communicator_.size() > 1) throw;
+    order.job->error = std::current_exception();
+    if (const auto* graph = std::get_if<RunGraph>(&order.command)) launches_.erase(graph->number);
+  }
+  if (order.job) finish(*order.job);
+  return true;
+}
+
+void Engine::finish(Job& job) {
+  if (const auto* graph = std::get_if<RunGraph>(&job.command); graph != nullptr && job.on_over) {
+    job.on_over(graph->number, job.outcome);
+  }
+  const std::lock_guard lock(mutex_);
+  job.done = true;
+  --unfinished_;
+  changed_.notify_all();
 }
 
 }  // namespace rankine::session

@@ -1,9 +1,10 @@
-// One rank's part of everything that runs: an engine thread opens the team of threads, waits for
-// commands and carries them out with the other ranks. On rank 0 the client's thread hands commands
-// in and sleeps until they are done; on the other ranks they come by message.
+// One rank's part of everything that runs: an engine thread opens the team of threads, which runs
+// the graphs in flight (worker/loop.h) and carries out commands with the other ranks. On rank 0 the
+// client's thread hands commands in and may wait for them; on the other ranks they come by message.
 //
-// Threads: run_graph, rehearse, settle, discard and quit are called by the client's thread of rank
-// 0, one at a time. Everything else happens on the engine thread and its team.
+// Threads: on rank 0 start, wait, run_graph, rehearse, settle, discard and quit are called by the
+// client; start and wait by any thread. Everything else happens on the team, mostly on whichever
+// thread holds the progress right.
 //
 // Errors: what a rank may meet travels to rank 0 as a value, and the phase completes on all ranks.
 // A rank that cannot complete a phase ends the job (Communicator::abort).
@@ -11,7 +12,9 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,7 +22,6 @@
 #include <vector>
 
 #include "collectives/communicator.h"
-#include "collectives/progress.h"
 #include "io/log.h"
 #include "io/settle.h"
 #include "runtime/base/archive.h"
@@ -29,7 +31,7 @@
 #include "runtime/scheduler/reactor.h"
 #include "runtime/session/commands.h"
 #include "runtime/session/run_progress.h"
-#include "runtime/worker/graph_run.h"
+#include "runtime/worker/loop.h"
 
 namespace rankine::session {
 
@@ -39,6 +41,13 @@ struct EngineOptions {
   // A launcher passed the signal on and kills soon after it (mpirun: 1 s): a phase that goes on is
   // not waited for.
   bool launched = false;
+  // Rank 0: after so many seconds without a completed task on_stall gets a text that says who waits
+  // for what; again after twice as long, and so on. 0: never.
+  double stall_s = 30;
+  std::function<void(const std::string&)> on_stall = {};  // by a thread of the team
+  // Rank 0: a rank that gave no sign of life for so many seconds, while a graph is in flight, ends
+  // the job. 0: never.
+  double silence_s = 20;
 };
 
 // What one rank did, as the stage report shows it.
@@ -65,100 +74,231 @@ struct GraphOutcome {
   StageTimes execute;
 };
 
-class Engine {
+// A graph as it is started.
+struct GraphStart {
+  Bytes graph_bytes;  // sealed graph, placement and limit of the pool (prepare.h)
+  Bytes index_bytes;  // sealed chunk indexes
+  std::int64_t total_tasks = 0;
+  std::string log_folder;  // "" without outputs
+  // Earlier graphs whose values it takes; if one of them fails it fails, too.
+  std::vector<std::uint32_t> needs;
+  // Called once when it is over, by a thread of the team; must not wait for the engine.
+  std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
+};
+
+// A result that a task left for later graphs.
+struct MadeResult {
+  std::uint32_t graph = 0;
+  std::int64_t task = 0;
+  std::optional<std::span<const std::byte>> outcome;  // if it is small (kernels/outcome.h)
+};
+
+// What may be forgotten on the ranks.
+struct Released {
+  struct Value {
+    graph::HeldName name;
+    int home;
+  };
+  std::vector<Value> values;
+  std::vector<graph::HeldName> arrays;
+  std::vector<std::uint64_t> scattered;
+};
+
+class Engine : private worker::LoopHost {
  public:
+  struct Job;
+  using JobPtr = std::shared_ptr<Job>;
+
   // Returns when the team of threads is there. Throws Error if it cannot be.
   Engine(collectives::Communicator& communicator, EngineOptions options);
   ~Engine();  // rank 0: quits if that was not done
 
-  // Rank 0. graph_bytes: sealed graph and placement; index_bytes: sealed chunk indexes.
-  GraphOutcome run_graph(Bytes graph_bytes, Bytes index_bytes, const std::string& log_folder);
+  // Rank 0. Starts a graph and returns; several may be in flight.
+  JobPtr start(GraphStart graph);
+  // Until the graph is over on all ranks.
+  GraphOutcome wait(const JobPtr& job);
+  // As wait, without taking the outcome and without a word to the observer.
+  void await(const JobPtr& job);
+  bool is_done(const JobPtr& job);
+  static const GraphOutcome& outcome_of(const Job& job);  // of one that is done
+  static std::uint32_t number_of(const Job& job);
+  // Rank 0, any thread. Gives up a graph, if no other one needs it.
+  void cancel(std::uint32_t number, Error why);
+  // To be called from time to time by a client's thread that waits for something else: ends the job
+  // if a signal was not heeded in time. since_signal: of the caller, empty at first.
+  void heed_signals(std::optional<Stopwatch>& since_signal);
+  GraphOutcome run_graph(GraphStart graph) { return wait(start(std::move(graph))); }
   // Rank 0. Seconds until every rank has the graph and could start it.
   double rehearse(Bytes graph_bytes);
   // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
   io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
                         const std::string& part);
   void discard();
+  // Rank 0, any thread. Does not wait: later graphs find the value, and earlier ones have found
+  // what is released.
+  void scatter(std::uint64_t name, Bytes value);
+  void release(const Released& released);
+  // Rank 0. Called by a thread of the team for each result that a task left; must not wait for the
+  // engine. Set while no graph is in flight.
+  void set_on_made(std::function<void(const MadeResult&)> told) { on_made_ = std::move(told); }
+  // Rank 0. Gives up what is in flight.
   void quit();
-  // Rank 0. Told by the client's thread while it waits in run_graph and settle.
+  // Rank 0. Told by the client's thread while it waits for a graph or in settle.
   void set_observer(OnRunProgress observer) { observer_ = std::move(observer); }
   // Rank 0. Called before this rank ends the job: removes what the client has under way. By any
   // thread, while the client's waits in a phase. Set and cleared between phases.
   void set_last_will(std::function<void()> last_will) { last_will_ = std::move(last_will); }
 
   // Other ranks: returns when rank 0 quits.
-  void serve() { thread_.join(); }
+  void serve() { join(); }
 
   collectives::Communicator& communicator() { return communicator_; }
 
  private:
   void start_thread();
   void thread_main();
-  void lead();              // thread 0 of the team: commands until Quit
-  void follow(int thread);  // the others: graphs until Quit
-  std::optional<Command> await_command();
-  Command receive_command();
-  void announce(const Command& command);
-  // The phases, on the engine thread of every rank (engine_graph.cc, engine_settle.cc).
-  void run(const RunGraph& command);
-  void install(const RunGraph& command, Bytes graph_bytes, Bytes index_bytes);
-  void execute();
-  void run_rehearsal();
-  void run_settle(const Settle& command);
-  Bytes order_copies(const std::vector<Bytes>& gathered, const std::string& part);
-  void run_discard();
-  void work(int thread);
-  void on_report(int from, const protocol::Message& message, std::span<const std::byte> payload);
-  void send_control(const scheduler::Reactor::Outbox& outbox);
-  RankReport report(double wall_s, double broadcast_s);
+  void help();
+  void join();
 
-  // A phase handed in by the client: the command and where its outcome goes.
-  struct Job {
+  // Rank 0, client's threads.
+  JobPtr submit(JobPtr job);
+  JobPtr submit(Command command, Bytes bytes = {});
+  void wait_until_done(Job& job, const OnRunProgress& observer);
+  bool overdue(double since_signal_s) const;
+  void abandon(const Error& error);  // does not return
+
+  // LoopHost: with the progress right.
+  void on_message(int from, const protocol::Message& message,
+                  std::span<const std::byte> payload) override;
+  bool turn() override;
+  void on_over(worker::GraphRun& run) override;
+  bool expects_messages() const override {
+    return communicator_.rank() != 0 || unfinished_.load() > 0;
+  }
+
+  // A command on its way through this rank. On rank 0 with the job it came from.
+  struct Order {
     Command command;
+    JobPtr job;
     Bytes graph_bytes;
     Bytes index_bytes;
-    const io::OutputFile* file = nullptr;
-    GraphOutcome outcome;
-    io::Settlement settlement;
-    std::exception_ptr error;
-    bool done = false;
+    std::vector<collectives::Request> broadcasts;
+    bool posted = false;
+    Stopwatch since;
+    double cpu_at_start = process_cpu_seconds();
   };
-  void submit(Job& job);
-  void wait_for(Job& job, std::unique_lock<std::mutex>& lock);  // holds mutex_
-  void end_overdue(double since_signal_s);
-  void abandon(const Error& error);  // does not return
+  void take_jobs();
+  // Whether no graph is in flight here or, as rank 0 knows, elsewhere; gives up those that are.
+  bool quiet();
+  void take(JobPtr job);
+  void give_up(std::uint32_t number, const Error& why);
+  void announce(const Command& command);
+  void send_command(int to, const Command& command);
+  void announce_release(Job& job);
+  bool carry_out(Order& order);  // true once it is done with
+  // The phases (engine_graph.cc, engine_settle.cc).
+  bool receive(Order& order, std::uint64_t graph_bytes, std::uint64_t index_bytes);
+  void keep_scattered(Order& order);
+  void forget(const Release& release);
+  void install(Order& order);
+  void run_rehearsal(Order& order);
+  void run_settle(Job* job, const Settle& command);
+  Bytes order_copies(Job& job, const std::vector<Bytes>& gathered, const std::string& part);
+  void run_discard();
+  // A graph in flight on this rank.
+  struct Flight {
+    double broadcast_s = 0;
+    std::int64_t pool_bytes = 0;
+    Stopwatch running;
+  };
+  void limit_pool();
+
+  // Rank 0: graphs in flight anywhere.
+  struct Launch {
+    JobPtr job;
+    std::unique_ptr<scheduler::Reactor> scheduler;
+    std::size_t reports = 0;
+    std::vector<std::uint32_t> needs;
+    Stopwatch executing;
+    double cpu_at_execute = 0;
+  };
+  void on_scheduler_message(int from, const protocol::Message& message,
+                            std::span<const std::byte> payload);
+  void on_report(int from, const protocol::Message& message, std::span<const std::byte> payload);
+  void on_made(const protocol::Message& message, std::span<const std::byte> payload);
+  void fail(Launch& launch, const Error& error);
+  void fail_users(std::uint32_t graph, const Error& error);
+  void send_control(const scheduler::Reactor::Outbox& outbox);
+  // Signs of life and stalls (engine_watch.cc).
+  bool watch();
+  void watch_ranks(double now_s);
+  void watch_tasks(double now_s);
+  void ask_why(double now_s);
+  void tell_why();
+  void explain(int to);
+  void on_explanation(int from, std::span<const std::byte> payload);
+  void finish(Job& job);
 
   collectives::Communicator& communicator_;
   const EngineOptions options_;
-  collectives::ProgressRight right_;
   Pool pool_;
+  worker::HeldStore held_;
   std::unique_ptr<io::LogWriter> log_;
   std::vector<worker::TaskContext> contexts_;  // by thread
-  std::unique_ptr<worker::GraphRun> run_;
-  std::unique_ptr<scheduler::Reactor> scheduler_;  // rank 0, while a graph runs
-  struct Early {
-    int from;
-    Bytes packet;
+
+  // Only with the progress right.
+  std::deque<Order> orders_;
+  std::map<std::uint32_t, Flight> flights_;
+  std::map<std::uint32_t, Launch> launches_;
+  std::map<std::uint32_t, Error> failed_;  // graphs that are over
+  struct Watch {
+    Stopwatch clock;
+    double last_s = 0;            // of the last look
+    double next_alive_s = 0;      // when this rank gives its next sign of life
+    std::vector<double> heard_s;  // rank 0: by rank, the last sign of life
+    std::int64_t completed = -1;  // tasks and graphs
+    double changed_s = 0;         // when that last changed
+    double patience_s = 0;        // before the next question
+    std::optional<double> asked_s;
+    std::vector<std::optional<std::string>> answers;
   };
-  std::vector<Early> early_;  // packets of a graph that is not installed here yet
+  Watch watch_;
+  std::int64_t graphs_over_ = 0;
 
   std::mutex mutex_;  // protects the members below
   std::condition_variable changed_;
-  Job* job_ = nullptr;
-  std::uint32_t generation_ = 0;  // graphs started on this team
-  int working_ = 0;               // followers inside work()
-  bool quitting_ = false;
-
+  std::deque<JobPtr> jobs_;
   bool open_ = false;             // the team is there
   std::optional<Error> no_team_;  // or will not be
+  std::uint32_t graphs_ = 0;      // numbers given out
+  std::string log_folder_;        // of the last graph with outputs
 
-  std::string log_folder_;  // of the last graph; "": it had no outputs
-  OnRunProgress observer_;  // client thread
+  std::atomic<int> unfinished_{0};  // jobs that are not done
+  OnRunProgress observer_;          // client thread
   std::function<void()> last_will_;
-  std::atomic<std::int64_t> tasks_seen_{0};  // of the graph that runs, on rank 0
-  std::atomic<std::int64_t> tasks_total_{0};
-  std::uint32_t graphs_ = 0;  // client thread: numbers given out
-  std::thread thread_;        // last: starts when everything else is there
+  std::function<void(const MadeResult&)> on_made_;
+  worker::Loop loop_;
+  std::thread helper_;
+  std::thread thread_;  // last: starts when everything else is there
+};
+
+// What the client handed in, and what became of it. The client reads it once it is done.
+struct Engine::Job {
+  Command command;
+  Bytes graph_bytes;
+  Bytes index_bytes;
+  std::int64_t total_tasks = 0;
+  const io::OutputFile* file = nullptr;
+  std::vector<std::uint32_t> needs;
+  std::vector<int> homes;  // of the values of a Release
+  // Instead of a command: give up graph cancelled->first.
+  std::optional<std::pair<std::uint32_t, Error>> cancelled;
+  std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
+  GraphOutcome outcome;
+  io::Settlement settlement;
+  std::exception_ptr error;
+  bool done = false;                        // under the engine's mutex
+  std::atomic<std::int64_t> tasks_seen{0};  // so far, as rank 0 knows
 };
 
 }  // namespace rankine::session

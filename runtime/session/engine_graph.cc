@@ -1,6 +1,7 @@
-// Engine: the phase in which a graph is broadcast, installed and executed, and its rehearsal.
+// Engine: how a graph is broadcast, installed, watched and ended, and its rehearsal.
+#include <algorithm>
+
 #include "collectives/broadcast.h"
-#include "collectives/gather.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
@@ -25,146 +26,197 @@ struct GraphPackage {
 
 }  // namespace
 
-// Ends with the graph installed here and on rank 0 the scheduler: from now on its messages count.
-void Engine::install(const RunGraph& command, Bytes graph_bytes, Bytes index_bytes) {
-  auto package = from_bytes<GraphPackage>(graph_bytes);
-  pool_.set_limit(package.pool_bytes.value);
-  worker::Installation installation;
-  installation.number = command.number;
-  installation.topology = std::make_shared<const graph::Topology>(package.graph);
-  installation.placement = std::move(package.placement);
-  installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(index_bytes);
-  graph_bytes = Bytes();
-  index_bytes = Bytes();
-  const std::int64_t total = installation.topology->task_count();
-  std::optional<Error> log_failure;
-  if (!command.log_folder.empty()) {
-    try {
-      log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
-    } catch (...) {
-      log_failure = current_error();
+// The broadcasts advance between tasks: no rank waits in them.
+bool Engine::receive(Order& order, std::uint64_t graph_bytes, std::uint64_t index_bytes) {
+  if (!order.posted) {
+    order.posted = true;
+    order.graph_bytes.resize(graph_bytes);
+    order.index_bytes.resize(index_bytes);
+    for (Bytes* bytes : {&order.graph_bytes, &order.index_bytes}) {
+      order.broadcasts.push_back(communicator_.async_broadcast(0, *bytes));
     }
   }
-  run_ = std::make_unique<worker::GraphRun>(
-      communicator_, right_, pool_, std::move(installation), log_.get(),
-      [this](int from, const Message& message, std::span<const std::byte> payload) {
-        on_report(from, message, payload);
-      });
-  if (log_failure) run_->fail(std::move(*log_failure));
-  if (communicator_.rank() != 0) return;
-  scheduler_ = std::make_unique<scheduler::Reactor>(communicator_.size(), command.number, total);
-  tasks_seen_ = 0;
-  tasks_total_ = total;
+  for (collectives::Request& broadcast : order.broadcasts) {
+    if (!communicator_.test(broadcast)) return false;
+  }
+  return true;
 }
 
-// All threads of the team, until the graph is over.
-void Engine::execute() {
-  {
-    const std::lock_guard right(right_);
-    for (const Early& early : early_) run_->on_packet(early.from, early.packet);
-    early_.clear();
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    working_ = options_.threads - 1;
-    ++generation_;
-    changed_.notify_all();
-  }
-  work(0);
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return working_ == 0; });
-  }
-  run_->check_over();
+void Engine::keep_scattered(Order& order) {
+  SharedBuffer value = pool_.allocate_shared(order.graph_bytes.size());
+  std::copy(order.graph_bytes.begin(), order.graph_bytes.end(), value->data());
+  held_.put_scattered(std::get<Scatter>(order.command).name, std::move(value));
 }
 
-void Engine::run(const RunGraph& command) {
-  log_folder_ = command.log_folder;
-  Bytes graph_bytes, index_bytes;
-  if (communicator_.rank() == 0) {
-    graph_bytes = std::move(job_->graph_bytes);
-    index_bytes = std::move(job_->index_bytes);
-  }
-  GraphOutcome outcome;
-  {
-    const StageClock communicate(outcome.communicate);
-    const std::lock_guard right(right_);
-    collectives::broadcast(communicator_, 0, graph_bytes);
-    collectives::broadcast(communicator_, 0, index_bytes);
-  }
-  {
-    const StageClock schedule(outcome.schedule);
-    install(command, std::move(graph_bytes), std::move(index_bytes));
-  }
-  {
-    const StageClock execution(outcome.execute);
-    execute();
-  }
-
-  const std::lock_guard right(right_);
-  for (const Bytes& bytes :
-       collectives::gather(communicator_, 0,
-                           to_bytes(report(outcome.execute.wall_s, outcome.communicate.wall_s)))) {
-    outcome.ranks.push_back(from_bytes<RankReport>(bytes));
-  }
-  if (communicator_.rank() == 0) {
-    outcome.failure = scheduler_->failure();
-    outcome.results = std::move(run_->results());
-    job_->outcome = std::move(outcome);
-    scheduler_.reset();
-  }
-  run_.reset();
+void Engine::forget(const Release& release) {
+  for (const graph::HeldName& name : release.values) held_.drop(name);
+  for (const graph::HeldName& name : release.arrays) held_.drop_array(name.graph, name.slot);
+  for (const std::uint64_t name : release.scattered) held_.drop_scattered(name);
 }
 
-RankReport Engine::report(double wall_s, double broadcast_s) {
+// Ends with the graph installed here. Messages about it may have come before.
+void Engine::install(Order& order) {
+  const auto& command = std::get<RunGraph>(order.command);
+  StageTimes installing;
+  Flight flight;
+  flight.broadcast_s = order.since.seconds();
+  if (order.job) {
+    order.job->outcome.communicate = {flight.broadcast_s,
+                                      process_cpu_seconds() - order.cpu_at_start};
+  }
+  {
+    const StageClock clock(installing);
+    auto package = from_bytes<GraphPackage>(order.graph_bytes);
+    worker::Installation installation;
+    installation.number = command.number;
+    installation.topology = std::make_shared<const graph::Topology>(package.graph);
+    installation.placement = std::move(package.placement);
+    installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
+    order.graph_bytes = Bytes();
+    order.index_bytes = Bytes();
+    flight.pool_bytes = package.pool_bytes.value;
+    std::optional<Error> log_failure;
+    if (!command.log_folder.empty()) {
+      const std::lock_guard lock(mutex_);
+      log_folder_ = command.log_folder;
+      try {
+        log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
+      } catch (...) {
+        log_failure = current_error();
+      }
+    }
+    auto run = std::make_shared<worker::GraphRun>(
+        communicator_, pool_, loop_.mail(), held_, std::move(installation),
+        command.log_folder.empty() ? nullptr : log_.get());
+    if (log_failure) run->fail(std::move(*log_failure));
+    flight.running = Stopwatch();
+    flights_.emplace(command.number, flight);
+    limit_pool();
+    run->ask_for_held();
+    loop_.add(std::move(run));
+  }
+  if (!order.job) return;
+  order.job->outcome.schedule = installing;
+  Launch& launch = launches_.at(command.number);
+  launch.executing = Stopwatch();
+  launch.cpu_at_execute = process_cpu_seconds();
+  order.job.reset();  // done when the reports are here
+}
+
+void Engine::limit_pool() {
+  std::int64_t bytes = 0;
+  for (const auto& [number, flight] : flights_) bytes += flight.pool_bytes;
+  pool_.set_limit(bytes);
+}
+
+void Engine::on_over(worker::GraphRun& run) {
+  const auto found = flights_.find(run.number());
   RankReport mine;
-  mine.totals = run_->totals();
+  mine.totals = run.totals();
   mine.peak_rss_bytes = peak_resident_bytes();
   mine.peak_pool_bytes = pool_.peak_bytes();
   mine.threads = options_.threads;
-  mine.wall_s = wall_s;
-  mine.broadcast_s = broadcast_s;
-  return mine;
+  mine.wall_s = found->second.running.seconds();
+  mine.broadcast_s = found->second.broadcast_s;
+  flights_.erase(found);
+  held_.forget(&run);
+  if (run.failed()) held_.drop_graph(run.number());
+  if (!flights_.empty()) limit_pool();
+  if (communicator_.rank() == 0) {
+    launches_.at(run.number()).job->outcome.results = std::move(run.results());
+  }
+  const Bytes bytes = to_bytes(mine);
+  Message message;
+  message.kind = Kind::kReport;
+  message.graph = run.number();
+  message.bytes = static_cast<std::int64_t>(bytes.size());
+  loop_.mail().send(0, message, bytes);
 }
 
-// Tasks fail as values. What gets here went wrong between tasks (no memory for a message, a broken
-// invariant): the other threads and ranks would wait for ever.
-void Engine::work(int thread) {
-  try {
-    run_->work(contexts_[thread], options_.cores);
-  } catch (...) {
-    abandon(current_error());
-  }
-}
+// --- rank 0 ---
 
 void Engine::on_report(int from, const Message& message, std::span<const std::byte> payload) {
+  const auto found = launches_.find(message.graph);
+  Launch& launch = found->second;
+  GraphOutcome& outcome = launch.job->outcome;
+  outcome.ranks[static_cast<std::size_t>(from)] = from_bytes<RankReport>(payload);
+  if (++launch.reports < outcome.ranks.size()) return;
+  outcome.failure = launch.scheduler->failure();
+  outcome.execute = {launch.executing.seconds(), process_cpu_seconds() - launch.cpu_at_execute};
+  const JobPtr job = launch.job;
+  launches_.erase(found);
+  ++graphs_over_;
+  if (outcome.failure) {
+    failed_.emplace(message.graph, *outcome.failure);
+    fail_users(message.graph, *outcome.failure);
+  }
+  finish(*job);
+}
+
+void Engine::on_scheduler_message(int from, const Message& message,
+                                  std::span<const std::byte> payload) {
+  const auto found = launches_.find(message.graph);
+  // A signal on rank 0 may fail a graph after its end was decided.
+  if (found == launches_.end()) return;
+  scheduler::Reactor& scheduler = *found->second.scheduler;
   scheduler::Reactor::Outbox outbox;
   if (message.kind == Kind::kFailed) {
-    scheduler_->on_failure(from, from_bytes<Error>(payload), outbox);
+    scheduler.on_failure(from, from_bytes<Error>(payload), outbox);
   } else {
-    scheduler_->on_message(from, message, outbox);
-    tasks_seen_ = scheduler_->tasks_seen();
+    scheduler.on_message(from, message, outbox);
+    found->second.job->tasks_seen = scheduler.tasks_seen();
   }
   send_control(outbox);
 }
 
 void Engine::send_control(const scheduler::Reactor::Outbox& outbox) {
-  for (const auto& [to, message] : outbox) {
-    communicator_.send_packet(to, std::as_bytes(std::span(&message, 1)));
+  for (const auto& [to, message] : outbox) loop_.mail().send(to, message);
+}
+
+void Engine::on_made(const Message& message, std::span<const std::byte> payload) {
+  if (!on_made_) return;
+  MadeResult made{message.graph, message.chunk.position, std::nullopt};
+  if (message.first != 0) made.outcome = payload;
+  on_made_(made);
+}
+
+void Engine::fail(Launch& launch, const Error& error) {
+  scheduler::Reactor::Outbox outbox;
+  launch.scheduler->on_failure(0, error, outbox);
+  send_control(outbox);
+}
+
+void Engine::give_up(std::uint32_t number, const Error& why) {
+  const auto found = launches_.find(number);
+  if (found == launches_.end()) return;
+  const bool needed = std::any_of(launches_.begin(), launches_.end(), [&](const auto& entry) {
+    const std::vector<std::uint32_t>& needs = entry.second.needs;
+    return std::count(needs.begin(), needs.end(), number) > 0;
+  });
+  if (!needed) fail(found->second, why);
+}
+
+void Engine::fail_users(std::uint32_t graph, const Error& error) {
+  for (auto& [number, launch] : launches_) {
+    if (std::count(launch.needs.begin(), launch.needs.end(), graph) > 0) fail(launch, error);
   }
 }
 
-void Engine::run_rehearsal() {
-  const std::lock_guard right(right_);
-  Bytes bytes;
-  if (communicator_.rank() == 0) bytes = std::move(job_->graph_bytes);
+bool Engine::quiet() {
+  const Error over(ExitCode::kTaskFailed, "the session ended before this graph did");
+  for (auto& [number, launch] : launches_) fail(launch, over);
+  return launches_.empty() && flights_.empty();
+}
+
+void Engine::run_rehearsal(Order& order) {
+  Bytes& bytes = order.graph_bytes;
   collectives::barrier(communicator_);
   const Stopwatch communicate;
   collectives::broadcast(communicator_, 0, bytes);
   const auto package = from_bytes<GraphPackage>(bytes);
   const graph::Topology topology(package.graph);
   collectives::barrier(communicator_);
-  if (communicator_.rank() == 0) job_->outcome.communicate.wall_s = communicate.seconds();
+  if (order.job) order.job->outcome.communicate.wall_s = communicate.seconds();
 }
 
 }  // namespace rankine::session

@@ -44,23 +44,22 @@ Bytes log_contents(io::LogWriter* log) {
 }  // namespace
 
 // Rank 0: where every chunk goes, and who copies it there.
-Bytes Engine::order_copies(const std::vector<Bytes>& gathered, const std::string& part) {
+Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const std::string& part) {
   std::vector<std::vector<io::LogRecord>> logs;
   for (const Bytes& bytes : gathered) {
     auto contents = from_bytes<LogContents>(bytes);
     if (contents.error) throw std::move(*contents.error);
     logs.push_back(std::move(contents.records));
   }
-  job_->settlement = io::place_chunks(*job_->file, logs);
+  job.settlement = io::place_chunks(*job.file, logs);
   io::create_part(part);
   CopyOrders orders;
-  orders.by_rank = io::plan_copies(job_->settlement, communicator_.size());
+  orders.by_rank = io::plan_copies(job.settlement, communicator_.size());
   orders.go = true;
   return to_bytes(orders);
 }
 
-void Engine::run_settle(const Settle& command) {
-  const std::lock_guard right(right_);
+void Engine::run_settle(Job* job, const Settle& command) {
   const int rank = communicator_.rank();
   const Bytes contents = log_contents(log_.get());
   log_.reset();
@@ -70,7 +69,7 @@ void Engine::run_settle(const Settle& command) {
   Bytes orders = to_bytes(CopyOrders());
   if (rank == 0) {
     try {
-      orders = order_copies(gathered, command.part);
+      orders = order_copies(*job, gathered, command.part);
     } catch (...) {
       failure = current_error();
     }
@@ -87,11 +86,10 @@ void Engine::run_settle(const Settle& command) {
     auto error = from_bytes<std::optional<Error>>(status);
     if (error && !failure) failure = std::move(error);
   }
-  if (failure) job_->error = std::make_exception_ptr(std::move(*failure));
+  if (failure) job->error = std::make_exception_ptr(std::move(*failure));
 }
 
 void Engine::run_discard() {
-  const std::lock_guard right(right_);
   log_.reset();
   collectives::barrier(communicator_);
 }

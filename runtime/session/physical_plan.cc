@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
 
 #include "runtime/base/error.h"
@@ -90,13 +91,31 @@ struct Choices {
   }
 };
 
+// The user's tasks on top of the other layers, and what brings their results to rank 0.
+void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
+  auto number = static_cast<std::uint32_t>(graph.layers.size());
+  if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
+  std::vector<std::uint32_t> results = tasks.results;
+  if (tasks.collects_futures) {
+    results.resize(tasks.held.size());
+    std::iota(results.begin(), results.end(), 0);
+  } else {
+    graph::Explicit layer = tasks.tasks;
+    layer.held_layer = number;
+    number = graph::append_tasks(graph, std::move(layer));
+    if (tasks.tasks.holds_results) return;
+  }
+  graph::append_collect(graph, number, std::move(results));
+}
+
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
   plan.graph = optimize::lower(numeric, lowering);
-  if (tasks != nullptr) graph::append_tasks(*plan.graph, tasks->tasks, tasks->results);
+  if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
-  plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
+  plan.placement =
+      plan::Placement(*plan.topology, machine.ranks, machine.first_worker, machine.shift);
   plan.footprint = plan::footprint(*plan.topology, plan.placement);
   plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
                                 plan.footprint.total(machine.threads));

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "collectives/environment.h"
@@ -94,6 +96,20 @@ struct Resources {
   }
 };
 
+// An environment variable; 0 turns off what it is for. Throws Error (usage).
+double seconds_from(const char* variable, double otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return otherwise;
+  double seconds = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, problem] = std::from_chars(text, end, seconds);
+  if (problem != std::errc() || stop != end || !(seconds >= 0)) {
+    throw usage_error(std::string(variable) + " is no number of seconds: '" + text + "'",
+                      "give it seconds, or 0 for never");
+  }
+  return seconds;
+}
+
 // Collective. On rank 0, settings for which the plan fits every rank.
 RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
   const Resources mine{settings.threads, settings.memory_bytes};
@@ -116,6 +132,13 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
                                          collectives::affinity_cores());
   options.launched = launched;
+  options.stall_s = seconds_from("RANKINE_STALL_SECONDS", options.stall_s);
+  options.silence_s = seconds_from("RANKINE_SILENCE_SECONDS", options.silence_s);
+  if (!settings.quiet) {
+    options.on_stall = [](const std::string& text) {
+      std::fputs(("rankine: " + text).c_str(), stderr);
+    };
+  }
   session::Engine engine(communicator, options);
   if (communicator.rank() != 0) {
     engine.serve();

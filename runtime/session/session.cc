@@ -8,6 +8,7 @@
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/expr/build.h"
 
 namespace rankine {
 namespace {
@@ -59,7 +60,20 @@ Session::Session(session::Engine& engine, RunSettings settings)
     : engine_(engine),
       settings_(std::move(settings)),
       stages_file_(settings_.stages_file),
-      cpu_since_last_(process_cpu_seconds()) {}
+      launcher_(std::make_shared<session::Launcher>(engine, stages_)),
+      releases_(std::make_shared<session::Releases>(engine)),
+      futures_(std::make_shared<session::Futures>(
+          engine, *launcher_, releases_,
+          [this] { return session::prepare_options(settings_, ranks()); })),
+      cpu_since_last_(process_cpu_seconds()) {
+  futures_->open();
+}
+
+// Futures and persisted arrays may live longer: from now on they know that nobody is there.
+Session::~Session() {
+  futures_->close();
+  releases_->close();
+}
 
 NdArray Session::compute(const Array& array) { return std::move(compute_all({array}).front()); }
 
@@ -88,37 +102,93 @@ void warn_of_embedded(const graph::Explicit& tasks) {
 }  // namespace
 
 std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
-  std::vector<optimize::Target> targets = session::targets_of(request.arrays);
+  session::Work work;
+  work.targets = session::targets_of(request.arrays);
   std::optional<api::TaskGraph> tasks;
   if (request.arena) {
-    tasks = request.arena->needed_for(request.tasks);
-    for (const Array& array : tasks->arrays) targets.push_back({array.node(), std::nullopt, true});
+    tasks = futures_->tasks_for(*request.arena, request.tasks);
+    for (const Array& array : tasks->arrays) {
+      work.targets.push_back({array.node(), std::nullopt, true, false});
+    }
+    work.tasks = &*tasks;
     if (!settings_.quiet) warn_of_embedded(tasks->tasks);
   }
-  stages_file_.open(input_files(targets));
-  return std::move(execute(targets, "", tasks ? &*tasks : nullptr).results);
+  stages_file_.open(input_files(work.targets));
+  return std::move(execute(work).results);
 }
 
-session::GraphOutcome Session::execute(const std::vector<optimize::Target>& targets,
-                                       const std::string& log_folder, const api::TaskGraph* tasks,
-                                       std::int64_t client_bytes) {
+session::GraphOutcome Session::execute(const session::Work& work) {
   const double cpu_now = process_cpu_seconds();
   stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
-  session::PrepareOptions options = session::prepare_options(settings_, ranks());
-  options.machine.client_bytes = client_bytes;
-  session::Prepared prepared = session::prepare(targets, options, tasks);
-  Bytes index_bytes = to_bytes(session::read_indexes(*prepared.physical.graph));
-  const auto index_size = static_cast<std::int64_t>(index_bytes.size());
+  launcher_->account_finished();
+  releases_->flush();
   session::GraphOutcome outcome =
-      engine_.run_graph(prepared.graph_bytes, std::move(index_bytes), log_folder);
-  stages_.add(prepared, index_size, outcome);
+      launcher_->wait(launcher_->start(work, session::prepare_options(settings_, ranks())));
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
   if (outcome.failure) {
-    if (!log_folder.empty()) engine_.discard();
+    if (!work.log_folder.empty()) engine_.discard();
     throw std::move(*outcome.failure);
   }
   return outcome;
+}
+
+std::vector<Array> Session::persist_all(const std::vector<Array>& arrays) {
+  session::Work work;
+  work.in_background = true;
+  for (const Array& array : arrays) {
+    work.targets.push_back({array.node(), std::nullopt, false, true});
+  }
+  stages_file_.open(input_files(work.targets));
+  launcher_->account_finished();
+  releases_->flush();
+  auto releases = std::make_shared<std::vector<std::shared_ptr<session::ArrayRelease>>>();
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    releases->push_back(std::make_shared<session::ArrayRelease>());
+  }
+  work.on_over = [releases](std::uint32_t, const session::GraphOutcome&) {
+    for (const auto& release : *releases) release->on_over();
+  };
+  const session::Started graph =
+      launcher_->start(work, session::prepare_options(settings_, ranks()));
+  std::vector<Array> persisted;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    persisted.push_back(
+        held_array(arrays[i], graph, static_cast<std::uint32_t>(i), (*releases)[i]));
+  }
+  return persisted;
+}
+
+// The slots are numbered in the order of the targets.
+Array Session::held_array(const Array& array, const session::Started& graph, std::uint32_t slot,
+                          const std::shared_ptr<session::ArrayRelease>& release) {
+  const session::PhysicalPlan& plan = graph.prepared->physical;
+  const auto layer =
+      std::find_if(plan.graph->kept.begin(), plan.graph->kept.end(), [&](const auto& kept) {
+        return kept.first == static_cast<std::int32_t>(slot);
+      })->second.layer;
+  const std::int64_t share = plan.footprint.persisted_bytes;
+  launcher_->add_held(slot == 0 ? share : 0);
+  release->set([launcher = launcher_, releases = releases_, number = graph.number(), slot, share] {
+    releases->add_array(number, slot);
+    launcher->add_held(slot == 0 ? -share : 0);
+  });
+  auto chunks = std::make_shared<const expr::HeldChunks>(graph.number(), slot,
+                                                         plan.placement.layer(layer).order,
+                                                         [release] { release->on_dropped(); });
+  return Array(expr::from_held(std::move(chunks), array.node(), array.node()->location));
+}
+
+std::shared_ptr<const api::ScatteredValue> Session::scatter_bytes(std::vector<std::byte> bytes) {
+  const std::uint64_t name = ++scattered_;
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  engine_.scatter(name, std::move(bytes));
+  launcher_->add_held(size);
+  return std::make_shared<const api::ScatteredValue>(
+      name, [launcher = launcher_, releases = releases_, size](std::uint64_t dropped) {
+        releases->add_scattered(dropped);
+        launcher->add_held(-size);
+      });
 }
 
 void Session::store(const Array& array, const std::string& where, const StoreOptions& options) {
@@ -151,8 +221,11 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
                  paths.final.c_str());
   }
   const WorkingFiles working(engine_, paths);
-  session::GraphOutcome outcome =
-      execute(plan.targets, plan.logged() ? paths.log_folder : "", nullptr, plan.inline_bytes());
+  session::Work work;
+  work.targets = plan.targets;
+  work.log_folder = plan.logged() ? paths.log_folder : "";
+  work.client_bytes = plan.inline_bytes();
+  session::GraphOutcome outcome = execute(work);
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(outcome.results));

@@ -13,7 +13,10 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/nd_array.h"
 #include "runtime/session/engine.h"
+#include "runtime/session/futures.h"
+#include "runtime/session/launcher.h"
 #include "runtime/session/prepare.h"
+#include "runtime/session/releases.h"
 #include "runtime/session/request.h"
 #include "runtime/session/stages.h"
 #include "runtime/session/stages_file.h"
@@ -39,11 +42,15 @@ namespace session {
 PrepareOptions prepare_options(const RunSettings& settings, int ranks);
 }
 
-// Lives on rank 0 while the client of run() runs. Not thread-safe. Every call blocks until done and
-// throws Error if a task fails; the session can be used again afterwards.
+// Lives on rank 0 while the client of run() runs. Not thread-safe. compute and store block until
+// done and throw Error if a task fails; submit, map, persist and scatter return at once. The
+// session can be used again after a failure. What is not done when it ends is given up.
 class Session {
  public:
   Session(session::Engine& engine, RunSettings settings);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   int ranks() const { return engine_.communicator().size(); }
   int threads() const { return settings_.threads; }
@@ -83,6 +90,85 @@ class Session {
     return session::take_all<First, Second, Rest...>(
         results, request, std::make_index_sequence<sizeof...(Rest) + 2>());
   }
+  // Starts a task in the background (api/future.h): the arguments of `delayed`, where it will run
+  // and what it throws are as there. Throws Error (refused) from get() if it does not fit the
+  // memory.
+  template <class F, class... A>
+  requires(!api::IsDelayed<F>)
+      [[gnu::noinline]] Future<api::TaskResult<F, A...>> submit(F function, A... arguments) {
+    auto future = background(api::make_delayed(
+        TaskOptions{}, api::Caller(__builtin_return_address(0)), function, arguments...));
+    futures_->start_soon();
+    return future;
+  }
+  // The same of a task that was described already, of which nothing else is told (name, retries).
+  template <class R>
+  Future<R> submit(const Delayed<R>& task) {
+    auto future = background(task);
+    futures_->start_soon();
+    return future;
+  }
+  // One task per element, started together.
+  template <class F, class T>
+  [[gnu::noinline]] std::vector<Future<api::TaskResult<F, T>>> map(F function,
+                                                                   const std::vector<T>& values) {
+    const api::Caller caller(__builtin_return_address(0));
+    std::vector<Future<api::TaskResult<F, T>>> futures;
+    futures.reserve(values.size());
+    for (const T& value : values) {
+      futures.push_back(background(api::make_delayed(TaskOptions{}, caller, function, value)));
+    }
+    futures_->start_soon();
+    return futures;
+  }
+  // As the free functions of api/future.h.
+  template <class R>
+  auto gather(const std::vector<Future<R>>& futures) {
+    return rankine::gather(futures);
+  }
+  template <class R>
+  void wait(const std::vector<Future<R>>& futures) {
+    rankine::wait(futures);
+  }
+  template <class R>
+  AsCompleted<R> as_completed(std::vector<Future<R>> futures) {
+    return rankine::as_completed(std::move(futures));
+  }
+
+  // Sends a value to every rank, once; tasks take the Ref like the value. Returns at once.
+  template <class T>
+  Ref<T> scatter(const T& value) {
+    static_assert(is_value<T> && std::is_default_constructible_v<T>,
+                  "a scattered value needs `template <class A> void serialize(A& archive)` and a "
+                  "default constructor");
+    std::vector<std::byte> bytes;
+    write_value(bytes, value);
+    return Ref<T>(scatter_bytes(std::move(bytes)));
+  }
+
+  // Computes arrays in the background and leaves them in chunks on the ranks that made them. What
+  // is returned stands for them, in this session: what is built on it starts from the chunks, which
+  // go with the last Array that needs them. Throws Error (refused); if a task fails, whatever uses
+  // the array does.
+  std::vector<Array> persist_all(const std::vector<Array>& arrays);
+  Array persist(const Array& array) { return persist_all({array}).front(); }
+  // The same of a task's result.
+  template <class R>
+  Delayed<R> persist(const Delayed<R>& task) {
+    return rankine::delayed([](R value) { return value; }, submit(task));
+  }
+  // Several, in one pass.
+  template <class First, class Second, class... Rest>
+  auto persist(const First& first, const Second& second, const Rest&... rest) {
+    if constexpr (std::is_same_v<First, Array> && std::is_same_v<Second, Array> &&
+                  (std::is_same_v<Rest, Array> && ...)) {
+      const std::vector<Array> all = persist_all({first, second, rest...});
+      return tuple_of(all, std::make_index_sequence<sizeof...(Rest) + 2>());
+    } else {
+      return std::make_tuple(persist(first), persist(second), persist(rest)...);
+    }
+  }
+
   // One more task; runs nothing. As the free `delayed`, but knows no line, only an address.
   template <class F, class... A>
   [[gnu::noinline]] Delayed<api::TaskResult<F, A...>> delayed(F function, A... arguments) {
@@ -109,24 +195,40 @@ class Session {
   // As --no-fuse, for what is computed and stored from now on.
   void set_fuse(bool fuse) { settings_.fuse = fuse; }
 
-  const session::StageTable& stages() const { return stages_; }
+  // Of all graphs that are over.
+  const session::StageTable& stages() const {
+    launcher_->account_finished();
+    return stages_;
+  }
   // Writes the file of --stages, if there is one. Throws Error.
-  void write_stages() { stages_file_.write(stages_.json(settings_.threads)); }
+  void write_stages() { stages_file_.write(stages().json(settings_.threads)); }
   const RunSettings& settings() const { return settings_; }
 
  private:
   std::vector<std::vector<std::byte>> run(const session::Request& request);
-  session::GraphOutcome execute(const std::vector<optimize::Target>& targets,
-                                const std::string& log_folder,
-                                const api::TaskGraph* tasks = nullptr,
-                                std::int64_t client_bytes = 0);
+  session::GraphOutcome execute(const session::Work& work);
+  Array held_array(const Array& array, const session::Started& graph, std::uint32_t slot,
+                   const std::shared_ptr<session::ArrayRelease>& release);
+  std::shared_ptr<const api::ScatteredValue> scatter_bytes(std::vector<std::byte> bytes);
+  template <class R>
+  Future<R> background(const Delayed<R>& task) {
+    return Future<R>(futures_->add(task.arena(), task.task()));
+  }
+  template <std::size_t... I>
+  static auto tuple_of(const std::vector<Array>& arrays, std::index_sequence<I...>) {
+    return std::make_tuple(arrays[I]...);
+  }
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;
   RunSettings settings_;
   session::StageTable stages_;
   session::StagesFile stages_file_;
-  Stopwatch since_last_;  // the client's own time since the start or the last graph
+  std::shared_ptr<session::Launcher> launcher_;
+  std::shared_ptr<session::Releases> releases_;
+  std::shared_ptr<session::Futures> futures_;
+  std::uint64_t scattered_ = 0;  // names given out
+  Stopwatch since_last_;         // the client's own time since the start or the last graph
   double cpu_since_last_ = 0;
 };
 

@@ -3,7 +3,8 @@
 // - messages collect in an outbox and leave when the rank makes progress: receives are posted
 //   before pulls leave, failures leave before a report of finished tasks;
 // - a count is answered after what was received before has been answered;
-// - rank 0 tells its own failures to the scheduler without a message.
+// - rank 0 tells its own failures to the scheduler at once.
+// Results for later graphs (held layers, kMade) are left out.
 // What leaves the rank lies in public vectors, from which the network takes it. Who drives it
 // decides in which order things happen: simulation.h by a virtual clock, tests in every order.
 #pragma once

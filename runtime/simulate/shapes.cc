@@ -18,7 +18,7 @@ using GraphPtr = std::shared_ptr<graph::Graph>;
 GraphPtr graph_of(TaskList list) {
   auto graph = std::make_shared<graph::Graph>();
   const auto last = static_cast<std::uint32_t>(list.size() - 1);
-  graph::append_tasks(*graph, list.take(), {last});
+  graph::append_collect(*graph, graph::append_tasks(*graph, list.take()), {last});
   return graph;
 }
 

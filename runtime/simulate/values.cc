@@ -20,9 +20,9 @@ Results make_results(const graph::Graph& graph) {
 
 ValueWork::ValueWork(const graph::Topology& topology)
     : topology_(topology),
-      user_tasks_(topology),
+      user_tasks_(topology, held_, 0),
       results_(make_results(topology.graph())),
-      executor_(topology, readers_, &user_tasks_, nullptr, results_, pool_) {}
+      executor_(topology, 1, readers_, &user_tasks_, nullptr, results_, held_, pool_) {}
 
 std::vector<worker::Output> ValueWork::run(int, const graph::TaskId& task,
                                            const worker::FindChunk& find_chunk) {

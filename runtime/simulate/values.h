@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "runtime/simulate/work.h"
+#include "runtime/worker/held_store.h"
 
 namespace rankine::simulate {
 
 using Results = std::vector<std::vector<std::byte>>;  // as Graph::results
 
-// The executor of a worker, shared by all ranks. For graphs that read and write no file. Results
-// that are fetched land here, whatever the rank; all its tasks run on rank 0 by plan.
+// The executor of a worker, shared by all ranks. For graphs that read and write no file and leave
+// nothing to later ones. Results that are fetched land here, whatever the rank; all its tasks run
+// on rank 0 by plan.
 class ValueWork : public Work {
  public:
   // Throws Error as a worker does that cannot install the graph.
@@ -29,6 +31,7 @@ class ValueWork : public Work {
  private:
   const graph::Topology& topology_;
   Pool pool_;
+  worker::HeldStore held_;  // stays empty
   worker::UserTasks user_tasks_;
   Results results_;
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;  // none

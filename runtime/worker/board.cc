@@ -56,7 +56,7 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
-    if (always_fed(topology, layer)) continue;
+    if (topology.is_held(layer) || always_fed(topology, layer)) continue;
     const Interval range = placement.range(topology, layer, rank);
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
@@ -75,6 +75,10 @@ std::int64_t Board::ordered(const TaskId& task) const {
   return std::holds_alternative<graph::Reduce>(topology_.graph().layers[task.layer].kind)
              ? task.position
              : placement_.ordered_of(topology_, task);
+}
+
+void Board::admit(const TaskId& task) {
+  ready_.push({placement_.depth(task.layer), ordered(task), task});
 }
 
 std::optional<TaskId> Board::next() {

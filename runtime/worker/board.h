@@ -29,6 +29,8 @@ class Board {
  public:
   Board(const graph::Topology& topology, const plan::Placement& placement, int rank);
 
+  // A task that hands on what another graph left can start: that is there. Once per task.
+  void admit(const TaskId& task);
   // The next task to run: the deepest ready one, else the next without inputs in plan order.
   std::optional<TaskId> next();
 

@@ -56,15 +56,17 @@ TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
   return *this;
 }
 
-Executor::Executor(const graph::Topology& topology,
+Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
                    const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
                    const UserTasks* user_tasks, io::LogWriter* log,
-                   std::vector<std::vector<std::byte>>& results, Pool& pool)
+                   std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool)
     : topology_(topology),
+      graph_number_(graph_number),
       readers_(readers),
       user_tasks_(user_tasks),
       log_(log),
       results_(results),
+      held_(held),
       pool_(pool) {}
 
 std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chunk,
@@ -81,16 +83,21 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
     collect(task, std::get<graph::Collect>(kind), find_chunk);
     return {};
   } catch (Error& error) {
-    if (error.task_story.empty()) error.task_story = graph::story_of(topology_, task);
+    if (error.task_story.empty()) error.task_story = story(task);
     throw;
   }
 }
+
+std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
 
 std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
                                        TaskContext& context) const {
   const Stopwatch compute;
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
+  if (std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind).holds_results) {
+    held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
+  }
   return {{{task.layer, 0, task.position}, std::move(result)}};
 }
 
@@ -153,14 +160,19 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
     if (partial != nullptr || std::holds_alternative<graph::Keep>(map.heads[i])) {
       outputs.push_back({{task.layer, i, task.position}, std::move(made[i])});
     } else {
-      hand_over(map.heads[i], box, map.program.output_dtype(static_cast<int>(i)), made[i], context);
+      hand_over(task, map.heads[i], box, map.program.output_dtype(static_cast<int>(i)), made[i],
+                context);
     }
   }
   return outputs;
 }
 
-void Executor::hand_over(const Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
-                         TaskContext& context) const {
+void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, DType dtype,
+                         const SharedBuffer& dense, TaskContext& context) const {
+  if (const auto* hold = std::get_if<graph::Hold>(&head)) {
+    held_.put({graph_number_, hold->slot, task.position}, dense);
+    return;
+  }
   if (const auto* store = std::get_if<graph::Store>(&head)) {
     const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
     const ChunkGrid grid = io::chunk_grid(variable);

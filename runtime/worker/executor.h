@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "io/encode.h"
 #include "io/log.h"
 #include "io/reader.h"
+#include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 #include "runtime/worker/user_tasks.h"
 
@@ -44,15 +46,19 @@ class Executor {
  public:
   // readers: by data set of the graph. log: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
-  // user_tasks: null if the graph has none. All must outlive the executor.
-  Executor(const graph::Topology& topology,
+  // user_tasks: null if the graph has none. held: where Hold heads leave chunks, under the number
+  // of the graph. All must outlive the executor.
+  Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
            const UserTasks* user_tasks, io::LogWriter* log,
-           std::vector<std::vector<std::byte>>& results, Pool& pool);
+           std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
 
   // Throws Error; its story names layer and chunk.
   std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
                           TaskContext& context) const;
+
+  // "mean(t2m), chunk (3, 4), job.cc:12"
+  std::string story(const graph::TaskId& task) const;
 
  private:
   std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
@@ -63,14 +69,16 @@ class Executor {
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
-  void hand_over(const graph::Head& head, const Box& box, DType dtype, const SharedBuffer& dense,
-                 TaskContext& context) const;
+  void hand_over(const graph::TaskId& task, const graph::Head& head, const Box& box, DType dtype,
+                 const SharedBuffer& dense, TaskContext& context) const;
 
   const graph::Topology& topology_;
+  const std::uint32_t graph_number_;
   const std::vector<std::unique_ptr<io::DatasetReader>>& readers_;
   const UserTasks* user_tasks_;
   io::LogWriter* log_;
   std::vector<std::vector<std::byte>>& results_;
+  HeldStore& held_;
   Pool& pool_;
 };
 

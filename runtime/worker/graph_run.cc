@@ -1,9 +1,10 @@
 #include "runtime/worker/graph_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "runtime/base/archive.h"
 #include "runtime/base/current_error.h"
@@ -27,27 +28,24 @@ graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, n
 
 }  // namespace
 
-GraphRun::GraphRun(collectives::Communicator& communicator, collectives::ProgressRight& right,
-                   Pool& pool, Installation installation, io::LogWriter* log, OnReport on_report)
+GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
+                   Installation installation, io::LogWriter* log)
     : communicator_(communicator),
-      right_(right),
       pool_(pool),
+      mail_(mail),
+      held_(held),
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
-      on_report_(std::move(on_report)),
       board_(*topology_, placement_, communicator.rank()),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
-  for (int rank = 0; rank < communicator.size(); ++rank) {
-    writers_.emplace_back(collectives::kPacketLimit);
-  }
   try {
     const graph::Graph& graph = topology_->graph();
     for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
       readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
                                                              std::move(installation.indexes[i])));
     }
-    user_tasks_ = std::make_unique<UserTasks>(*topology_);
+    user_tasks_ = std::make_unique<UserTasks>(*topology_, held_, communicator.rank());
     if (communicator.rank() == 0) {
       for (const graph::Result& result : graph.results) {
         results_.emplace_back(static_cast<std::size_t>(volume(result.shape)) *
@@ -60,8 +58,41 @@ GraphRun::GraphRun(collectives::Communicator& communicator, collectives::Progres
     fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph", {},
                "write them to a file with -o instead of printing them"));
   }
-  executor_ =
-      std::make_unique<Executor>(*topology_, readers_, user_tasks_.get(), log, results_, pool_);
+  executor_ = std::make_unique<Executor>(*topology_, number_, readers_, user_tasks_.get(), log,
+                                         results_, held_, pool_);
+}
+
+// O(values of earlier graphs that are at home here).
+void GraphRun::ask_for_held() {
+  for (std::uint32_t layer = 0; layer < topology_->layer_count(); ++layer) {
+    if (!topology_->is_held(layer)) continue;
+    const auto ask = [&](std::int64_t position) {
+      const TaskId task{layer, position};
+      held_.ask(topology_->held_name(task), shared_from_this(), task);
+    };
+    const graph::Kind& kind = topology_->graph().layers[layer].kind;
+    if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
+      for (std::size_t i = 0; i < values->size(); ++i) {
+        if (values->homes[i] == communicator_.rank()) ask(static_cast<std::int64_t>(i));
+      }
+      continue;
+    }
+    const Interval range = placement_.range(*topology_, layer, communicator_.rank());
+    for (std::int64_t i = range.lo; i < range.hi; ++i) {
+      ask(placement_.position_at(*topology_, layer, i));
+    }
+  }
+}
+
+void GraphRun::feed(const TaskId& task, SharedBuffer value) {
+  const std::lock_guard lock(state_);
+  fed_.emplace(task, std::move(value));
+  board_.admit(task);
+}
+
+bool GraphRun::failed() const {
+  const std::lock_guard lock(state_);
+  return reactor_.aborting();
 }
 
 void GraphRun::fail(Error error) {
@@ -70,43 +101,19 @@ void GraphRun::fail(Error error) {
   failures_.push_back(std::move(error));
 }
 
-// A thread that has tasks looks at the network every few microseconds, and at once when it has
-// something for others or nothing else to do: the next task may take long.
-void GraphRun::work(TaskContext& context, collectives::Cores cores) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::microseconds kBetweenLooks{5};
-  collectives::Waiter waiter(cores);
-  Clock::time_point next_look = Clock::now();
-  std::optional<TaskId> task;
-  while (!finished_.load(std::memory_order_acquire)) {
-    const bool ran = task.has_value();
-    bool pressing = false;
-    if (ran) {
-      std::vector<Output> outputs = run_task(*task, context);
-      const std::lock_guard lock(state_);
-      settle_task(*task, std::move(outputs));
-      task = board_.next();
-      pressing = !outbox_.sends.empty();
-    } else {
-      const std::lock_guard lock(state_);
-      task = board_.next();
-    }
-    bool moved = false;
-    if (const auto now = Clock::now(); !task || pressing || now >= next_look) {
-      next_look = now + kBetweenLooks;
-      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) moved = progress();
-    }
-    if (ran || task || moved) {
-      waiter.progressed();
-    } else {
-      waiter.wait();
-    }
-  }
+std::optional<TaskId> GraphRun::next() {
   const std::lock_guard lock(state_);
-  totals_.times += context.times;
-  totals_.bytes_read += context.read_stats.bytes_read;
-  context.times = {};
-  context.read_stats = {};
+  return board_.next();
+}
+
+std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
+  std::vector<Output> outputs = run_task(task, context);
+  const std::lock_guard lock(state_);
+  totals_.times += std::exchange(context.times, {});
+  totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
+  settle_task(task, std::move(outputs));
+  pressing = !outbox_.sends.empty();
+  return board_.next();
 }
 
 HeldChunk GraphRun::find_chunk(const graph::ChunkId& chunk) {
@@ -126,6 +133,10 @@ SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
 }
 
 std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
+  if (topology_->is_held(task.layer)) {
+    const std::lock_guard lock(state_);
+    return {{{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())}};
+  }
   std::optional<Error> failure;
   try {
     return executor_->run(
@@ -146,7 +157,10 @@ std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context)
 }
 
 void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
+  const auto* tasks = std::get_if<graph::Explicit>(&topology_->graph().layers[task.layer].kind);
+  const bool holds = tasks != nullptr && tasks->holds_results;
   for (Output& output : outputs) {
+    if (holds) made_.push_back(output);
     const auto whole_bytes = static_cast<std::int64_t>(output.buffer->size());
     if (board_.put(output.chunk, std::move(output.buffer), true).empty()) continue;
     for (const plan::Piece& piece :
@@ -160,27 +174,23 @@ void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
   board_.complete(task);
 }
 
-bool GraphRun::progress() {
+bool GraphRun::turn() {
   if (communicator_.rank() == 0 && !interrupted_ && StopSignals::received() != 0) {
     interrupted_ = true;
     fail(stopped_by_signal());
   }
-  const int packets = communicator_.receive_packets(
-      [this](int from, std::span<const std::byte> packet) { on_packet(from, packet); });
   const bool moved = advance_transfers();
-  {
-    const std::lock_guard lock(state_);
-    carry_out();
-    send_failures();
-    tell_advance();
-    report_if_idle();
-  }
-  flush();
-  return packets > 0 || moved;
+  const std::lock_guard lock(state_);
+  carry_out();
+  send_failures();
+  send_made();
+  tell_advance();
+  report_if_idle();
+  return moved;
 }
 
-// Rank 0 tells its own at once: a signal may come when the end is decided already, and a message
-// about it would outlive the graph.
+// A signal may come to rank 0 when the end is decided already: its engine takes such a message for
+// what it is.
 void GraphRun::send_failures() {
   while (!failures_.empty()) {
     Error error = std::move(failures_.front());
@@ -193,12 +203,23 @@ void GraphRun::send_failures() {
     Message message;
     message.kind = Kind::kFailed;
     message.bytes = static_cast<std::int64_t>(bytes.size());
-    if (communicator_.rank() == 0) {
-      on_report_(0, message, bytes);
-    } else {
-      send(0, message, bytes);
-    }
+    send(0, message, bytes);
   }
+}
+
+// Before the report that may be the last one.
+void GraphRun::send_made() {
+  for (const Output& result : made_) {
+    const auto bytes = std::as_const(*result.buffer).bytes();
+    const bool told = bytes.size() <= static_cast<std::size_t>(protocol::kToldLimit);
+    Message message;
+    message.kind = Kind::kMade;
+    message.chunk = name_of(result.chunk);
+    message.bytes = told ? static_cast<std::int64_t>(bytes.size()) : 0;
+    message.first = told ? 1 : 0;
+    send(0, message, told ? bytes : std::span<const std::byte>());
+  }
+  made_.clear();
 }
 
 // A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.
@@ -228,22 +249,10 @@ void GraphRun::tell_advance() {
   send(0, message, {});
 }
 
-void GraphRun::on_packet(int from, std::span<const std::byte> packet) {
-  protocol::for_each_message(packet,
-                             [&](const Message& message, std::span<const std::byte> payload) {
-                               on_message(from, message, payload);
-                             });
-}
-
 void GraphRun::on_message(int from, const Message& message, std::span<const std::byte> payload) {
-  if (message.graph != number_) throw std::logic_error("a message of another graph arrived");
-  switch (message.kind) {
-    case Kind::kProgress:
-    case Kind::kAdvance:
-    case Kind::kCountReply:
-    case Kind::kFailed: on_report_(from, message, payload); return;
-    case Kind::kFinish: finished_.store(true, std::memory_order_release); return;
-    default: break;
+  if (message.kind == Kind::kFinish) {
+    finished_ = true;
+    return;
   }
   const std::lock_guard lock(state_);
   if (message.kind == Kind::kAbort) {
@@ -331,16 +340,18 @@ void GraphRun::carry_out() {
 void GraphRun::send(int to, const Message& message, std::span<const std::byte> payload) {
   Message numbered = message;
   numbered.graph = number_;
-  writers_[to].add(numbered, payload, [&](std::span<const std::byte> packet) {
-    communicator_.send_packet(to, packet);
-  });
+  mail_.send(to, numbered, payload);
 }
 
-void GraphRun::flush() {
-  for (int to = 0; to < static_cast<int>(writers_.size()); ++to) {
-    writers_[to].flush(
-        [&](std::span<const std::byte> packet) { communicator_.send_packet(to, packet); });
-  }
+std::string GraphRun::story(const TaskId& task) const {
+  const bool known =
+      task.layer < topology_->layer_count() && task.position < topology_->task_count(task.layer);
+  return known ? executor_->story(task) : "a task";
+}
+
+std::string GraphRun::describe() const {
+  const std::lock_guard lock(state_);
+  return board_.describe() + reactor_.describe();
 }
 
 void GraphRun::check_over() const {

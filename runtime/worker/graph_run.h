@@ -1,13 +1,12 @@
 // One graph on one rank, from installation to its end: the board, the reactor and the executor,
-// driven by all threads of the rank. Whoever holds the progress right also carries messages.
+// driven by the threads of the rank's loop (loop.h).
 //
 // Locks: state_ protects board, reactor, outbox, failures and arrived chunks; it is held for short
-// steps and while pieces are packed and messages posted, never while a task runs. The progress right is taken first, then state_.
+// steps and while pieces are packed and messages posted, never while a task runs. The progress
+// right is taken first, then state_.
 #pragma once
 
-#include <atomic>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -15,14 +14,14 @@
 #include <vector>
 
 #include "collectives/communicator.h"
-#include "collectives/progress.h"
 #include "io/log.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/spin_lock.h"
-#include "runtime/protocol/codec.h"
+#include "runtime/protocol/messages.h"
 #include "runtime/worker/board.h"
 #include "runtime/worker/executor.h"
+#include "runtime/worker/mail.h"
 #include "runtime/worker/reactor.h"
 
 namespace rankine::worker {
@@ -49,31 +48,41 @@ struct Installation {
   std::vector<io::ChunkIndex> indexes;  // by data set
 };
 
-class GraphRun {
+class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
  public:
-  // Messages to rank 0's scheduler arrive through this, on rank 0 only.
-  using OnReport =
-      std::function<void(int from, const Message& message, std::span<const std::byte> payload)>;
-
   // log: null without outputs. Never throws for missing files or memory: a rank that cannot take
-  // part reports that as the failure of a task.
-  GraphRun(collectives::Communicator& communicator, collectives::ProgressRight& right, Pool& pool,
-           Installation installation, io::LogWriter* log, OnReport on_report);
+  // part reports that as the failure of a task. Whatever is given by reference must outlive it.
+  GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& mail, HeldStore& held,
+           Installation installation, io::LogWriter* log);
+  // Asks for what earlier graphs leave to this one. Once, when it is owned by a shared_ptr.
+  void ask_for_held();
 
-  // Works until the graph is over. Called once by each thread of the team.
-  void work(TaskContext& context, collectives::Cores cores);
+  std::uint32_t number() const { return number_; }
+  // Any thread: a task for it, if there is one; it must run it.
+  std::optional<TaskId> next();
+  // Any thread: runs a task that next() gave and returns the next one. pressing: it left something
+  // for other ranks.
+  std::optional<TaskId> run(const TaskId& task, TaskContext& context, bool& pressing);
 
-  // A packet that came while no graph was running, or for this graph before it was installed.
-  void on_packet(int from, std::span<const std::byte> packet);
+  // With the progress right: a message of this graph; and what is to be done from time to time,
+  // true if anything happened.
+  void on_message(int from, const Message& message, std::span<const std::byte> payload);
+  bool turn();
+  // Nothing of the graph will happen here any more.
+  bool over() const { return finished_; }
+  // Of one that is over: it was given up.
+  bool failed() const;
 
   // A failure outside a task, on this rank.
   void fail(Error error);
 
-  // After every thread left work(): throws std::logic_error if something of the graph is left.
+  // For people: a task by layer, chunk and line; what tasks wait for.
+  std::string story(const TaskId& task) const;
+  std::string describe() const;
+  // Throws std::logic_error if something of a graph that is over is left.
   void check_over() const;
   RunTotals totals() const;
   std::vector<std::vector<std::byte>>& results() { return results_; }
-  std::int64_t total_tasks() const { return topology_->task_count(); }
 
  private:
   struct Transfer {
@@ -86,37 +95,37 @@ class GraphRun {
   // Without outputs if it failed, which is noted then.
   std::vector<Output> run_task(const TaskId& task, TaskContext& context);
   void settle_task(const TaskId& task, std::vector<Output> outputs);  // holds state_
-  bool progress();  // holds the right; true if anything happened
   bool advance_transfers();
-  void on_message(int from, const Message& message, std::span<const std::byte> payload);
   void carry_out();       // the outbox; holds state_
   void send_failures();   // holds state_
+  void send_made();       // holds state_
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
-  void flush();
   HeldChunk find_chunk(const graph::ChunkId& chunk);
+  void feed(const TaskId& task, SharedBuffer value) override;
   // What of a chunk held here goes to a rank, packed; holds state_.
   SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
 
   collectives::Communicator& communicator_;
-  collectives::ProgressRight& right_;
   Pool& pool_;
+  Mail& mail_;  // only with the progress right
+  HeldStore& held_;
   const std::uint32_t number_;
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
-  OnReport on_report_;
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
   std::unique_ptr<UserTasks> user_tasks_;
   std::unique_ptr<Executor> executor_;
-  std::atomic<bool> finished_{false};
 
   mutable SpinLock state_;
   Board board_;
   Reactor reactor_;
   Outbox outbox_;
   std::deque<Error> failures_;
+  std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
+  std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
   std::unordered_map<ChunkName, SharedBuffer, ChunkNameHash> arrived_;  // until delivered
   std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
   std::int64_t told_ = 0;       // tasks in the last kAdvance
@@ -125,8 +134,8 @@ class GraphRun {
   RunTotals totals_;
 
   // Only with the progress right.
-  std::vector<protocol::PacketWriter> writers_;  // by destination
   std::vector<Transfer> transfers_;
+  bool finished_ = false;
   bool interrupted_ = false;  // rank 0: a signal became a failure
 };
 

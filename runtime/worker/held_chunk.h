@@ -9,7 +9,7 @@
 namespace rankine::worker {
 
 struct HeldChunk {
-  SharedBuffer buffer;      // not to be changed; dense, row-major
+  SharedBuffer buffer;              // not to be changed; dense, row-major
   std::shared_ptr<const Box> part;  // the elements it holds; null: the whole chunk
 };
 

@@ -7,6 +7,7 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/user_call.h"
+#include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 
 namespace rankine::worker {
@@ -24,10 +25,12 @@ struct UserScratch {
 // The functions of a graph, found in this process. Thread-safe after construction.
 class UserTasks {
  public:
-  // Throws Error (usage) if a function is not here because this is another program.
-  explicit UserTasks(const graph::Topology& topology);
+  // Throws Error (usage) if a function is not here because this is another program. held: has the
+  // scattered values, which this keeps.
+  UserTasks(const graph::Topology& topology, const HeldStore& held, int rank);
 
-  // The result's bytes. Throws Error (task failed) after as many attempts as the function may have.
+  // The result's bytes; of a layer that holds its results, an outcome (kernels/outcome.h). Throws
+  // Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
 
@@ -36,8 +39,14 @@ class UserTasks {
     kernels::UserThunk thunk = nullptr;
     const void* function = nullptr;
   };
+  void make_result(const graph::TaskId& task, const FindChunk& find_chunk,
+                   UserScratch& scratch) const;
   void collect_arguments(const graph::TaskId& task, const FindChunk& find_chunk,
                          UserScratch& scratch) const;
+  void add_chunk(const graph::ChunkId& chunk, bool outcome, const FindChunk& find_chunk,
+                 UserScratch& scratch) const;
+  void add_array(const graph::LayerOutput& array, std::uint32_t number, const FindChunk& find_chunk,
+                 UserScratch& scratch) const;
   // An array argument: the bytes of an NdArray.
   void gather(const graph::LayerOutput& array, const FindChunk& find_chunk,
               std::vector<std::byte>& bytes) const;
@@ -45,7 +54,9 @@ class UserTasks {
                UserScratch& scratch) const;
 
   const graph::Topology& topology_;
-  std::vector<std::vector<Resolved>> resolved_;  // by layer, by function
+  const int rank_;
+  std::vector<std::vector<Resolved>> resolved_;       // by layer, by function
+  std::vector<std::vector<SharedBuffer>> scattered_;  // by layer, as Explicit::scattered
 };
 
 }  // namespace rankine::worker

@@ -37,7 +37,7 @@ class RandomTasks {
 
   RandomCase finish() {
     auto graph = std::make_shared<graph::Graph>();
-    graph::append_tasks(*graph, list_.take(), collected_);
+    graph::append_collect(*graph, graph::append_tasks(*graph, list_.take()), collected_);
     if (fails_) return {graph, std::nullopt};
     simulate::Results results;
     for (const std::uint32_t task : collected_) results.push_back(values_[task]);
@@ -163,7 +163,7 @@ class RandomArrays {
       list.add(random.word(), takes, false, {{array}});
     }
     const auto last = static_cast<std::uint32_t>(list.size() - 1);
-    graph::append_tasks(graph, list.take(), {last});
+    graph::append_collect(graph, graph::append_tasks(graph, list.take()), {last});
   }
 
   simulate::Random& random_;

@@ -94,7 +94,8 @@ inline graph::Explicit named_tasks(const std::vector<std::vector<std::uint32_t>>
 inline std::shared_ptr<graph::Graph> tasks_graph(
     const std::vector<std::vector<std::uint32_t>>& takes) {
   auto graph = std::make_shared<graph::Graph>();
-  graph::append_tasks(*graph, named_tasks(takes), {static_cast<std::uint32_t>(takes.size() - 1)});
+  const auto last = static_cast<std::uint32_t>(takes.size() - 1);
+  graph::append_collect(*graph, graph::append_tasks(*graph, named_tasks(takes)), {last});
   return graph;
 }
 

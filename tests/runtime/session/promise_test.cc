@@ -28,8 +28,13 @@ void expect_promise_kept(const Array& array, Reuse reuse) {
   for (int rank = kRanks - 1; rank >= 0; --rank) {
     engines.push_back(std::make_unique<Engine>(network.rank(rank), EngineOptions()));
   }
-  const GraphOutcome outcome = engines.back()->run_graph(
-      prepared.graph_bytes, to_bytes(read_indexes(*prepared.physical.graph)), "");
+  const GraphOutcome outcome =
+      engines.back()->run_graph({prepared.graph_bytes,
+                                 to_bytes(read_indexes(*prepared.physical.graph)),
+                                 prepared.physical.topology->task_count(),
+                                 "",
+                                 {},
+                                 {}});
   engines.back()->quit();
   for (auto& engine : engines) {
     if (engine != engines.back()) engine->serve();

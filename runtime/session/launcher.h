@@ -1,0 +1,67 @@
+// From what is asked for to a graph in flight: prepares it, starts it and keeps the accounts.
+// Thread-safe: the client's thread and the one that starts futures share it.
+//
+// Memory. A plan must fit beside what stays on the ranks (persisted arrays, scattered values) and
+// beside the promises of the graphs that are in flight. If it does not fit only because of those,
+// it waits for them: each ends without it.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "runtime/session/engine.h"
+#include "runtime/session/prepare.h"
+#include "runtime/session/stages.h"
+
+namespace rankine::session {
+
+// What a graph is made of.
+struct Work {
+  std::vector<optimize::Target> targets;
+  const api::TaskGraph* tasks = nullptr;  // on top of the kept targets
+  std::string log_folder;                 // "" without outputs
+  std::int64_t client_bytes = 0;          // what rank 0 will hold beside the plan
+  std::function<void(std::uint32_t, const GraphOutcome&)> on_over = {};  // as GraphStart
+  bool in_background = false;
+};
+
+// A graph that was started. Cheap to copy.
+struct Started {
+  std::shared_ptr<const Prepared> prepared;
+  std::int64_t index_bytes = 0;
+  Engine::JobPtr job;
+  std::uint32_t number() const { return Engine::number_of(*job); }
+};
+
+class Launcher {
+ public:
+  Launcher(Engine& engine, StageTable& stages) : engine_(engine), stages_(stages) {}
+
+  // Throws Error (refused) if the plan does not fit.
+  Started start(const Work& work, PrepareOptions options);
+  // Waits until it is over and accounts for it.
+  GraphOutcome wait(const Started& graph);
+  // Accounts for graphs in the background that are over.
+  void account_finished();
+
+  // What stays on every rank, so long as it does.
+  void add_held(std::int64_t bytes);
+
+ private:
+  struct InFlight {
+    Engine::JobPtr job;
+    std::int64_t bytes;
+  };
+  std::int64_t promised_in_flight();  // holds mutex_
+
+  Engine& engine_;
+  StageTable& stages_;
+  std::mutex mutex_;  // protects what follows and stages_
+  std::vector<InFlight> in_flight_;
+  std::vector<Started> background_;  // not accounted for yet
+  std::int64_t held_bytes_ = 0;
+};
+
+}  // namespace rankine::session

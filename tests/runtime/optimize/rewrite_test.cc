@@ -122,7 +122,12 @@ TEST(Rewrite, TheNumericPlanKnowsNoMachine) {
   const Array x = field({4000, 6}, {10, 3});
   const auto targets = std::vector<Target>{stored((x - x.mean(0)).node())};
   const auto hash = [&](int ranks, int threads, std::int64_t memory, session::Reuse reuse) {
-    return session::prepare(targets, {{ranks, threads, 0, memory}, reuse, true}).numeric_hash;
+    session::PrepareOptions options;
+    options.machine.ranks = ranks;
+    options.machine.threads = threads;
+    options.machine.memory_bytes = memory;
+    options.reuse = reuse;
+    return session::prepare(targets, options).numeric_hash;
   };
   const std::uint64_t one = hash(1, 1, 0, session::Reuse::kHold);
   EXPECT_EQ(hash(64, 8, 0, session::Reuse::kReread), one);

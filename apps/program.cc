@@ -55,6 +55,7 @@ void add_run_options(CLI::App& verb) {
   value("--memory", "SIZE", "resident memory of each rank: bytes, KiB, MiB, GiB");
   value("--stages", "FILE", "write what every stage and rank did, as JSON");
   value("--reuse", "hold|reread", "what becomes of values several tasks need");
+  value("--resources", "NAME=N,...", "what each rank has for tasks that ask for it");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
   on("--dedicated-scheduler", "rank 0 runs no tasks");

@@ -87,6 +87,9 @@ std::uint32_t TaskArena::describe(const Callable& callable, const TaskOptions& o
                                         : "task";
   function.location = place_of(caller);
   function.retries = options.retries;
+  function.priority = options.priority;
+  function.resources = options.resources;
+  function.ranks.assign(options.ranks.begin(), options.ranks.end());
   tasks_.functions.push_back(std::move(function));
   descriptions_.push_back({thunk, callable.function, callable.state, options, caller});
   const auto index = static_cast<std::uint32_t>(descriptions_.size() - 1);

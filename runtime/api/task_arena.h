@@ -21,6 +21,13 @@ namespace rankine {
 struct TaskOptions {
   std::string name;  // for plans, traces and errors; empty: the name of the function, if it has one
   int retries = 0;   // how often a task that threw is run again, on the same rank
+  // Of the tasks of a rank that could start, those with the highest start first.
+  int priority = 0;
+  // What the task needs of what ranks were given (--resources gpu=1), while it runs: the tasks of a
+  // rank never take more together than it has. A task that no rank has enough for is an error when
+  // it is computed or submitted.
+  std::vector<std::pair<std::string, std::int64_t>> resources = {};
+  std::vector<int> ranks = {};  // where it may run; empty: anywhere
   bool operator==(const TaskOptions&) const = default;
 };
 

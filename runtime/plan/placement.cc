@@ -97,8 +97,11 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
     if (const auto* held = std::get_if<graph::HeldArray>(&topology.graph().layers[layer].kind)) {
       placement.order = held->order;
     }
-    if (std::holds_alternative<graph::Explicit>(topology.graph().layers[layer].kind)) {
+    if (const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind)) {
       placement.shift = shift % (ranks - first_worker);
+      placement.scattered =
+          std::any_of(tasks->functions.begin(), tasks->functions.end(),
+                      [](const graph::UserFunction& function) { return !function.ranks.empty(); });
     }
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
@@ -135,6 +138,7 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   const std::int64_t count = topology.task_count(layer);
   const std::int32_t pinned = layers_[layer].pinned;
   if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
+  if (layers_[layer].scattered) return {0, count};
   if (rank < first_worker_) return {0, 0};
   const int workers = ranks_ - first_worker_;
   const int part = (rank - first_worker_ + workers - layers_[layer].shift) % workers;
@@ -148,6 +152,10 @@ int Placement::home(const Topology& topology, TaskId task) const {
   const graph::Kind& kind = topology.graph().layers[task.layer].kind;
   if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
     return values->homes[task.position];
+  }
+  if (layer.scattered) {
+    const auto& ranks = std::get<graph::Explicit>(kind).function(task.position).ranks;
+    if (!ranks.empty()) return ranks[task.position % ranks.size()];
   }
   const auto* tree = std::get_if<graph::Reduce>(&kind);
   if (tree == nullptr) {

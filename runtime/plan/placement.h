@@ -20,9 +20,10 @@ struct LayerPlacement {
   std::int32_t pinned = -1;  // the rank of every task; -1: by position
   std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
   std::int32_t shift = 0;    // the first range goes to this worker, and so on around
+  bool scattered = false;    // some tasks (users') name their ranks: no rank has one range
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(order, pinned, depth, shift);
+    archive(order, pinned, depth, shift, scattered);
   }
 };
 
@@ -39,7 +40,8 @@ class Placement {
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
 
-  // The ordered positions [lo, hi) of a Map or HeldArray layer that are at home on `rank`.
+  // The ordered positions [lo, hi) of a Map, HeldArray or Explicit layer that are at home on
+  // `rank`; all of them if the layer is scattered.
   Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
   // ordered position <-> row-major position of a Map layer.
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,

@@ -41,6 +41,7 @@ struct EngineOptions {
   // A launcher passed the signal on and kills soon after it (mpirun: 1 s): a phase that goes on is
   // not waited for.
   bool launched = false;
+  std::map<std::string, std::int64_t> resources = {};  // what this rank has for tasks
   // Rank 0: after so many seconds without a completed task on_stall gets a text that says who waits
   // for what; again after twice as long, and so on. 0: never.
   double stall_s = 30;

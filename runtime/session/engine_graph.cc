@@ -71,6 +71,7 @@ void Engine::install(Order& order) {
     installation.number = command.number;
     installation.topology = std::make_shared<const graph::Topology>(package.graph);
     installation.placement = std::move(package.placement);
+    installation.resources = options_.resources;
     installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
     order.graph_bytes = Bytes();
     order.index_bytes = Bytes();

@@ -91,8 +91,50 @@ struct Choices {
   }
 };
 
+std::string text_of(const std::vector<std::pair<std::string, std::int64_t>>& resources) {
+  std::string text;
+  for (const auto& [name, amount] : resources) {
+    text += (text.empty() ? "" : ",") + name + "=" + std::to_string(amount);
+  }
+  return text;
+}
+
+// Where a function's tasks may run, once what each rank has is known. Throws Error (usage) if there
+// is no such rank: they would wait for ever.
+void choose_ranks(graph::UserFunction& function, const Machine& machine) {
+  if (function.ranks.empty() && function.resources.empty()) return;
+  std::vector<std::int32_t> wanted = function.ranks;
+  if (wanted.empty()) {
+    wanted.resize(static_cast<std::size_t>(machine.ranks));
+    std::iota(wanted.begin(), wanted.end(), 0);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::erase_if(wanted, [&](std::int32_t rank) {
+    if (rank < machine.first_worker || rank >= machine.ranks) return true;
+    return std::any_of(function.resources.begin(), function.resources.end(), [&](const auto& need) {
+      if (need.second <= 0) return false;
+      const auto at = static_cast<std::size_t>(rank);
+      if (at >= machine.resources.size()) return true;
+      const auto has = machine.resources[at].find(need.first);
+      return has == machine.resources[at].end() || has->second < need.second;
+    });
+  });
+  function.ranks = std::move(wanted);
+  if (!function.ranks.empty()) return;
+  const std::string where = function.name + ", " + function.location;
+  if (function.resources.empty()) {
+    throw Error(ExitCode::kUsage, "a task may run on no rank of this run", where,
+                "name ranks from " + std::to_string(machine.first_worker) + " to " +
+                    std::to_string(machine.ranks - 1));
+  }
+  throw Error(ExitCode::kUsage,
+              "no rank that it may run on has what a task needs: " + text_of(function.resources),
+              where, "start with --resources " + text_of(function.resources));
+}
+
 // The user's tasks on top of the other layers, and what brings their results to rank 0.
-void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
+void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
   auto number = static_cast<std::uint32_t>(graph.layers.size());
   if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
   std::vector<std::uint32_t> results = tasks.results;
@@ -102,6 +144,7 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
   } else {
     graph::Explicit layer = tasks.tasks;
     layer.held_layer = number;
+    for (graph::UserFunction& function : layer.functions) choose_ranks(function, machine);
     number = graph::append_tasks(graph, std::move(layer));
     if (tasks.tasks.holds_results) return;
   }
@@ -112,7 +155,7 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
   plan.graph = optimize::lower(numeric, lowering);
-  if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
+  if (tasks != nullptr) add_tasks(*plan.graph, *tasks, machine);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
   plan.placement =
       plan::Placement(*plan.topology, machine.ranks, machine.first_worker, machine.shift);

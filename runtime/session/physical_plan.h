@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -21,10 +22,12 @@ struct Machine {
   int ranks = 1;
   int threads = 1;                // of a rank
   int first_worker = 0;           // 1 if rank 0 only schedules
-  int shift = 0;                  // of users' tasks (plan/placement.h)
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
   std::int64_t client_bytes = 0;  // what rank 0 will hold beside the plan
   bool refuses = true;            // false: plans that do not fit are made too, to be looked at
+  // What each rank has of countable things (--resources); by rank, empty: nothing.
+  std::vector<std::map<std::string, std::int64_t>> resources = {};
+  int shift = 0;  // of users' tasks (plan/placement.h)
 };
 
 struct PhysicalPlan {

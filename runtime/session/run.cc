@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <thread>
 
 #include "collectives/environment.h"
@@ -53,6 +54,29 @@ int parse_threads(const std::string& text) {
   return number;
 }
 
+// "gpu=1,licence=4"
+std::map<std::string, std::int64_t> parse_resources(const std::string& text) {
+  std::map<std::string, std::int64_t> resources;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const std::size_t equals = part.find('=');
+    std::int64_t amount = -1;
+    if (equals != std::string::npos && equals > 0) {
+      const char* last = part.data() + part.size();
+      const auto [stop, problem] = std::from_chars(part.data() + equals + 1, last, amount);
+      if (problem != std::errc() || stop != last) amount = -1;
+    }
+    if (amount < 0) {
+      throw usage_error("--resources does not take '" + text + "'",
+                        "give names with whole numbers: gpu=1,licence=4");
+    }
+    resources[part.substr(0, equals)] = amount;
+    begin = end + 1;
+  }
+  return resources;
+}
+
 session::Reuse parse_reuse(const std::string& text) {
   if (text == "hold") return session::Reuse::kHold;
   if (text == "reread") return session::Reuse::kReread;
@@ -90,9 +114,10 @@ int run_client(session::Engine& engine, const RunSettings& settings, const Clien
 struct Resources {
   int threads = 1;
   std::int64_t memory_bytes = 0;  // 0: no limit
+  std::map<std::string, std::int64_t> countable;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(threads, memory_bytes);
+    archive(threads, memory_bytes, countable);
   }
 };
 
@@ -112,10 +137,11 @@ double seconds_from(const char* variable, double otherwise) {
 
 // Collective. On rank 0, settings for which the plan fits every rank.
 RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
-  const Resources mine{settings.threads, settings.memory_bytes};
+  const Resources mine{settings.threads, settings.memory_bytes, settings.resources};
   for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
     const auto theirs = from_bytes<Resources>(bytes);
     settings.most_threads = std::max(settings.most_threads, theirs.threads);
+    settings.resources_of_ranks.push_back(theirs.countable);
     if (theirs.memory_bytes == 0) continue;
     settings.memory_bytes = settings.memory_bytes == 0
                                 ? theirs.memory_bytes
@@ -132,6 +158,7 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
                                          collectives::affinity_cores());
   options.launched = launched;
+  options.resources = settings.resources;
   options.stall_s = seconds_from("RANKINE_STALL_SECONDS", options.stall_s);
   options.silence_s = seconds_from("RANKINE_SILENCE_SECONDS", options.silence_s);
   if (!settings.quiet) {
@@ -193,8 +220,8 @@ RunSettings take_run_options(int& argc, char** argv) {
       value = name.substr(equals + 1);
       name.resize(equals);
     }
-    const bool takes_value =
-        name == "--threads" || name == "--memory" || name == "--stages" || name == "--reuse";
+    const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
+                             name == "--reuse" || name == "--resources";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
                       name == "--allow-plugins" || name == "--allow-external";
@@ -211,6 +238,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--memory") settings.memory_bytes = parse_memory(value);
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);
+    if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;
     if (name == "--no-history") settings.history = false;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;

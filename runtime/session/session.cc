@@ -51,6 +51,10 @@ session::PrepareOptions session::prepare_options(const RunSettings& settings, in
   options.machine.threads = std::max(settings.threads, settings.most_threads);
   options.machine.first_worker = settings.dedicated_scheduler ? 1 : 0;
   options.machine.memory_bytes = settings.memory_bytes;
+  options.machine.resources = settings.resources_of_ranks;
+  if (options.machine.resources.empty()) {  // all ranks alike, as in one process
+    options.machine.resources.assign(static_cast<std::size_t>(ranks), settings.resources);
+  }
   options.reuse = settings.reuse;
   options.fuse = settings.fuse;
   return options;

@@ -1,6 +1,7 @@
 // The connection between a program and the ranks: computes arrays and writes them to files.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -29,6 +30,8 @@ struct RunSettings {
   int most_threads = 0;           // of any rank, which the plan counts on; 0: `threads`
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
   bool dedicated_scheduler = false;
+  std::map<std::string, std::int64_t> resources;  // of this rank, for tasks that ask for them
+  std::vector<std::map<std::string, std::int64_t>> resources_of_ranks;  // set by run()
   session::Reuse reuse = session::Reuse::kChoose;
   bool fuse = true;
   std::string stages_file;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "runtime/graph/story.h"
 #include "runtime/plan/rank_index.h"
@@ -49,15 +50,27 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
 
 }  // namespace
 
-Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank)
+Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
+             std::map<std::string, std::int64_t> resources)
     : topology_(topology),
       placement_(placement),
-      rank_(rank) {
+      rank_(rank),
+      free_(std::move(resources)) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
+    const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
+    annotated_.push_back(tasks != nullptr && tasks->is_annotated());
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
     const Interval range = placement.range(topology, layer, rank);
+    if (annotated_.back()) {  // those without inputs need an order of their own
+      for (TaskId task{layer, range.lo}; task.position < range.hi; ++task.position) {
+        if (topology.count_inputs(task) == 0 && placement.home(topology, task) == rank) {
+          make_ready(task);
+        }
+      }
+      continue;
+    }
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
   }
@@ -77,19 +90,55 @@ std::int64_t Board::ordered(const TaskId& task) const {
              : placement_.ordered_of(topology_, task);
 }
 
-void Board::admit(const TaskId& task) {
-  ready_.push({placement_.depth(task.layer), ordered(task), task});
+void Board::admit(const TaskId& task) { make_ready(task); }
+
+const graph::UserFunction* Board::annotated(const TaskId& task) const {
+  if (!annotated_[task.layer]) return nullptr;
+  return &std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind)
+              .function(static_cast<std::size_t>(task.position));
+}
+
+void Board::make_ready(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  ready_.push({function == nullptr ? 0 : function->priority, placement_.depth(task.layer),
+               ordered(task), task});
+}
+
+bool Board::take_resources(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr) return true;
+  for (const auto& [name, amount] : function->resources) {
+    if (free_[name] < amount) return false;
+  }
+  for (const auto& [name, amount] : function->resources) free_[name] -= amount;
+  return true;
+}
+
+// Those that were parked get another chance, in their order.
+void Board::give_back(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr || function->resources.empty()) return;
+  for (const auto& [name, amount] : function->resources) free_[name] += amount;
+  for (const Ready& ready : parked_) ready_.push(ready);
+  parked_.clear();
+}
+
+// Terminates and starves nobody: a task is parked only while another one that runs has what it
+// needs, and comes back when that is complete.
+std::optional<TaskId> Board::next_ready() {
+  while (!ready_.empty()) {
+    const Ready top = ready_.top();
+    ready_.pop();
+    if (take_resources(top.task)) return top.task;
+    parked_.push_back(top);
+  }
+  return std::nullopt;
 }
 
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
-  std::optional<TaskId> task;
-  if (!ready_.empty()) {
-    task = ready_.top().task;
-    ready_.pop();
-  } else {
-    task = next_source();
-  }
+  std::optional<TaskId> task = next_ready();
+  if (!task) task = next_source();
   if (task) running_.push_back(*task);
   return task;
 }
@@ -155,7 +204,7 @@ void Board::arrive(const TaskId& consumer) {
   if (fresh) *missing = topology_.count_inputs(consumer);
   if (--*missing > 0) return;
   waiting_[consumer.layer].erase(consumer.position);
-  ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
+  make_ready(consumer);
 }
 
 const HeldChunk& Board::held(const ChunkId& chunk) const {
@@ -180,6 +229,7 @@ void Board::complete(const TaskId& task) {
   *running = running_.back();
   running_.pop_back();
   topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
+  give_back(task);
   ++tasks_run_;
 }
 
@@ -210,10 +260,11 @@ std::int64_t Board::live_uses(const ChunkId& chunk) const {
   std::int64_t uses = 0;
   topology_.for_each_consumer(chunk, [&](TaskId task) {
     if (placement_.home(topology_, task) != rank_) return;
+    const auto is_it = [&](const Ready& ready) { return ready.task == task; };
     const bool live = waiting_[task.layer].find(task.position) != nullptr ||
                       std::find(running_.begin(), running_.end(), task) != running_.end() ||
-                      std::any_of(ready_.all().begin(), ready_.all().end(),
-                                  [&](const Ready& ready) { return ready.task == task; });
+                      std::any_of(ready_.all().begin(), ready_.all().end(), is_it) ||
+                      std::any_of(parked_.begin(), parked_.end(), is_it);
     uses += live ? 1 : 0;
   });
   return uses;
@@ -246,7 +297,10 @@ void Board::sanity_check() const {
     return right = right && waits_rightly(task, missing);
   });
   for (const Ready& ready : ready_.all()) right = right && has_all_inputs(ready.task);
+  for (const Ready& ready : parked_) right = right && has_all_inputs(ready.task);
   for (const TaskId& task : running_) right = right && has_all_inputs(task);
+  // A task is parked only while another one has what it needs.
+  right = right && (parked_.empty() || !running_.empty());
   for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
     for (std::uint32_t output = 0; output < held_[layer].size(); ++output) {
       held_[layer][output].for_each([&](std::int64_t position, const Held& held) {
@@ -261,6 +315,7 @@ std::string Board::describe() const {
   const std::int64_t waiting = waiting_count();
   std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_.size()) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
+                     (parked_.empty() ? "" : std::to_string(parked_.size()) + " parked, ") +
                      std::to_string(waiting) + " waiting, " + std::to_string(held_count()) +
                      " chunks held, " + std::to_string(tasks_run_) + " done" +
                      (stopped_ ? ", stopped" : "") + "\n";

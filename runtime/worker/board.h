@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -27,7 +28,9 @@ using graph::TaskId;
 
 class Board {
  public:
-  Board(const graph::Topology& topology, const plan::Placement& placement, int rank);
+  // resources: what this rank has of what tasks may take (graph::UserFunction::resources).
+  Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
+        std::map<std::string, std::int64_t> resources = {});
 
   // A task that hands on what another graph left can start: that is there. Once per task.
   void admit(const TaskId& task);
@@ -49,16 +52,19 @@ class Board {
 
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
-  bool idle() const { return running_.empty() && (stopped_ || (ready_.empty() && sources_done())); }
+  bool idle() const {
+    return running_.empty() && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
+  }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
-    return running_.empty() && ready_.empty() && waiting_count() == 0 && held_count() == 0 &&
-           sources_done();
+    return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
+           held_count() == 0 && sources_done();
   }
   std::int64_t tasks_run() const { return tasks_run_; }
   // Tasks that take memory here: waiting for inputs, ready, running.
   std::int64_t live_tasks() const {
-    return static_cast<std::int64_t>(running_.size() + ready_.size()) + waiting_count();
+    return static_cast<std::int64_t>(running_.size() + ready_.size() + parked_.size()) +
+           waiting_count();
   }
   std::int64_t held_chunks() const { return held_count(); }
   int rank() const { return rank_; }
@@ -77,11 +83,13 @@ class Board {
 
  private:
   struct Ready {
+    std::int32_t priority;
     std::int32_t depth;
     std::int64_t order;
     TaskId task;
-    // The top of the heap is the deepest, then the earliest.
+    // The top of the heap has the highest priority, is the deepest, the earliest.
     bool operator<(const Ready& other) const {
+      if (priority != other.priority) return priority < other.priority;
       return depth != other.depth ? depth < other.depth : order > other.order;
     }
   };
@@ -108,6 +116,13 @@ class Board {
   std::int64_t waiting_count() const;
   std::int64_t held_count() const;
   std::optional<TaskId> next_source();
+  std::optional<TaskId> next_ready();
+  // Of a user's task with annotations; null for others.
+  const graph::UserFunction* annotated(const TaskId& task) const;
+  void make_ready(const TaskId& task);
+  // Whether what the task takes is there; it is taken then.
+  bool take_resources(const TaskId& task);
+  void give_back(const TaskId& task);
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;
@@ -119,6 +134,9 @@ class Board {
   int rank_;
   std::vector<Sources> sources_;
   ReadyHeap ready_;
+  std::vector<Ready> parked_;  // ready, but for resources that running tasks have
+  std::map<std::string, std::int64_t> free_;
+  std::vector<bool> annotated_;                     // by layer: some tasks are
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
   std::vector<TaskId> running_;                     // as many as threads at most

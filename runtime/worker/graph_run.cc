@@ -37,7 +37,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
-      board_(*topology_, placement_, communicator.rank()),
+      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources)),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
   try {
     const graph::Graph& graph = topology_->graph();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -45,7 +46,8 @@ struct Installation {
   std::uint32_t number = 0;  // of the graph
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
-  std::vector<io::ChunkIndex> indexes;  // by data set
+  std::vector<io::ChunkIndex> indexes;                 // by data set
+  std::map<std::string, std::int64_t> resources = {};  // of this rank
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {

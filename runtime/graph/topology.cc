@@ -57,6 +57,14 @@ std::uint32_t Topology::output_count(std::uint32_t layer) const {
   return map == nullptr ? 1 : static_cast<std::uint32_t>(map->heads.size());
 }
 
+bool Topology::leaves_chunk(std::uint32_t layer, std::uint32_t output) const {
+  const Kind& kind = graph_->layers[layer].kind;
+  const Map* map = std::get_if<Map>(&kind);
+  if (map == nullptr) return !std::holds_alternative<Collect>(kind);
+  return std::holds_alternative<Keep>(map->heads[output]) ||
+         std::holds_alternative<Partial>(map->heads[output]);
+}
+
 const ChunkGrid& Topology::output_grid(LayerOutput output) const {
   return tables_[output.layer].output_grids[output.output];
 }
@@ -317,8 +325,7 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
   return tree.level_start[level + 1] + (node - tree.level_start[level]) / fan_in;
 }
 
-void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                                    VisitUse visit) const {
+Box Topology::consumers_of(const LeafEdge& edge, const Extents& chunk) const {
   const Extents& counts = edge.counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
@@ -328,15 +335,21 @@ void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
   for (std::size_t k = 0; k < edge.axes.size(); ++k) {
     const std::int32_t axis = edge.axes[k];
     if (axis < 0) {
-      if (chunk[k] < edge.fixed[k].lo || chunk[k] >= edge.fixed[k].hi) return;
+      const bool inside = chunk[k] >= edge.fixed[k].lo && chunk[k] < edge.fixed[k].hi;
+      if (!inside) return {Extents(1, 0), Extents(1, 0)};  // nobody
       continue;
     }
     const Interval consumers = edge.maps[k].consumers(chunk[k]);
     box.lo[axis] = std::max(box.lo[axis], consumers.lo);
     box.hi[axis] = std::min(box.hi[axis], consumers.hi);
   }
-  for_each_in(box, [&](const Extents& task) {
-    visit({edge.consumer, position_of(task, counts)}, &edge);
+  return box;
+}
+
+void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
+                                    VisitUse visit) const {
+  for_each_in(consumers_of(edge, chunk), [&](const Extents& task) {
+    visit({edge.consumer, position_of(task, edge.counts)}, &edge);
   });
 }
 

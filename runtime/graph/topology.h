@@ -71,6 +71,8 @@ class Topology {
 
   // Outputs that a task may leave for others or hand over.
   std::uint32_t output_count(std::uint32_t layer) const;
+  // Whether an output is left for others, as a chunk, and not handed over by the task itself.
+  bool leaves_chunk(std::uint32_t layer, std::uint32_t output) const;
   // How the elements of an output are cut (kept axes only for a finished reduction; the results of
   // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;
@@ -92,6 +94,16 @@ class Topology {
   // The same, with the edge; null where the chunk is needed as it is.
   using VisitUse = FunctionRef<void(TaskId, const LeafEdge*)>;
   void for_each_use(const ChunkId& chunk, VisitUse visit) const;
+  // Some tasks of a Map layer: those at the positions `ordered` of its grid, counted in row-major
+  // order of the axes `order`, outermost first.
+  struct Window {
+    const Extents* order = nullptr;
+    Interval ordered;
+  };
+  using FindWindow = FunctionRef<Window(std::uint32_t layer)>;
+  // The uses by tasks of Map layers inside the window of their layer, found without looking at the
+  // others, and all uses by tasks of other layers.
+  void for_each_use_within(const ChunkId& chunk, FindWindow window, VisitUse visit) const;
   // Where a chunk lies in output_grid: its coordinate and its elements.
   Extents output_chunk(const ChunkId& chunk) const;
   Box output_box(const ChunkId& chunk) const {
@@ -178,6 +190,8 @@ class Topology {
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;
   void visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const;
   void visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const;
+  // The tasks that need a chunk through an edge.
+  Box consumers_of(const LeafEdge& edge, const Extents& chunk) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk, VisitUse visit) const;
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
                        VisitUse visit) const;

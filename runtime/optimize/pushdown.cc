@@ -119,7 +119,8 @@ class Pushdown {
     }
   }
 
-  // `node` with its needed elements only; `operands` have theirs.
+  // `node` with its needed elements only; `operands` have theirs. Its chunks are those that the
+  // slices above would have made of the whole node: reductions are folded by them.
   NodePtr rebuild(const NodePtr& node, const std::vector<NodePtr>& operands) const {
     const Picks& picks = picks_.at(node.get());
     if (node->operands.empty()) return cut(node, picks);
@@ -132,7 +133,11 @@ class Pushdown {
       const BlockWindow window = window_of_blocks(*node, picks, std::move(parts));
       return cut(window.node, window.rest);
     }
-    return rebuild(*node, picks, std::move(parts), cut(node, picks)->grid);
+    const ChunkGrid grid = cut(node, picks)->grid;
+    const NodePtr made = rebuild(*node, picks, std::move(parts), grid);
+    // A reduction has the chunks of its operand, and above it only kept axes may be cut.
+    if (made->grid == grid || node->as<expr::Reduce>() != nullptr) return made;
+    return expr::rechunk(made, grid, node->location);
   }
 
  private:

@@ -227,4 +227,14 @@ int Placement::home(const Topology& topology, TaskId task) const {
   return home(topology, {tree->source.layer, topology.middle_leaf(task)});
 }
 
+void Placement::for_each_use_on(const Topology& topology, const graph::ChunkId& chunk, int rank,
+                                Topology::VisitUse visit) const {
+  const auto window = [&](std::uint32_t layer) -> Topology::Window {
+    return {&layers_[layer].order, range(topology, layer, rank)};
+  };
+  topology.for_each_use_within(chunk, window, [&](TaskId task, const Topology::LeafEdge* edge) {
+    if (home(topology, task) == rank) visit(task, edge);
+  });
+}
+
 }  // namespace rankine::plan

@@ -56,6 +56,11 @@ class Placement {
                            std::int64_t ordered) const;
   std::int64_t ordered_of(const graph::Topology& topology, graph::TaskId task) const;
 
+  // The uses of a chunk by tasks at home on `rank`, found without looking at those of other ranks
+  // where the consumer is a Map layer.
+  void for_each_use_on(const graph::Topology& topology, const graph::ChunkId& chunk, int rank,
+                       graph::Topology::VisitUse visit) const;
+
   template <class Archive>
   void serialize(Archive& archive) {
     archive(layers_, ranks_, first_worker_);

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "runtime/base/error.h"
+#include "runtime/graph/append_tasks.h"
 #include "runtime/plan/saturate.h"
 
 namespace rankine::session {
@@ -132,10 +133,9 @@ void choose_ranks(graph::UserFunction& function, const Machine& machine) {
               where, "start with --resources " + text_of(function.resources));
 }
 
-// The user's tasks as a layer on top of the others, and one that collects their results.
+// The user's tasks on top of the other layers, and what brings their results to rank 0.
 void add_named_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
-  const auto next = [&] { return static_cast<std::uint32_t>(graph.layers.size()); };
-  std::uint32_t number = next();
+  auto number = static_cast<std::uint32_t>(graph.layers.size());
   if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
   std::vector<std::uint32_t> results = tasks.results;
   if (tasks.collects_futures) {
@@ -145,16 +145,10 @@ void add_named_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Mac
     graph::Explicit layer = tasks.tasks;
     layer.held_layer = number;
     for (graph::UserFunction& function : layer.functions) choose_ranks(function, machine);
-    std::sort(graph.kept.begin(), graph.kept.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [target, output] : graph.kept) layer.arrays.push_back(output);
-    number = next();
-    graph.layers.push_back({"tasks", "", std::move(layer)});
+    number = graph::append_tasks(graph, std::move(layer));
     if (tasks.tasks.holds_results) return;
   }
-  const auto first = static_cast<std::uint32_t>(graph.results.size());
-  graph.results.resize(first + results.size(), {DType::kUInt8, {0}});
-  graph.layers.push_back({"collect", "", graph::Collect{number, std::move(results), first}});
+  graph::append_collect(graph, number, std::move(results));
 }
 
 // The grids, each with what collects of it.

@@ -4,6 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "runtime/graph/story.h"
+#include "runtime/plan/rank_index.h"
+
 namespace rankine::worker {
 namespace {
 
@@ -141,7 +144,7 @@ std::optional<TaskId> Board::next() {
   if (earlier != nullptr) task = start(*earlier);
   if (!task) task = next_ready();
   if (!task) task = next_source();
-  if (task) ++running_;
+  if (task) running_.push_back(*task);
   return task;
 }
 
@@ -188,23 +191,25 @@ bool Board::sources_done() const {
 
 std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made_here,
                             std::optional<Box> part) {
-  std::vector<int> elsewhere;
+  plan::RankIndex ranks;
   std::int64_t local = 0;
-  topology_.for_each_consumer(chunk, [&](TaskId consumer) {
-    const int home = placement_.home(topology_, consumer);
-    if (home != rank_) {
-      if (made_here && std::find(elsewhere.begin(), elsewhere.end(), home) == elsewhere.end()) {
-        elsewhere.push_back(home);
+  if (made_here) {
+    topology_.for_each_consumer(chunk, [&](TaskId consumer) {
+      const int home = placement_.home(topology_, consumer);
+      if (home != rank_) {
+        ranks.add(home);
+        return;
       }
-      return;
-    }
-    ++local;
-    auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
-    if (fresh) *missing = topology_.count_inputs(consumer);
-    if (--*missing > 0) return;
-    waiting_[consumer.layer].erase(consumer.position);
-    make_ready(consumer);
-  });
+      ++local;
+      arrive(consumer);
+    });
+  } else {
+    placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
+      ++local;
+      arrive(consumer);
+    });
+  }
+  std::vector<int> elsewhere = ranks.take();
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
   auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
@@ -213,6 +218,14 @@ std::vector<int> Board::put(const ChunkId& chunk, SharedBuffer buffer, bool made
   if (part) held->chunk.part = std::make_shared<const Box>(*part);
   held->uses = uses;
   return elsewhere;
+}
+
+void Board::arrive(const TaskId& consumer) {
+  auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
+  if (fresh) *missing = topology_.count_inputs(consumer);
+  if (--*missing > 0) return;
+  waiting_[consumer.layer].erase(consumer.position);
+  make_ready(consumer);
 }
 
 const HeldChunk& Board::held(const ChunkId& chunk) const {
@@ -230,9 +243,14 @@ void Board::release(const ChunkId& chunk) {
 }
 
 void Board::complete(const TaskId& task) {
+  const auto running = std::find(running_.begin(), running_.end(), task);
+  if (running == running_.end()) {
+    throw std::logic_error("a task is over that does not run:\n" + describe());
+  }
+  *running = running_.back();
+  running_.pop_back();
   topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
   give_back(task);
-  --running_;
   ++tasks_run_;
 }
 
@@ -250,16 +268,64 @@ std::int64_t Board::held_count() const {
   return count;
 }
 
-void Board::sanity_check() const {
-  bool right = running_ >= 0;
-  for (const auto& table : waiting_) {
-    table.for_each(
-        [&](std::int64_t, std::int64_t missing) { return right = right && missing > 0; });
+void Board::for_each_waiting(const std::function<bool(const TaskId&, std::int64_t)>& visit) const {
+  bool more = true;
+  for (std::uint32_t layer = 0; layer < waiting_.size() && more; ++layer) {
+    waiting_[layer].for_each([&](std::int64_t position, std::int64_t missing) {
+      return more = visit({layer, position}, missing);
+    });
   }
-  for (const auto& outputs : held_) {
-    for (const auto& table : outputs) {
-      table.for_each([&](std::int64_t, const Held& held) {
-        return right = right && held.uses > 0 && held.chunk.buffer != nullptr;
+}
+
+std::int64_t Board::live_uses(const ChunkId& chunk) const {
+  std::int64_t uses = 0;
+  topology_.for_each_consumer(chunk, [&](TaskId task) {
+    if (placement_.home(topology_, task) != rank_) return;
+    const auto is_it = [&](const Ready& ready) { return ready.task == task; };
+    const bool live = waiting_[task.layer].find(task.position) != nullptr ||
+                      std::find(running_.begin(), running_.end(), task) != running_.end() ||
+                      std::any_of(ready_.all().begin(), ready_.all().end(), is_it) ||
+                      std::any_of(parked_.begin(), parked_.end(), is_it);
+    uses += live ? 1 : 0;
+  });
+  return uses;
+}
+
+// An input that arrived stays here until the task is over.
+bool Board::waits_rightly(const TaskId& task, std::int64_t missing) const {
+  std::int64_t absent = 0;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { absent += holds(chunk) ? 0 : 1; });
+  return missing > 0 && missing == absent && placement_.home(topology_, task) == rank_;
+}
+
+bool Board::has_all_inputs(const TaskId& task) const {
+  bool all = waiting_[task.layer].find(task.position) == nullptr;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { all = all && holds(chunk); });
+  return all;
+}
+
+// The uses that are not by tasks here are pins for other ranks, of which a chunk from elsewhere has
+// none.
+bool Board::held_rightly(const ChunkId& chunk, const Held& held) const {
+  const std::int64_t pins = held.uses - live_uses(chunk);
+  const bool made_here = placement_.home(topology_, chunk.task()) == rank_;
+  return held.uses > 0 && held.chunk.buffer != nullptr && (made_here ? pins >= 0 : pins == 0);
+}
+
+void Board::sanity_check() const {
+  bool right = true;
+  for_each_waiting([&](const TaskId& task, std::int64_t missing) {
+    return right = right && waits_rightly(task, missing);
+  });
+  for (const Ready& ready : ready_.all()) right = right && has_all_inputs(ready.task);
+  for (const Ready& ready : parked_) right = right && has_all_inputs(ready.task);
+  for (const TaskId& task : running_) right = right && has_all_inputs(task);
+  // A task is parked only while another one has what it needs.
+  right = right && (parked_.empty() || !running_.empty());
+  for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
+    for (std::uint32_t output = 0; output < held_[layer].size(); ++output) {
+      held_[layer][output].for_each([&](std::int64_t position, const Held& held) {
+        return right = right && held_rightly({layer, output, position}, held);
       });
     }
   }
@@ -267,20 +333,21 @@ void Board::sanity_check() const {
 }
 
 std::string Board::describe() const {
-  std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_) +
+  const std::int64_t waiting = waiting_count();
+  std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_.size()) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
-                     std::to_string(waiting_count()) + " waiting, " + std::to_string(held_count()) +
-                     " chunks held\n";
-  int left = 10;
-  for (std::uint32_t layer = 0; layer < waiting_.size(); ++layer) {
-    waiting_[layer].for_each([&](std::int64_t position, std::int64_t missing) {
-      if (left-- <= 0) return false;
-      text += "  " + topology_.graph().layers[layer].name + " task " + std::to_string(position) +
-              " waits for " + std::to_string(missing) + " of " +
-              std::to_string(topology_.count_inputs({layer, position})) + " inputs\n";
-      return true;
-    });
-  }
+                     (parked_.empty() ? "" : std::to_string(parked_.size()) + " parked, ") +
+                     std::to_string(waiting) + " waiting, " + std::to_string(held_count()) +
+                     " chunks held, " + std::to_string(tasks_run_) + " done" +
+                     (stopped_ ? ", stopped" : "") + "\n";
+  constexpr std::int64_t kMostLines = 10;
+  std::int64_t lines = 0;
+  for_each_waiting([&](const TaskId& task, std::int64_t missing) {
+    text += "  " + graph::story_of(topology_, task) + " waits for " + std::to_string(missing) +
+            " of " + std::to_string(topology_.count_inputs(task)) + " inputs\n";
+    return ++lines < kMostLines;
+  });
+  if (waiting > lines) text += "  and " + std::to_string(waiting - lines) + " more\n";
   return text;
 }
 

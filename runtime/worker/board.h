@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,16 +54,33 @@ class Board {
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
   bool idle() const {
-    return running_ == 0 && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
+    return running_.empty() && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
   }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
-    return running_ == 0 && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
+    return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
            held_count() == 0 && sources_done();
   }
   std::int64_t tasks_run() const { return tasks_run_; }
-  std::string describe() const;  // who waits for what, for stalls and failed checks
-  void sanity_check() const;     // throws std::logic_error
+  // Tasks that take memory here: waiting for inputs, ready, running.
+  std::int64_t live_tasks() const {
+    return static_cast<std::int64_t>(running_.size() + ready_.size() + parked_.size()) +
+           waiting_count();
+  }
+  std::int64_t held_chunks() const { return held_count(); }
+  int rank() const { return rank_; }
+  const std::vector<TaskId>& running() const { return running_; }
+  // visit(task, how many inputs are missing) for each that waits, in any order, while it returns
+  // true.
+  void for_each_waiting(const std::function<bool(const TaskId&, std::int64_t)>& visit) const;
+  bool holds(const ChunkId& chunk) const {
+    return held_[chunk.layer][chunk.output].find(chunk.position) != nullptr;
+  }
+
+  std::string describe() const;  // the counters in a line, for failed checks; see stall.h for more
+  // Re-derives counters and uses from what is there, O(live tasks and their edges); throws
+  // std::logic_error with the state if they disagree.
+  void sanity_check() const;
 
  private:
   struct Ready {
@@ -75,6 +93,9 @@ class Board {
       if (priority != other.priority) return priority < other.priority;
       return depth != other.depth ? depth < other.depth : order > other.order;
     }
+  };
+  struct ReadyHeap : std::priority_queue<Ready> {
+    const std::vector<Ready>& all() const { return c; }  // in any order
   };
   // The tasks of one layer that wait for nobody, from front to back. (Of a Grid that goes on in
   // time only the first steps are looked at: plan/placement.h.)
@@ -89,6 +110,11 @@ class Board {
     std::int64_t uses = 0;  // local triples and remote ranks still to come
   };
   PageTable<Held>& table_of(const ChunkId& chunk) { return held_[chunk.layer][chunk.output]; }
+  // Of the uses of a held chunk, those by tasks at home here that are not over.
+  std::int64_t live_uses(const ChunkId& chunk) const;
+  bool waits_rightly(const TaskId& task, std::int64_t missing) const;
+  bool has_all_inputs(const TaskId& task) const;
+  bool held_rightly(const ChunkId& chunk, const Held& held) const;
   std::int64_t waiting_count() const;
   std::int64_t held_count() const;
   std::optional<TaskId> next_source();
@@ -104,19 +130,20 @@ class Board {
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;
+  void arrive(const TaskId& consumer);  // one of its inputs has
   void release(const ChunkId& chunk);
 
   const graph::Topology& topology_;
   const plan::Placement& placement_;
   int rank_;
   std::vector<Sources> sources_;
-  std::priority_queue<Ready> ready_;
+  ReadyHeap ready_;
   std::vector<Ready> parked_;  // ready, but for resources that running tasks have
   std::map<std::string, std::int64_t> free_;
   std::vector<bool> annotated_;                     // by layer: some tasks are
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
-  std::int64_t running_ = 0;
+  std::vector<TaskId> running_;                     // as many as threads at most
   std::int64_t tasks_run_ = 0;
   bool stopped_ = false;
 };

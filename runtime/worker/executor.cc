@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/base/clock.h"
+#include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
 
 namespace rankine::worker {
@@ -100,16 +101,7 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
   }
 }
 
-std::string Executor::story(const TaskId& task) const {
-  const graph::Layer& layer = topology_.graph().layers[task.layer];
-  if (std::holds_alternative<graph::Explicit>(layer.kind) ||
-      std::holds_alternative<graph::Grid>(layer.kind)) {
-    return user_tasks_->story(task);
-  }
-  return layer.name + ", chunk " +
-         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
-         (layer.location.empty() ? "" : ", " + layer.location);
-}
+std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
 
 std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
                                        TaskContext& context) const {

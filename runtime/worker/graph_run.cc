@@ -9,8 +9,9 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
-#include "runtime/kernels/convert.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/worker/pack_piece.h"
+#include "runtime/worker/stall.h"
 
 namespace rankine::worker {
 namespace {
@@ -122,14 +123,8 @@ HeldChunk GraphRun::find_chunk(const graph::ChunkId& chunk) {
 }
 
 SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
-  const SharedBuffer whole = board_.input(chunk);
-  const plan::Piece piece = plan::piece_on(*topology_, placement_, chunk, to);
-  if (!piece.part) return whole;
-  const std::size_t size = size_of(topology_->output_dtype({chunk.layer, chunk.output}));
-  const Box box = topology_->output_box(chunk);
-  SharedBuffer packed = pool_.allocate_shared(static_cast<std::size_t>(piece.part->size()) * size);
-  kernels::copy_overlap(size, box, whole->data(), *piece.part, packed->data());
-  return packed;
+  return pack_piece(*topology_, chunk, plan::piece_on(*topology_, placement_, chunk, to),
+                    board_.input(chunk), pool_);
 }
 
 std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
@@ -351,7 +346,7 @@ std::string GraphRun::story(const TaskId& task) const {
 
 std::string GraphRun::describe() const {
   const std::lock_guard lock(state_);
-  return board_.describe() + reactor_.describe();
+  return explain_stall(*topology_, placement_, board_, reactor_);
 }
 
 void GraphRun::check_over() const {

@@ -21,13 +21,6 @@ GridTasks::GridTasks(const graph::Topology& topology) : topology_(topology) {
   }
 }
 
-std::string GridTasks::story(const TaskId& task) const {
-  const graph::UserFunction& function = topology_.grid_edges(task.layer)->grid().function;
-  return function.name + ", task " +
-         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
-         (function.location.empty() ? "" : ", " + function.location);
-}
-
 SharedBuffer GridTasks::run(const TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                             Pool& pool) const {
   const graph::GridEdges& edges = *topology_.grid_edges(task.layer);

@@ -24,8 +24,6 @@ class GridTasks {
   // The result's bytes. Throws Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
-  // "diffuse, task (3, 17), job.cc:12"
-  std::string story(const graph::TaskId& task) const;
 
  private:
   void collect_inputs(const graph::GridEdges& edges, const Extents& coordinate,

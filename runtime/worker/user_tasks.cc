@@ -6,6 +6,7 @@
 
 #include "runtime/base/current_error.h"
 #include "runtime/base/nd_array.h"
+#include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/outcome.h"
 
@@ -39,14 +40,6 @@ UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int
   }
 }
 
-std::string UserTasks::story(const TaskId& task) const {
-  if (topology_.grid_edges(task.layer) != nullptr) return grids_.story(task);
-  const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
-  const graph::UserFunction& function = tasks.function(static_cast<std::size_t>(task.position));
-  return function.name + ", task " + std::to_string(task.position) +
-         (function.location.empty() ? "" : ", " + function.location);
-}
-
 SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                             Pool& pool) const {
   if (topology_.grid_edges(task.layer) != nullptr) {
@@ -61,7 +54,7 @@ SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
       } catch (...) {
         Error error = current_error();
         if (error.task_story.empty()) {
-          error.task_story = story(task) + ", rank " + std::to_string(rank_);
+          error.task_story = graph::story_of(topology_, task) + ", rank " + std::to_string(rank_);
         }
         scratch.result = kernels::failed_outcome(error);
       }

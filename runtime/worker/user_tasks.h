@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "runtime/base/pool.h"
@@ -29,8 +28,6 @@ class UserTasks {
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
   const BlockCalls& blocks() const { return blocks_; }
-  // "simulate, task 17, job.cc:12"
-  std::string story(const graph::TaskId& task) const;
 
  private:
   struct Resolved {

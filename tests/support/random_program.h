@@ -17,7 +17,7 @@ namespace rankine::testing {
 class RandomProgram {
  public:
   // operations: how many are tried; arrays have at most `most` elements.
-  RandomProgram(Random& random, int operations, std::int64_t most = 600)
+  RandomProgram(simulate::Random& random, int operations, std::int64_t most = 600)
       : random_(random),
         most_(most) {
     nodes_.push_back(source());
@@ -263,7 +263,7 @@ class RandomProgram {
     return expr::combine_blocks(as_double(a), std::move(spec), here());
   }
 
-  Random& random_;
+  simulate::Random& random_;
   std::int64_t most_;
   std::vector<NodePtr> nodes_;
 };

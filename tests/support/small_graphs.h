@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/expr/build.h"
+#include "runtime/graph/append_tasks.h"
 #include "runtime/optimize/lower.h"
 
 namespace rankine::testing {
@@ -93,10 +94,8 @@ inline graph::Explicit named_tasks(const std::vector<std::vector<std::uint32_t>>
 inline std::shared_ptr<graph::Graph> tasks_graph(
     const std::vector<std::vector<std::uint32_t>>& takes) {
   auto graph = std::make_shared<graph::Graph>();
-  graph->layers.push_back({"tasks", "", named_tasks(takes)});
   const auto last = static_cast<std::uint32_t>(takes.size() - 1);
-  graph->layers.push_back({"collect", "", graph::Collect{0, {last}, 0}});
-  graph->results.push_back({DType::kUInt8, {0}});
+  graph::append_collect(*graph, graph::append_tasks(*graph, named_tasks(takes)), {last});
   return graph;
 }
 

@@ -20,8 +20,9 @@ namespace rankine {
 
 // What a user may say about a task. Tasks with equal options share one description.
 struct TaskOptions {
-  std::string name = {};  // for plans, traces and errors; empty: the name of the function, if it has one
-  int retries = 0;   // how often a task that threw is run again, on the same rank
+  std::string name =
+      {};           // for plans, traces and errors; empty: the name of the function, if it has one
+  int retries = 0;  // how often a task that threw is run again, on the same rank
   // Of the tasks of a rank that could start, those with the highest start first.
   int priority = 0;
   // What the task needs of what ranks were given (--resources gpu=1), while it runs: the tasks of a

@@ -121,7 +121,7 @@ template <class A>
 Asked<A> take(std::vector<std::vector<std::byte>>& results, const Request& request,
               std::size_t slot) {
   const std::size_t first = request.first_result(slot);
-  if constexpr (std::is_same_v<A, Array>) {
+  if constexpr (std::is_base_of_v<Array, A>) {
     const Array& array = request.arrays[request.slots[slot].index];
     return NdArray(array.dtype(), array.shape(), std::move(results[first]));
   } else if constexpr (!IsOfGrid<A>) {

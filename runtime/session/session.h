@@ -183,8 +183,8 @@ class Session {
   // Several, in one pass.
   template <class First, class Second, class... Rest>
   auto persist(const First& first, const Second& second, const Rest&... rest) {
-    if constexpr (std::is_same_v<First, Array> && std::is_same_v<Second, Array> &&
-                  (std::is_same_v<Rest, Array> && ...)) {
+    if constexpr (std::is_base_of_v<Array, First> && std::is_base_of_v<Array, Second> &&
+                  (std::is_base_of_v<Array, Rest> && ...)) {
       const std::vector<Array> all = persist_all({first, second, rest...});
       return tuple_of(all, std::make_index_sequence<sizeof...(Rest) + 2>());
     } else {

@@ -108,7 +108,8 @@ std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find
   const Stopwatch compute;
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
-  if (std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind).holds_results) {
+  const auto* tasks = std::get_if<graph::Explicit>(&topology_.graph().layers[task.layer].kind);
+  if (tasks != nullptr && tasks->holds_results) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
   return {{{task.layer, 0, task.position}, std::move(result)}};

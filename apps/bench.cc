@@ -1,5 +1,6 @@
 // bench: measures this machine. `bench graph`: what a graph costs before its first task runs;
-// `bench tasks`: how many tasks that do nothing run in a second.
+// `bench tasks`: how many tasks that do nothing run in a second; `bench metg`: how small tasks may
+// be; `bench hop`: from a rank to another one.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <variant>
 
 #include "apps/bench_graph.h"
+#include "apps/bench_hop.h"
+#include "apps/bench_metg.h"
 #include "apps/bench_tasks.h"
 #include "apps/figures.h"
 #include "apps/program.h"
@@ -28,6 +31,9 @@ struct BenchOptions {
   int repeat = 0;             // 0: likewise
   bool check = false;
   std::string json;
+  MetgOptions metg;
+  std::int64_t imbalance = 0;
+  std::int64_t bytes = 8;
 };
 
 struct Row {
@@ -203,23 +209,74 @@ void bench_tasks(Session& session, const BenchOptions& options) {
   if (!options.json.empty()) write_json(options.json, figures);
 }
 
+int bench_metg(const RunSettings& settings, BenchOptions options) {
+  MetgOptions& metg = options.metg;
+  if (metg.patterns.empty()) metg.patterns = Pattern::names();
+  for (const std::string& name : metg.patterns) Pattern::kind_of(name);
+  metg.imbalance = options.imbalance != 0;
+  if (options.repeat > 0) metg.repeat = options.repeat;
+  return run_world(settings, [&](World& world) {
+    const MetgResult result = measure_metg(world, settings, metg);
+    if (world.communicator().rank() != 0) return 0;
+    if (result.code != 0) return result.code;
+    print_result(text_of(result));
+    if (!options.json.empty()) write_json(options.json, result.figures);
+    return 0;
+  });
+}
+
+int bench_hop(const RunSettings& settings, const BenchOptions& options) {
+  return run_world(settings, [&](World& world) {
+    const std::int64_t rounds = options.metg.steps > 0 ? options.metg.steps : 2000;
+    HopFigure figure;
+    const int code = measure_hop(world, settings, options.bytes, rounds,
+                                 options.repeat > 0 ? options.repeat : 5, figure);
+    if (world.communicator().rank() != 0) return 0;
+    if (code != 0) return code;
+    print_result(text_of(figure, options.bytes));
+    if (!options.json.empty()) write_json(options.json, figure);
+    return 0;
+  });
+}
+
 int bench(Cli& cli, BenchOptions options) {
+  RunSettings settings = run_settings(cli);
+  settings.quiet = true;
+  if (options.check && options.what != "graph") {
+    throw usage_error("--check belongs to bench graph", "leave it out");
+  }
+  if (options.what == "metg") return bench_metg(settings, options);
+  if (options.what == "hop") return bench_hop(settings, options);
   const bool graph = options.what == "graph";
   if (!graph && options.what != "tasks") {
     throw usage_error("there is no benchmark '" + options.what + "'",
-                      "rankine bench graph, rankine bench tasks");
+                      "rankine bench graph, tasks, metg or hop");
   }
-  if (options.check && !graph) throw usage_error("--check belongs to bench graph", "leave it out");
   if (options.tasks.empty()) {
     options.tasks = graph ? std::vector<double>{1e3, 1e6, 1e9} : std::vector<double>{1e6};
   }
   if (options.repeat == 0) options.repeat = graph ? 31 : 3;
   check_sizes(options.tasks, graph ? kMostTasks : kMostNamedTasks);
-  RunSettings settings = run_settings(cli);
-  settings.quiet = true;
   return run_with(settings, [&](Session& session) {
     graph ? bench_graph(session, options) : bench_tasks(session, options);
   });
+}
+
+void add_metg_options(CLI::App& verb, BenchOptions& options) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  verb.add_option("--patterns", options.metg.patterns,
+                  "metg: trivial, stencil, nearest, spread, fft, tree, all_to_all, random")
+      ->delimiter(',');
+  verb.add_option("--width", options.metg.widths, "metg: columns of a graph")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  verb.add_option("--steps", options.metg.steps, "metg: steps of a graph; hop: rounds")
+      ->check(CLI::Range(std::int64_t{1}, kMost));
+  verb.add_option("--graphs", options.metg.graphs, "metg: graphs at one time")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{32}));
+  verb.add_option("--imbalance", options.imbalance, "metg: 1 gives tasks random lengths")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1}));
+  verb.add_option("--bytes", options.bytes, "hop: of a result, 8, 1024 or 65536");
 }
 
 }  // namespace
@@ -227,16 +284,18 @@ int bench(Cli& cli, BenchOptions options) {
 void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
   CLI::App& verb =
-      cli.add_verb({"bench", "graph|tasks [--tasks N,N,...] [--check] [--json FILE]",
-                    "Measures what a graph costs before its first task, and empty tasks.",
-                    "mpirun -n 3 rankine bench graph --tasks 1e3,1e6,1e9"},
+      cli.add_verb({"bench", "graph|tasks|metg|hop [--tasks N,N,...] [--check] [--json FILE]",
+                    "Measures graphs before their first task, empty tasks, small tasks, hops.",
+                    "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
                    Ranks::kAll, [&cli, options] { return bench(cli, *options); });
-  verb.add_option("WHAT", options->what, "graph, tasks")->required();
-  verb.add_option("--tasks", options->tasks, "sizes of the graph, in tasks")->delimiter(',');
+  verb.add_option("WHAT", options->what, "graph, tasks, metg, hop")->required();
+  verb.add_option("--tasks", options->tasks, "graph, tasks: sizes of the graph, in tasks")
+      ->delimiter(',');
   verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")
       ->check(CLI::Range(1, 10000));
-  verb.add_flag("--check", options->check, "enumerate all edges, execute fused and unfused");
+  verb.add_flag("--check", options->check, "graph: enumerate all edges, execute fused and unfused");
   verb.add_option("--json", options->json, "write the figures as JSON");
+  add_metg_options(verb, *options);
   add_run_options(verb);
 }
 

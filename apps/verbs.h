@@ -11,5 +11,6 @@ void add_eval(Cli& cli);
 void add_info(Cli& cli);
 void add_plan(Cli& cli);
 void add_sample(Cli& cli);
+void add_simulate(Cli& cli);
 
 }  // namespace rankine::apps

@@ -10,7 +10,7 @@ set(floors
   "runtime/expr runtime/graph"
   "runtime/optimize runtime/plan runtime/protocol runtime/api"
   "runtime/scheduler runtime/worker runtime/profile"
-  "runtime/session"
+  "runtime/session runtime/simulate"
   "runtime"  # rankine.h, which users include
   "apps/language apps")
 # The only includes inside a floor: "from > to".
@@ -101,6 +101,7 @@ sample(runtime/graph/a.cc "\"runtime/worker/b.h\"" "above it")
 sample(runtime/session/a.cc "\"apps/b.h\"" "above it")
 sample(runtime/scheduler/a.h "\"runtime/worker/b.h\"" "beside it")
 sample(runtime/worker/a.h "\"runtime/scheduler/b.h\"" "beside it")
+sample(runtime/simulate/a.h "\"runtime/session/b.h\"" "beside it")
 sample(runtime/expr/a.h "\"runtime/graph/b.h\"" "beside it")
 sample(runtime/kernels/a.cc "\"io/b.h\"" "beside it")
 sample(io/a.cc "\"collectives/b.h\"" "beside it")

@@ -78,8 +78,13 @@ const AxisSegments& AxisTrace::of(const expr::NodePtr& node, std::size_t axis) c
 }
 
 AxisTrace::Shared AxisTrace::elementwise(const expr::Node& node, std::size_t axis) const {
+  return aligned(node, axis, node.rank());
+}
+
+AxisTrace::Shared AxisTrace::aligned(const expr::Node& node, std::size_t axis,
+                                     std::size_t rank) const {
   for (const expr::NodePtr& operand : node.operands) {
-    if (operand->rank() != node.rank() || operand->broadcast[axis] != 0) continue;
+    if (operand->rank() != rank || operand->broadcast[axis] != 0) continue;
     if (!at(operand, axis)->empty()) return at(operand, axis);
   }
   return nothing_;
@@ -113,6 +118,10 @@ std::vector<AxisTrace::Shared> AxisTrace::trace(const expr::Node& node) const {
   if (node.operands.empty()) return axes;
   const expr::NodePtr& operand = node.operands.front();
   const auto* reduce = node.as<expr::Reduce>();
+  const auto* combine = node.as<expr::CombineBlocks>();
+  const Extents* reduced = reduce != nullptr    ? &reduce->reduced
+                           : combine != nullptr ? &combine->reduced
+                                                : nullptr;
   std::size_t kept = 0;  // the operand's axis that a reduction's axis k is
   for (std::size_t k = 0; k < axes.size(); ++k) {
     if (node.as<expr::Elementwise>() != nullptr) {
@@ -125,9 +134,14 @@ std::vector<AxisTrace::Shared> AxisTrace::trace(const expr::Node& node) const {
           sliced(*at(operand, k), slice->start[k], slice->step[k], node.grid.axis(k).length()));
     } else if (const auto* view = node.as<expr::View>()) {
       if (view->axes[k] >= 0) axes[k] = at(operand, static_cast<std::size_t>(view->axes[k]));
-    } else if (reduce != nullptr) {
-      while (reduce->reduced[kept] != 0) ++kept;
+    } else if (reduced != nullptr) {
+      while ((*reduced)[kept] != 0) ++kept;
       axes[k] = at(operand, kept++);
+    } else if (const auto* blocks = node.as<expr::MapBlocks>()) {
+      const std::int64_t from = blocks->axes[k];
+      const bool same =
+          from >= 0 && blocks->calls.axis(static_cast<std::size_t>(from)) == node.grid.axis(k);
+      if (same) axes[k] = aligned(node, static_cast<std::size_t>(from), blocks->calls.rank());
     } else {
       axes[k] = at(operand, k);  // cast, rechunk, shift
     }

@@ -39,6 +39,8 @@ class AxisTrace {
 
   std::vector<Shared> trace(const expr::Node& node) const;
   Shared elementwise(const expr::Node& node, std::size_t axis) const;
+  // Of the first operand that has any along its axis `axis`, among those with `rank` axes.
+  Shared aligned(const expr::Node& node, std::size_t axis, std::size_t rank) const;
   Shared concatenated(const expr::Node& node, std::size_t axis) const;
   const Shared& at(const expr::NodePtr& node, std::size_t axis) const;
 

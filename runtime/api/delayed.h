@@ -20,6 +20,7 @@
 // are built by one thread at a time.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -91,8 +92,8 @@ template <IsRef A>
 struct ValueOf<A> {
   using type = typename A::scattered_value;
 };
-template <>
-struct ValueOf<Array> {
+template <std::derived_from<Array> A>
+struct ValueOf<A> {
   using type = NdArray;
 };
 template <>
@@ -169,7 +170,7 @@ void add_argument(TaskArena& arena, const A& argument) {
     write_value(arena.scratch(), std::uint64_t{argument.size()});
     arena.add_constant_argument();
     for (const auto& task : argument) add_argument(arena, task);
-  } else if constexpr (std::is_same_v<A, Array>) {
+  } else if constexpr (std::is_base_of_v<Array, A>) {
     arena.add_array_argument(argument);
   } else {
     std::vector<std::byte>& bytes = arena.scratch();

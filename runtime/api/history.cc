@@ -13,9 +13,9 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array<std::string_view, 9> kDroppedWithValue = {"-o",       "--output", "--threads",
-                                                               "--memory", "--reuse",  "--stages",
-                                                               "--report", "--trace",  "--scratch"};
+constexpr std::array<std::string_view, 10> kDroppedWithValue = {
+    "-o",       "--output", "--threads", "--memory",  "--reuse",
+    "--stages", "--report", "--trace",   "--scratch", "--resources"};
 constexpr std::array<std::string_view, 9> kDroppedFlags = {
     "--overwrite", "--quiet",   "--no-history",    "--resume",        "--dedicated-scheduler",
     "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};
@@ -47,8 +47,20 @@ bool is_plain(char c) {
 
 bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
 
-// POSIX shells take back the argument; $'...' only where control characters would break the line.
-std::string quoted(std::string_view text) {
+// How many arguments from this one on are left out: 0, 1 or 2.
+int dropped(std::string_view argument) {
+  const std::string_view name = argument.substr(0, argument.find('='));
+  const auto is_one_of = [&](const auto& list) { return std::ranges::count(list, name) > 0; };
+  if (is_one_of(kDroppedWithValue)) return name == argument ? 2 : 1;
+  if (is_one_of(kDroppedFlags)) return 1;
+  const bool glued_output = argument.starts_with("-o") && argument.size() > 2;  // -oFILE
+  return glued_output ? 1 : 0;
+}
+
+}  // namespace
+
+// $'...' only where control characters would break the line.
+std::string quoted_for_shell(std::string_view text) {
   if (!text.empty() && std::ranges::all_of(text, is_plain)) return std::string(text);
   const bool ansi = std::ranges::any_of(text, is_control);
   std::string result = ansi ? "$'" : "'";
@@ -68,18 +80,6 @@ std::string quoted(std::string_view text) {
   return result + "'";
 }
 
-// How many arguments from this one on are left out: 0, 1 or 2.
-int dropped(std::string_view argument) {
-  const std::string_view name = argument.substr(0, argument.find('='));
-  const auto is_one_of = [&](const auto& list) { return std::ranges::count(list, name) > 0; };
-  if (is_one_of(kDroppedWithValue)) return name == argument ? 2 : 1;
-  if (is_one_of(kDroppedFlags)) return 1;
-  const bool glued_output = argument.starts_with("-o") && argument.size() > 2;  // -oFILE
-  return glued_output ? 1 : 0;
-}
-
-}  // namespace
-
 std::string history_line(const std::string& command) {
   // Not strftime: the date must not depend on the locale.
   constexpr std::array kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -96,14 +96,14 @@ std::string history_line(const std::string& command) {
 std::string clean_command(int argc, const char* const* argv) {
   if (argc == 0) return {};
   const std::string_view program(argv[0]);
-  std::string command = quoted(program.substr(program.rfind('/') + 1));
+  std::string command = quoted_for_shell(program.substr(program.rfind('/') + 1));
   bool options = true;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument(argv[i]);
     const int count = options ? dropped(argument) : 0;
     if (argument == "--") options = false;
     if (count == 0) {
-      command += " " + quoted(argument);
+      command += " " + quoted_for_shell(argument);
     } else {
       i += count - 1;
     }

@@ -88,7 +88,9 @@ bool keeps_units(const expr::Node& node, std::size_t from) {
   if (const auto* x = node.as<expr::Elementwise>())
     return elementwise_keeps_units(node, x->op, from);
   if (const auto* x = node.as<expr::Reduce>()) return reduction_keeps_units(x->spec.op);
-  return true;  // slices, views, shift, rechunk, concatenate, cast
+  // What a user's function makes of them is not known. Slices, views, shift, rechunk, concatenate
+  // and cast keep them.
+  return node.as<expr::MapBlocks>() == nullptr && node.as<expr::CombineBlocks>() == nullptr;
 }
 
 // CF 1.11, appendix E; empty for reductions it has no word for.

@@ -11,11 +11,6 @@ namespace {
 
 using graph::Argument;
 
-std::string place_of(const Caller& caller) {
-  if (caller.file == nullptr) return kernels::describe_address(caller.address);
-  return std::filesystem::path(caller.file).filename().string() + ":" + std::to_string(caller.line);
-}
-
 std::uint32_t offset(std::size_t bytes) {
   if (bytes > UINT32_MAX) {
     throw usage_error("a graph embeds more than 4 GiB of arguments",
@@ -25,6 +20,11 @@ std::uint32_t offset(std::size_t bytes) {
 }
 
 }  // namespace
+
+std::string place_of(const Caller& caller) {
+  if (caller.file == nullptr) return kernels::describe_address(caller.address);
+  return std::filesystem::path(caller.file).filename().string() + ":" + std::to_string(caller.line);
+}
 
 std::string most_embedding(const graph::Explicit& tasks) {
   std::vector<std::size_t> bytes(tasks.functions.size(), 0);
@@ -87,6 +87,9 @@ std::uint32_t TaskArena::describe(const Callable& callable, const TaskOptions& o
                                         : "task";
   function.location = place_of(caller);
   function.retries = options.retries;
+  function.priority = options.priority;
+  function.resources = options.resources;
+  function.ranks.assign(options.ranks.begin(), options.ranks.end());
   tasks_.functions.push_back(std::move(function));
   descriptions_.push_back({thunk, callable.function, callable.state, options, caller});
   const auto index = static_cast<std::uint32_t>(descriptions_.size() - 1);

@@ -13,14 +13,23 @@
 #include "runtime/api/array.h"
 #include "runtime/api/future_state.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/layer.h"
 #include "runtime/kernels/user_call.h"
 
 namespace rankine {
 
 // What a user may say about a task. Tasks with equal options share one description.
 struct TaskOptions {
-  std::string name;  // for plans, traces and errors; empty: the name of the function, if it has one
-  int retries = 0;   // how often a task that threw is run again, on the same rank
+  std::string name =
+      {};           // for plans, traces and errors; empty: the name of the function, if it has one
+  int retries = 0;  // how often a task that threw is run again, on the same rank
+  // Of the tasks of a rank that could start, those with the highest start first.
+  int priority = 0;
+  // What the task needs of what ranks were given (--resources gpu=1), while it runs: the tasks of a
+  // rank never take more together than it has. A task that no rank has enough for is an error when
+  // it is computed or submitted.
+  std::vector<std::pair<std::string, std::int64_t>> resources = {};
+  std::vector<int> ranks = {};  // where it may run; empty: anywhere
   bool operator==(const TaskOptions&) const = default;
 };
 
@@ -36,6 +45,9 @@ struct Caller {
   bool operator==(const Caller&) const = default;
 };
 
+// "job.cc:12"
+std::string place_of(const Caller& caller);
+
 // A function as a task needs it.
 struct Callable {
   kernels::UserThunk thunk = nullptr;
@@ -43,7 +55,7 @@ struct Callable {
   std::vector<std::byte> state;    // a functor
 };
 
-// Some tasks and all that they need, ready to become a layer.
+// Some tasks and all that they need, ready to become layers.
 struct TaskGraph {
   graph::Explicit tasks;  // without arrays
   std::vector<Array> arrays;
@@ -53,6 +65,9 @@ struct TaskGraph {
   std::vector<std::shared_ptr<const ScatteredValue>> scattered;
   graph::HeldValues held;         // of `futures`, by the session
   bool collects_futures = false;  // the results are the futures themselves; there are no tasks
+  // Grids, producers first, and what is asked of them (grid_layer.h).
+  std::vector<graph::Layer> grids;
+  std::vector<graph::GridCollect> collected;
 };
 
 // Arguments by value beyond this many bytes get a word: they are sent to every rank.

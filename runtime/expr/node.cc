@@ -36,6 +36,14 @@ Bytes parameters_of(const Operation& operation) {
                         [](const Rechunk&) { return Bytes{}; },
                         [](const Shift& x) { return to_bytes(x.offset); },
                         [](const FromHeld& x) { return to_bytes(x.chunks->id()); },
+                        [](const MapBlocks& x) {
+                          return to_bytes(x.function.identity(), x.calls, x.axes, x.halo, x.trims,
+                                          x.elementwise, x.hidden, x.start, x.length,
+                                          x.result_start, x.operand_start);
+                        },
+                        [](const CombineBlocks& x) {
+                          return to_bytes(x.function.identity(), x.reduced, x.start);
+                        },
                     },
                     operation);
 }
@@ -98,6 +106,8 @@ std::string name_of(const Node& node) {
           [](const Rechunk&) { return std::string("rechunk"); },
           [](const Shift&) { return std::string("shift"); },
           [](const FromHeld&) { return std::string("persisted"); },
+          [](const MapBlocks& x) { return x.function.name; },
+          [](const CombineBlocks& x) { return x.function.name; },
       },
       node.operation);
 }

@@ -15,6 +15,7 @@
 #include "io/h5/file_info.h"
 #include "runtime/base/chunk_grid.h"
 #include "runtime/base/dtype.h"
+#include "runtime/expr/blocks.h"
 #include "runtime/expr/location.h"
 #include "runtime/kernels/op_table.h"
 #include "runtime/kernels/reduce.h"
@@ -94,7 +95,7 @@ struct FromHeld {
 };
 
 using Operation = std::variant<FromDataset, Full, Arange, Elementwise, Cast, Slice, View, Reduce,
-                               Concatenate, Rechunk, Shift, FromHeld>;
+                               Concatenate, Rechunk, Shift, FromHeld, MapBlocks, CombineBlocks>;
 
 class Node {
  public:

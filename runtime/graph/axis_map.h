@@ -16,9 +16,11 @@ namespace rankine::graph {
 
 class AxisMap {
  public:
-  // step != 0. Every element of the domain must map into the producer's axis.
+  // step != 0. Every element of the domain must map into the producer's axis. A consumer chunk
+  // needs what it would need if it were `before` and `after` elements longer at its ends; the
+  // domain may reach that far beyond the ends of the axis.
   AxisMap(AxisChunks consumer, AxisChunks producer, std::int64_t step, std::int64_t offset,
-          Interval domain);
+          Interval domain, std::int64_t before = 0, std::int64_t after = 0);
 
   // The producer chunks of consumer chunk c; empty outside the domain.
   Interval inputs(std::int64_t c) const;
@@ -32,9 +34,11 @@ class AxisMap {
   AxisChunks producer_;
   std::int64_t step_;
   std::int64_t offset_;
-  Interval domain_;         // elements of the consumer's axis
+  std::int64_t before_;
+  std::int64_t after_;
+  Interval domain_;         // elements of the consumer's axis, and beyond its ends
   Interval domain_chunks_;  // the chunks that meet it
-  bool identity_;           // equal cuts, step 1, offset 0, whole domain: chunk c needs chunk c
+  bool identity_;  // equal cuts, step 1, offset 0, whole domain, no more: chunk c needs chunk c
 };
 
 }  // namespace rankine::graph

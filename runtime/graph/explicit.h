@@ -2,9 +2,11 @@
 // Flat arrays, so a task takes 8 bytes and 4 per argument, in memory and on the wire.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/error.h"
@@ -44,10 +46,14 @@ struct UserFunction {
   std::string name;      // for plans, traces and errors
   std::string location;  // "job.cc:12"
   std::int32_t retries = 0;
+  std::int32_t priority = 0;        // among tasks that could start, the highest first
+  std::vector<std::int32_t> ranks;  // where it may run, ascending; empty: anywhere
+  std::vector<std::pair<std::string, std::int64_t>> resources;  // what it takes while it runs
+  bool is_annotated() const { return priority != 0 || !ranks.empty() || !resources.empty(); }
   bool operator==(const UserFunction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(thunk, pointed, function, state, name, location, retries);
+    archive(thunk, pointed, function, state, name, location, retries, priority, ranks, resources);
   }
 };
 
@@ -78,6 +84,11 @@ struct Explicit {
         .subspan(constant_begin[index], constant_begin[index + 1] - constant_begin[index]);
   }
   const UserFunction& function(std::size_t task) const { return functions[function_of[task]]; }
+  // Some task has a priority, a rank or a resource of its own.
+  bool is_annotated() const {
+    return std::any_of(functions.begin(), functions.end(),
+                       [](const UserFunction& function) { return function.is_annotated(); });
+  }
   // Throws Error (input) if an index points nowhere or forward. layers: the number of layers before
   // this one.
   void check(std::size_t layers) const;

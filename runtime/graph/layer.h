@@ -12,7 +12,9 @@
 #include "io/dataset.h"
 #include "io/h5/output_spec.h"
 #include "runtime/base/chunk_grid.h"
+#include "runtime/graph/call.h"
 #include "runtime/graph/explicit.h"
+#include "runtime/graph/grid.h"
 #include "runtime/graph/held.h"
 #include "runtime/graph/layer_output.h"
 #include "runtime/kernels/program.h"
@@ -66,7 +68,16 @@ struct InsideMask {
   template <class Archive>
   void serialize(Archive&) {}
 };
-using Source = std::variant<FileData, LayerOutput, Ramp, InsideMask>;
+// What a call of the same task made, over the box that the task computes.
+struct CallResult {
+  std::uint32_t call = 0;  // index into Map::calls
+  bool operator==(const CallResult&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(call);
+  }
+};
+using Source = std::variant<FileData, LayerOutput, Ramp, InsideMask, CallResult>;
 
 // What a program reads: elements of a source, defined for iteration indices inside `domain` (one
 // interval per iteration axis), zero elsewhere.
@@ -75,10 +86,13 @@ struct Leaf {
   DType dtype = DType::kFloat64;
   InlineVector<Term, kMaxAxes> terms;  // one per axis of the source
   Box domain;
+  std::int32_t call = -1;  // the call it is for, over whose grid it is read; -1: the program
   bool operator==(const Leaf&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(source, dtype, domain, terms);
+    Varint c{call};
+    archive(source, dtype, domain, terms, c);
+    call = static_cast<std::int32_t>(c.value);
   }
 };
 
@@ -121,35 +135,62 @@ using Head = std::variant<Keep, Partial, Store, Fetch, Hold>;
 
 // Task t computes the program over chunk t of `grid`. With `steps`, a finer grid, each
 // chunk of `grid` is a box of its chunks, which the task takes in row-major order with the
-// accumulators of its Partial heads kept.
+// accumulators of its Partial heads kept. Before the program the calls run, in order, box by box;
+// with `steps` none has a grid of its own.
 struct Map {
   ChunkGrid grid;
   std::optional<ChunkGrid> steps;
-  std::vector<Leaf> leaves;
+  std::vector<Leaf> leaves;  // first those of the program, then those of the calls' pieces
   kernels::Program program;
   std::vector<Head> heads;  // one per output of the program
+  std::vector<Call> calls;  // those whose results others take come before them
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(grid, steps, leaves, program, heads);
+    archive(grid, steps, leaves, program, heads, calls);
   }
+
+  // The grid over which a leaf is read: task t reads it over chunk t, widened by the reach.
+  const ChunkGrid& grid_of(const Leaf& leaf) const;
+  Reach reach_of(const Leaf& leaf, std::size_t axis) const;
+  // Throws Error (input) if leaves, program and calls do not fit together.
+  void check() const;
 };
 
 // A tree of fixed fan-in over the partial states that a Partial head left, one tree per kept
 // chunk. Leaves are the chunks along the reduced axes in row-major order; nodes are numbered level
 // by level, the root last. Task position = kept chunk position * nodes + node.
+// A user's function joins states instead, which are chunks of the source as they are.
+struct Combination {
+  kernels::BlockFunction function;
+  DType dtype = DType::kFloat64;
+  Extents start;  // index of the first element in the whole array
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(function, dtype, start);
+  }
+};
 struct Reduce {
   LayerOutput source;
   kernels::ReduceSpec spec;
   Extents reduced;        // of the source's axes
   ChunkGrid source_grid;  // tasks of the source
   std::int64_t fan_in = 8;
+  std::optional<Combination> combination;  // `spec` says nothing then
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(source, spec, reduced, source_grid, fan_in);
+    archive(source, spec, reduced, source_grid, fan_in, combination);
+  }
+  DType result_dtype() const {
+    return combination ? combination->dtype : kernels::result_dtype(spec);
+  }
+  // Of so many kept elements.
+  std::int64_t state_bytes(std::int64_t elements) const {
+    return combination ? elements * static_cast<std::int64_t>(size_of(combination->dtype))
+                       : static_cast<std::int64_t>(kernels::state_bytes(spec, elements));
   }
 };
 
-using Kind = std::variant<Map, Reduce, Explicit, Collect, HeldArray, HeldValues>;
+using Kind = std::variant<Map, Reduce, Explicit, Collect, HeldArray, HeldValues, Grid, GridCollect>;
 
 struct Layer {
   std::string name;      // "mean(t2m)": for plans, traces and errors

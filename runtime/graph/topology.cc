@@ -57,13 +57,21 @@ std::uint32_t Topology::output_count(std::uint32_t layer) const {
   return map == nullptr ? 1 : static_cast<std::uint32_t>(map->heads.size());
 }
 
+bool Topology::leaves_chunk(std::uint32_t layer, std::uint32_t output) const {
+  const Kind& kind = graph_->layers[layer].kind;
+  const Map* map = std::get_if<Map>(&kind);
+  if (map == nullptr) return !std::holds_alternative<Collect>(kind);
+  return std::holds_alternative<Keep>(map->heads[output]) ||
+         std::holds_alternative<Partial>(map->heads[output]);
+}
+
 const ChunkGrid& Topology::output_grid(LayerOutput output) const {
   return tables_[output.layer].output_grids[output.output];
 }
 
 DType Topology::output_dtype(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
-  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return kernels::result_dtype(reduce->spec);
+  if (const Reduce* reduce = std::get_if<Reduce>(&kind)) return reduce->result_dtype();
   if (const auto* array = std::get_if<HeldArray>(&kind)) return array->dtype;
   if (!std::holds_alternative<Map>(kind)) return DType::kUInt8;
   const Map& map = std::get<Map>(kind);
@@ -101,14 +109,15 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
     const Extents kept = coordinate_of(chunk.position / nodes, table.reduction->kept_grid.counts());
     const std::int64_t elements = table.reduction->kept_grid.chunk_box(kept).size();
     if (chunk.position % nodes == nodes - 1) {
-      return elements * static_cast<std::int64_t>(size_of(kernels::result_dtype(reduce->spec)));
+      return elements * static_cast<std::int64_t>(size_of(reduce->result_dtype()));
     }
-    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+    return reduce->state_bytes(elements);
   }
   if (const auto* array = std::get_if<HeldArray>(&layer.kind)) {
     return array->grid.chunk_box(coordinate_of(chunk.position, table.counts)).size() *
            static_cast<std::int64_t>(size_of(array->dtype));
   }
+  if (const Grid* grid = std::get_if<Grid>(&layer.kind)) return grid->item_bytes;
   if (!std::holds_alternative<Map>(layer.kind)) return 0;
   const Map& map = std::get<Map>(layer.kind);
   const Head& head = map.heads[chunk.output];
@@ -130,14 +139,15 @@ std::int64_t Topology::output_bytes(const ChunkId& chunk) const {
 
 std::int64_t Topology::largest_output_bytes(LayerOutput output) const {
   const Kind& kind = graph_->layers[output.layer].kind;
+  if (const Grid* grid = std::get_if<Grid>(&kind)) return grid->item_bytes;
   if (std::holds_alternative<Explicit>(kind) || std::holds_alternative<Collect>(kind) ||
-      std::holds_alternative<HeldValues>(kind)) {
+      std::holds_alternative<GridCollect>(kind) || std::holds_alternative<HeldValues>(kind)) {
     return 0;
   }
   const ChunkGrid& grid = output_grid(output);
   const std::int64_t elements = grid.largest_chunk();
   if (const Reduce* reduce = std::get_if<Reduce>(&kind)) {
-    return static_cast<std::int64_t>(kernels::state_bytes(reduce->spec, elements));
+    return reduce->state_bytes(elements);
   }
   const Map* map = std::get_if<Map>(&kind);
   const Partial* partial =
@@ -186,12 +196,52 @@ void Topology::for_each_input(TaskId task, VisitInput visit) const {
   if (const Collect* collect = std::get_if<Collect>(&kind)) {
     return visit({collect->layer, 0, collect->tasks[task.position]});
   }
-  const Extents coordinate = coordinate_of(task.position, table.counts);
+  if (const Grid* grid = std::get_if<Grid>(&kind)) return visit_grid_inputs(task, *grid, visit);
+  if (const GridCollect* collect = std::get_if<GridCollect>(&kind)) {
+    return visit({collect->layer, 0, collected_position(task)});
+  }
   for (const LeafEdge& edge : table.inputs_from_leaves) {
-    for_each_in(inputs_of(edge, coordinate), [&](const Extents& chunk) {
-      visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
+    for_each_in(inputs_of(edge, coordinate_of(task.position, edge.counts)),
+                [&](const Extents& chunk) {
+                  visit({edge.producer.layer, edge.producer.output, task_of(edge.producer, chunk)});
+                });
+  }
+}
+
+void Topology::visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const {
+  const Table& table = tables_[task.layer];
+  const Extents coordinate = table.grid->coordinate(task.position);
+  for (std::size_t i = 0; i < grid.inputs.size(); ++i) {
+    const std::uint32_t producer = grid.inputs[i].layer;
+    table.grid->visit_inputs(i, coordinate, [&](std::int64_t position) {
+      visit({producer, 0, position});
     });
   }
+}
+
+std::int64_t Topology::collected_position(TaskId task) const {
+  const auto& collect = std::get<GridCollect>(graph_->layers[task.layer].kind);
+  Extents coordinate = coordinate_of(task.position, tables_[task.layer].counts);
+  for (std::size_t k = 0; k < coordinate.size(); ++k) coordinate[k] += collect.box.lo[k];
+  return position_of(coordinate, tables_[collect.layer].counts);
+}
+
+void Topology::visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge,
+                                VisitUse visit) const {
+  const Extents at = tables_[chunk.layer].grid->coordinate(chunk.position);
+  const Table& consumer = tables_[edge.layer];
+  if (consumer.grid) {
+    return consumer.grid->visit_consumers(edge.index, at, [&](std::int64_t position) {
+      visit({edge.layer, position}, nullptr);
+    });
+  }
+  const Box& box = std::get<GridCollect>(graph_->layers[edge.layer].kind).box;
+  Extents within = at;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    if (at[k] < box.lo[k] || at[k] >= box.hi[k]) return;
+    within[k] -= box.lo[k];
+  }
+  visit({edge.layer, position_of(within, consumer.counts)}, nullptr);
 }
 
 void Topology::visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const {
@@ -256,13 +306,13 @@ std::int64_t Topology::middle_leaf(TaskId task) const {
 std::int64_t Topology::count_inputs(TaskId task) const {
   const Table& table = tables_[task.layer];
   std::int64_t count = 0;
+  if (table.grid) return table.grid->count_inputs(table.grid->coordinate(task.position));
   if (!std::holds_alternative<Map>(graph_->layers[task.layer].kind)) {
     for_each_input(task, [&](const ChunkId&) { ++count; });
     return count;
   }
-  const Extents coordinate = coordinate_of(task.position, table.counts);
   for (const LeafEdge& edge : table.inputs_from_leaves) {
-    count += inputs_of(edge, coordinate).size();
+    count += inputs_of(edge, coordinate_of(task.position, edge.counts)).size();
   }
   return count;
 }
@@ -275,9 +325,8 @@ std::int64_t Topology::tree_parent(std::uint32_t layer, std::int64_t node) const
   return tree.level_start[level + 1] + (node - tree.level_start[level]) / fan_in;
 }
 
-void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
-                                    VisitUse visit) const {
-  const Extents& counts = tables_[edge.consumer].counts;
+Box Topology::consumers_of(const LeafEdge& edge, const Extents& chunk) const {
+  const Extents& counts = edge.counts;
   Box box{Extents(counts.size(), 0), Extents(counts.size(), 0)};
   for (std::size_t k = 0; k < counts.size(); ++k) {
     box.lo[k] = edge.domain[k].lo;
@@ -286,15 +335,21 @@ void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
   for (std::size_t k = 0; k < edge.axes.size(); ++k) {
     const std::int32_t axis = edge.axes[k];
     if (axis < 0) {
-      if (chunk[k] < edge.fixed[k].lo || chunk[k] >= edge.fixed[k].hi) return;
+      const bool inside = chunk[k] >= edge.fixed[k].lo && chunk[k] < edge.fixed[k].hi;
+      if (!inside) return {Extents(1, 0), Extents(1, 0)};  // nobody
       continue;
     }
     const Interval consumers = edge.maps[k].consumers(chunk[k]);
     box.lo[axis] = std::max(box.lo[axis], consumers.lo);
     box.hi[axis] = std::min(box.hi[axis], consumers.hi);
   }
-  for_each_in(box, [&](const Extents& task) {
-    visit({edge.consumer, position_of(task, counts)}, &edge);
+  return box;
+}
+
+void Topology::visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk,
+                                    VisitUse visit) const {
+  for_each_in(consumers_of(edge, chunk), [&](const Extents& task) {
+    visit({edge.consumer, position_of(task, edge.counts)}, &edge);
   });
 }
 
@@ -318,7 +373,12 @@ Extents Topology::output_chunk(const ChunkId& chunk) const {
 Box Topology::elements_read(const LeafEdge& edge, TaskId task) const {
   const Map& map = std::get<Map>(graph_->layers[edge.consumer].kind);
   const Leaf& leaf = map.leaves[edge.leaf];
-  const Box box = map.grid.chunk_box(coordinate_of(task.position, tables_[edge.consumer].counts));
+  Box box = map.grid_of(leaf).chunk_box(coordinate_of(task.position, edge.counts));
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    const Reach reach = map.reach_of(leaf, k);
+    box.lo[k] -= reach.before;
+    box.hi[k] += reach.after;
+  }
   return source_box(leaf, intersect(box, leaf.domain));
 }
 
@@ -364,6 +424,8 @@ void Topology::visit_users(const ChunkId& chunk, const ConsumerEdge& edge, Visit
     for (; entry != consumer.collected.end() && entry->first == task; ++entry) {
       visit({edge.layer, entry->second}, nullptr);
     }
+  } else if (!std::holds_alternative<Map>(kind)) {
+    visit_grid_users(chunk, edge, visit);
   } else {
     visit_leaf_consumers(consumer.inputs_from_leaves[edge.index], output_chunk(chunk), visit);
   }

@@ -10,6 +10,7 @@
 #include "runtime/base/function_ref.h"
 #include "runtime/graph/axis_map.h"
 #include "runtime/graph/explicit_edges.h"
+#include "runtime/graph/grid_edges.h"
 #include "runtime/graph/layer.h"
 
 namespace rankine::graph {
@@ -61,13 +62,17 @@ class Topology {
   std::int64_t task_count(std::uint32_t layer) const { return tables_[layer].tasks; }
   std::int64_t task_count() const;
 
-  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes); else their
-  // number.
+  // The grid of tasks: for a Map its chunks; for a Reduce (kept chunks..., nodes); for a Grid and
+  // what collects of it their own; else their number.
   const Extents& counts(std::uint32_t layer) const { return tables_[layer].counts; }
   const Reduction& reduction(std::uint32_t layer) const { return *tables_[layer].reduction; }
+  // Null if the layer is no Grid.
+  const GridEdges* grid_edges(std::uint32_t layer) const { return tables_[layer].grid.get(); }
 
   // Outputs that a task may leave for others or hand over.
   std::uint32_t output_count(std::uint32_t layer) const;
+  // Whether an output is left for others, as a chunk, and not handed over by the task itself.
+  bool leaves_chunk(std::uint32_t layer, std::uint32_t output) const;
   // How the elements of an output are cut (kept axes only for a finished reduction; the results of
   // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;
@@ -86,9 +91,19 @@ class Topology {
   // Every (task, edge) pair that needs the chunk, each once.
   using VisitTask = FunctionRef<void(TaskId)>;
   void for_each_consumer(const ChunkId& chunk, VisitTask visit) const;
-  // The same, with the edge; null for a Reduce, which needs the chunk as it is.
+  // The same, with the edge; null where the chunk is needed as it is.
   using VisitUse = FunctionRef<void(TaskId, const LeafEdge*)>;
   void for_each_use(const ChunkId& chunk, VisitUse visit) const;
+  // Some tasks of a Map layer: those at the positions `ordered` of its grid, counted in row-major
+  // order of the axes `order`, outermost first.
+  struct Window {
+    const Extents* order = nullptr;
+    Interval ordered;
+  };
+  using FindWindow = FunctionRef<Window(std::uint32_t layer)>;
+  // The uses by tasks of Map layers inside the window of their layer, found without looking at the
+  // others, and all uses by tasks of other layers.
+  void for_each_use_within(const ChunkId& chunk, FindWindow window, VisitUse visit) const;
   // Where a chunk lies in output_grid: its coordinate and its elements.
   Extents output_chunk(const ChunkId& chunk) const;
   Box output_box(const ChunkId& chunk) const {
@@ -98,9 +113,13 @@ class Topology {
   Box elements_read(const LeafEdge& edge, TaskId task) const;
   // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
   std::int64_t middle_leaf(TaskId task) const;
+  // The position, in the Grid layer, of what a GridCollect task brings.
+  std::int64_t collected_position(TaskId task) const;
   // True if no task of the layer waits for another one.
   bool is_source(std::uint32_t layer) const {
-    return tables_[layer].inputs.empty() && !tables_[layer].explicit_edges;
+    const Table& table = tables_[layer];
+    return table.inputs.empty() && !table.explicit_edges &&
+           !(table.grid && !table.grid->grid().inputs.empty());
   }
 
   // True if the tasks of the layer hand on what earlier graphs leave: they can start when that is
@@ -121,21 +140,26 @@ class Topology {
     std::uint32_t consumer = 0;
     std::uint32_t leaf = 0;
     LayerOutput producer;
-    std::vector<std::int32_t> axes;  // per producer axis: the consumer axis it follows, or -1
+    // Of the grid over which the leaf is read: the consumer's tasks, perhaps with axes of one chunk
+    // more or fewer than counts(consumer).
+    Extents counts;
+    std::vector<std::int32_t> axes;  // per producer axis: the axis of `counts` it follows, or -1
     std::vector<AxisMap> maps;       // valid where axes >= 0
     std::vector<Interval> fixed;     // the chunks where axes is -1
-    std::vector<Interval> domain;    // per consumer axis: the tasks that have this edge
+    std::vector<Interval> domain;    // per axis of `counts`: the tasks that have this edge
   };
   const std::vector<LeafEdge>& leaf_edges(std::uint32_t layer) const {
     return tables_[layer].inputs_from_leaves;
   }
-  // The chunks of the producer that one task needs through an edge (a box of chunk coordinates).
+  // The chunks of the producer (a box of coordinates) that one task, a coordinate in the edge's
+  // `counts`, needs through an edge.
   Box inputs_of(const LeafEdge& edge, const Extents& task) const;
 
  private:
   struct ConsumerEdge {
     std::uint32_t layer = 0;
-    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays, or kHeldValues.
+    // Of a Map the index into inputs_from_leaves, of an Explicit into its arrays (or kHeldValues),
+    // of a Grid into its inputs.
     std::uint32_t index = 0;
     std::uint32_t output = 0;  // of the producer
     static constexpr std::uint32_t kHeldValues = UINT32_MAX;
@@ -149,6 +173,7 @@ class Topology {
     std::vector<ChunkGrid> output_grids;
     std::unique_ptr<Reduction> reduction;
     std::unique_ptr<ExplicitEdges> explicit_edges;
+    std::unique_ptr<GridEdges> grid;
     // Of a Collect: (task of the Explicit layer, task here), ascending.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> collected;
   };
@@ -158,9 +183,15 @@ class Topology {
   void install_collect(std::uint32_t layer, const Collect& collect);
   void install_held_array(std::uint32_t layer, const HeldArray& array);
   void install_held_values(std::uint32_t layer, const HeldValues& values);
+  void install_grid(std::uint32_t layer, const Grid& grid);
+  void install_grid_collect(std::uint32_t layer, const GridCollect& collect);
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;
+  void visit_grid_inputs(TaskId task, const Grid& grid, VisitInput visit) const;
+  void visit_grid_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const;
+  // The tasks that need a chunk through an edge.
+  Box consumers_of(const LeafEdge& edge, const Extents& chunk) const;
   void visit_leaf_consumers(const LeafEdge& edge, const Extents& chunk, VisitUse visit) const;
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
                        VisitUse visit) const;

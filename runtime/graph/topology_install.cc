@@ -16,11 +16,14 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
     if (const Collect* collect = std::get_if<Collect>(&kind)) install_collect(layer, *collect);
     if (const auto* array = std::get_if<HeldArray>(&kind)) install_held_array(layer, *array);
     if (const auto* values = std::get_if<HeldValues>(&kind)) install_held_values(layer, *values);
+    if (const Grid* grid = std::get_if<Grid>(&kind)) install_grid(layer, *grid);
+    if (const auto* grid = std::get_if<GridCollect>(&kind)) install_grid_collect(layer, *grid);
   }
 }
 
 void Topology::install_map(std::uint32_t layer, const Map& map) {
   Table& table = tables_[layer];
+  map.check();
   table.counts = map.grid.counts();
   table.tasks = volume(table.counts);
   for (const Head& head : map.heads) {
@@ -48,9 +51,16 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
   edge.leaf = leaf_index;
   edge.producer = std::get<LayerOutput>(leaf.source);
   const ChunkGrid& produced = output_grid(edge.producer);
-  if (leaf.terms.size() != produced.rank()) throw input_error("a leaf does not fit its layer", "");
-  for (std::size_t k = 0; k < map.grid.rank(); ++k) {
-    edge.domain.push_back(map.grid.axis(k).chunks_over({leaf.domain.lo[k], leaf.domain.hi[k]}));
+  const ChunkGrid& grid = map.grid_of(leaf);
+  edge.counts = grid.counts();
+  if (leaf.terms.size() != produced.rank() || leaf.domain.rank() != grid.rank()) {
+    throw input_error("a leaf does not fit its layer", "");
+  }
+  for (std::size_t k = 0; k < grid.rank(); ++k) {
+    const Reach reach = map.reach_of(leaf, k);
+    const Interval domain{leaf.domain.lo[k] - reach.after, leaf.domain.hi[k] + reach.before};
+    const bool none = leaf.domain.lo[k] >= leaf.domain.hi[k];
+    edge.domain.push_back(none ? Interval{} : grid.axis(k).chunks_over(domain));
   }
   for (std::size_t k = 0; k < produced.rank(); ++k) {
     const Term& term = leaf.terms[k];
@@ -60,8 +70,10 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
       edge.maps.emplace_back(AxisChunks(), AxisChunks(), 1, 0, Interval{});
     } else {
       edge.fixed.push_back({});
-      edge.maps.emplace_back(map.grid.axis(term.axis), produced.axis(k), term.step, term.offset,
-                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]});
+      const Reach reach = map.reach_of(leaf, static_cast<std::size_t>(term.axis));
+      edge.maps.emplace_back(grid.axis(term.axis), produced.axis(k), term.step, term.offset,
+                             Interval{leaf.domain.lo[term.axis], leaf.domain.hi[term.axis]},
+                             reach.before, reach.after);
     }
   }
   return edge;
@@ -149,6 +161,47 @@ void Topology::install_held_values(std::uint32_t layer, const HeldValues& values
   table.tasks = static_cast<std::int64_t>(values.size());
   table.counts = {table.tasks};
   table.output_grids.push_back(ChunkGrid::regular(table.counts, {1}));
+}
+
+// An input from the grid itself makes the grid a consumer of its own, but no layer above itself.
+void Topology::install_grid(std::uint32_t layer, const Grid& grid) {
+  const auto counts_of = [&](std::uint32_t other) -> const Extents* {
+    return other < layer && tables_[other].grid ? &tables_[other].grid->grid().counts : nullptr;
+  };
+  grid.check(layer, counts_of);
+  Table& table = tables_[layer];
+  table.grid = std::make_unique<GridEdges>(grid, layer, counts_of);
+  table.counts = grid.counts;
+  table.tasks = volume(table.counts);
+  table.output_grids.push_back(ChunkGrid::regular(table.counts, Extents(table.counts.size(), 1)));
+  for (std::uint32_t i = 0; i < grid.inputs.size(); ++i) {
+    const std::uint32_t producer = grid.inputs[i].layer;
+    if (producer != layer) table.inputs.push_back({producer, 0});
+    tables_[producer].consumers.push_back({layer, i, 0});
+  }
+}
+
+void Topology::install_grid_collect(std::uint32_t layer, const GridCollect& collect) {
+  const auto fail = [] { throw input_error("a layer collects what is not there", ""); };
+  if (collect.layer >= layer || !tables_[collect.layer].grid) fail();
+  const Grid& grid = tables_[collect.layer].grid->grid();
+  const Box& box = collect.box;
+  if (box.lo.size() != grid.counts.size() || box.hi.size() != grid.counts.size()) fail();
+  for (std::size_t k = 0; k < box.rank(); ++k) {
+    if (box.lo[k] < 0 || box.hi[k] > grid.counts[k] || box.lo[k] > box.hi[k]) fail();
+  }
+  if (collect.item_bytes != grid.item_bytes) fail();
+  Table& table = tables_[layer];
+  table.counts = box.shape();
+  table.tasks = volume(table.counts);
+  const std::int64_t results = collect.item_bytes > 0 ? 1 : table.tasks;
+  if (collect.first_result + results > static_cast<std::int64_t>(graph_->results.size())) fail();
+  if (collect.item_bytes > 0 &&
+      volume(graph_->results[collect.first_result].shape) != table.tasks * collect.item_bytes) {
+    fail();
+  }
+  table.inputs.push_back({collect.layer, 0});
+  tables_[collect.layer].consumers.push_back({layer, 0, 0});
 }
 
 }  // namespace rankine::graph

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 #include <unordered_map>
 
+#include "runtime/base/config.h"
 #include "runtime/optimize/map_builder.h"
 #include "runtime/optimize/points.h"
 
@@ -50,6 +52,20 @@ std::int64_t reduced_chunks(const Point& point, const expr::Reduce& reduce) {
   return chunks;
 }
 
+const expr::CombineBlocks* combination_of(const Point& point) {
+  return point.target < 0 ? point.node->as<expr::CombineBlocks>() : nullptr;
+}
+
+// Tasks of a tree for each kept chunk.
+std::int64_t tree_nodes(std::int64_t leaves, std::int64_t fan_in) {
+  std::int64_t nodes = 0;
+  for (std::int64_t width = leaves; width > 1;) {
+    width = (width + fan_in - 1) / fan_in;
+    nodes += width;
+  }
+  return nodes;
+}
+
 bool common_source(const Point& a, const Point& b) {
   return std::any_of(a.sources.begin(), a.sources.end(), [&](const Node* source) {
     return std::binary_search(b.sources.begin(), b.sources.end(), source);
@@ -86,6 +102,7 @@ class Lowering {
  private:
   bool fits(const Point& first, const Point& other, bool same) const {
     if (same) return true;
+    if (combination_of(first) != nullptr || combination_of(other) != nullptr) return false;
     return options_.fuse && other.grid == first.grid && other.steps == first.steps &&
            common_source(first, other);
   }
@@ -119,7 +136,22 @@ class Lowering {
     return static_cast<std::uint32_t>(graph_->datasets.size() - 1);
   }
 
+  // A tree over states that are chunks of another point.
+  void emit_combination(const Point& point, const expr::CombineBlocks& combine) {
+    const NodePtr& states = point.node->operands[0];
+    const auto* source = std::get_if<graph::LayerOutput>(&made_.at(states.get()));
+    if (source == nullptr) throw std::logic_error("states that are no chunks");
+    graph::Reduce tree{*source, {}, combine.reduced, states->grid, kReductionFanIn, std::nullopt};
+    tree.combination = graph::Combination{combine.function, point.node->dtype, combine.start};
+    graph_->layers.push_back({label_of(point), place_of(*point.node), std::move(tree)});
+    made_.emplace(point.node.get(),
+                  graph::LayerOutput{static_cast<std::uint32_t>(graph_->layers.size() - 1), 0});
+  }
+
   void emit(const std::vector<const Point*>& group) {
+    if (const auto* combine = combination_of(*group.front())) {
+      return emit_combination(*group.front(), *combine);
+    }
     MapBuilder builder(group.front()->grid, [this](const Node& node) { return find(node); });
     std::vector<const Point*> heads;
     std::string name;
@@ -187,8 +219,12 @@ class Lowering {
     const graph::Map& map = std::get<graph::Map>(graph_->layers[output.layer].kind);
     const auto* partial = std::get_if<graph::Partial>(&map.heads[output.output]);
     if (partial != nullptr && !partial->complete) {
-      graph::Reduce tree{output, partial->spec, partial->reduced, map.grid,
-                         plan_.folds.at(point.node.get()).fan_in};
+      graph::Reduce tree{output,
+                         partial->spec,
+                         partial->reduced,
+                         map.grid,
+                         plan_.folds.at(point.node.get()).fan_in,
+                         std::nullopt};
       graph_->layers.push_back({label_of(point) + " tree", place_of(*point.node), std::move(tree)});
       output = {static_cast<std::uint32_t>(graph_->layers.size() - 1), 0};
     }
@@ -228,16 +264,18 @@ GraphSize unfused_size(const NumericPlan& plan) {
     if (reduces_nothing(point)) continue;
     const std::int64_t chunks = point.grid.chunk_count();
     ++size.layers;
+    if (combination_of(point) != nullptr) {
+      const std::int64_t states = point.node->operands[0]->grid.chunk_count();
+      if (chunks > 0) size.tasks += chunks * tree_nodes(states / chunks, kReductionFanIn);
+      continue;
+    }
     size.tasks += chunks;
     const auto* reduce = point.target < 0 ? point.node->as<expr::Reduce>() : nullptr;
     const std::int64_t leaves = reduce == nullptr ? 1 : reduced_chunks(point, *reduce);
     if (leaves <= 1) continue;
     ++size.layers;
     const std::int64_t fan_in = plan.folds.at(point.node.get()).fan_in;
-    for (std::int64_t width = leaves; width > 1;) {
-      width = (width + fan_in - 1) / fan_in;
-      size.tasks += chunks / leaves * width;
-    }
+    size.tasks += chunks / leaves * tree_nodes(leaves, fan_in);
   }
   return size;
 }

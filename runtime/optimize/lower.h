@@ -38,6 +38,9 @@ std::vector<expr::NodePtr> shared_nodes(const NumericPlan& plan);
 // computed again and again, more than kMostRereads elements for each that is made of them: others
 // that `held` may name.
 inline constexpr double kMostRereads = 4;
+// And operands of blocks with halos, if those would read every chunk of a file more often than
+// this.
+inline constexpr double kMostHaloReads = 1.5;
 std::vector<expr::NodePtr> recut_nodes(const NumericPlan& plan);
 
 // Nodes whose values are fetched to rank 0 and which no layer leaves behind as they are.

@@ -15,6 +15,14 @@ void MapBuilder::add(const NodePtr& node, graph::Head head) {
   map_.heads.push_back(std::move(head));
 }
 
+kernels::Program MapBuilder::make_piece(const NodePtr& node, const Place& place,
+                                        std::vector<graph::Leaf>& leaves) {
+  whole_ = place.domain;
+  map_.program.add_output(lower({node, place}));
+  leaves.insert(leaves.end(), map_.leaves.begin(), map_.leaves.end());
+  return std::move(map_.program);
+}
+
 int MapBuilder::lower(const Placed& request) {
   std::vector<Placed> stack{request};
   while (!stack.empty()) {
@@ -63,6 +71,9 @@ std::optional<int> MapBuilder::leaf_or_constant(const Placed& request) {
   if (const auto* arange = node.as<expr::Arange>()) {
     return leaf(graph::Ramp{arange->start, arange->step}, node.dtype, request.place);
   }
+  if (node.as<expr::MapBlocks>() != nullptr) {
+    return leaf(calls_.call(node, request.place, frame_), node.dtype, request.place);
+  }
   return std::nullopt;
 }
 
@@ -84,7 +95,7 @@ int MapBuilder::combine_elementwise(const Placed& request, kernels::Op op,
   // integer to a negative power is an error, so there the exponent must be zero.
   const bool can_fail = op == kernels::Op::kPower && is_integer(request.node->dtype) &&
                         map_.program.value(values[1]).kind != kernels::Program::Kind::kConstant;
-  if (can_fail && !(request.place.domain == Box::whole(map_.grid.shape()))) {
+  if (can_fail && !(request.place.domain == whole_)) {
     const int zero =
         map_.program.add_constant(Literal::of(std::int64_t{0}), map_.program.dtype(values[1]));
     const int args[] = {mask(request.place.domain), values[1], zero};

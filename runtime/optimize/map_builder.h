@@ -2,28 +2,44 @@
 // space, with a leaf for everything that is read.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
-#include "runtime/expr/node.h"
-#include "runtime/graph/layer.h"
+#include "runtime/optimize/call_builder.h"
+#include "runtime/optimize/find_source.h"
 #include "runtime/optimize/place.h"
 
 namespace rankine::optimize {
 
-// Where the values of a node are found: set for inner points already lowered and for data sets.
-using FindSource = std::function<std::optional<graph::Source>(const expr::Node&)>;
-
 class MapBuilder {
  public:
-  MapBuilder(const ChunkGrid& grid, FindSource find) : find_(std::move(find)) { map_.grid = grid; }
+  MapBuilder(const ChunkGrid& grid, FindSource find)
+      : find_(std::move(find)),
+        own_calls_(std::make_unique<CallBuilder>(find_)),
+        calls_(*own_calls_),
+        whole_(Box::whole(grid.shape())) {
+    map_.grid = grid;
+  }
+  // For a piece of a call's blocks. `calls` gets the calls that it needs; `frame` as there.
+  MapBuilder(const ChunkGrid& grid, FindSource find, CallBuilder& calls, const ChunkGrid* frame)
+      : find_(std::move(find)),
+        calls_(calls),
+        frame_(frame) {
+    map_.grid = grid;
+  }
 
   // Adds an output of the program: the value of `node`, whose axes are those of the iteration
   // space.
   void add(const expr::NodePtr& node, graph::Head head);
-  graph::Map finish() { return std::move(map_); }
+  graph::Map finish() {
+    own_calls_->finish(map_);
+    return std::move(map_);
+  }
+  // The program of a piece; its leaves go behind the others.
+  kernels::Program make_piece(const expr::NodePtr& node, const Place& place,
+                              std::vector<graph::Leaf>& leaves);
 
  private:
   // The value in the program that the request stands for. Without recursion: expressions may be
@@ -43,6 +59,10 @@ class MapBuilder {
   int mask(const Box& domain);
 
   FindSource find_;
+  std::unique_ptr<CallBuilder> own_calls_;  // null: a piece
+  CallBuilder& calls_;
+  const ChunkGrid* frame_ = nullptr;
+  Box whole_;  // all iteration indices there are
   graph::Map map_;
   std::vector<int> leaf_values_;  // program value of each leaf
   struct Known {

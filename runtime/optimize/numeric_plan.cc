@@ -51,6 +51,12 @@ std::vector<NodePtr> roots_of(const std::vector<Target>& targets) {
   return roots;
 }
 
+// What is given its operands as they are, by tasks or programs of its own.
+bool stands_apart(const expr::Node& node) {
+  return node.as<expr::Reduce>() != nullptr || node.as<expr::MapBlocks>() != nullptr ||
+         node.as<expr::CombineBlocks>() != nullptr;
+}
+
 // From the results down: at which places the tasks above need each node. A reduction, or what is
 // kept, is computed by tasks of its own.
 NodeSet choose_kept(const std::vector<NodePtr>& order, const std::vector<NodePtr>& roots) {
@@ -64,8 +70,10 @@ NodeSet choose_kept(const std::vector<NodePtr>& order, const std::vector<NodePtr
       kept.insert(&node);
       here = {Place::own(node.shape())};
     }
-    if (node.as<expr::Reduce>() != nullptr) {
-      places[node.operands[0].get()].push_back(Place::own(node.operands[0]->shape()));
+    if (stands_apart(node)) {
+      for (const NodePtr& operand : node.operands) {
+        places[operand.get()].push_back(Place::own(operand->shape()));
+      }
       continue;
     }
     for (const Place& place : here) {

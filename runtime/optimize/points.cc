@@ -32,6 +32,7 @@ Points::Points(const NumericPlan& plan, const LowerOptions& options) {
   for (const Target& target : plan.targets) roots.push_back(target.node);
   const std::vector<NodePtr> order = expr::topological_order(roots);
   choose(order, plan, options);
+  choose_calls(order, plan);
   for (const NodePtr& node : order) {
     if (!is_point(*node)) continue;
     const auto fold = plan.folds.find(node.get());

@@ -31,6 +31,7 @@ class Points {
  private:
   void choose(const std::vector<expr::NodePtr>& order, const NumericPlan& plan,
               const LowerOptions& options);
+  void choose_calls(const std::vector<expr::NodePtr>& order, const NumericPlan& plan);
   Point make_point(const expr::NodePtr& node, bool is_target, const ChunkGrid& grid);
   void collect(const expr::NodePtr& value, const expr::Node* self, Point& point) const;
 

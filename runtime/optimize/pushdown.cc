@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/expr/build.h"
+#include "runtime/optimize/block_windows.h"
 #include "runtime/optimize/rewrite.h"
 
 namespace rankine::optimize {
@@ -11,17 +12,6 @@ namespace {
 
 using expr::Node;
 using expr::NodePtr;
-
-// Some elements of an axis: first, first + step, ... with step >= 1, and step 1 if they are fewer
-// than two, so equal picks are equal values.
-struct Pick {
-  std::int64_t first = 0;
-  std::int64_t step = 1;
-  std::int64_t count = 0;
-  bool operator==(const Pick&) const = default;
-  std::int64_t last() const { return first + step * (count - 1); }
-};
-using Picks = std::vector<Pick>;  // per axis
 
 Pick normal(std::int64_t first, std::int64_t step, std::int64_t count) {
   if (count == 0) return {0, 1, 0};
@@ -52,6 +42,10 @@ Pick inside(const Pick& pick, std::int64_t lo, std::int64_t hi) {
   return normal(pick.first + pick.step * skipped - lo, pick.step, before(hi) - skipped);
 }
 
+bool calls_blocks(const Node& node) {
+  return node.as<expr::MapBlocks>() != nullptr || node.as<expr::CombineBlocks>() != nullptr;
+}
+
 // What a node needs of operand i to give `picks` of itself.
 Picks needed(const Node& node, const Picks& picks, std::size_t i) {
   const Node& operand = *node.operands[i];
@@ -78,6 +72,7 @@ Picks needed(const Node& node, const Picks& picks, std::size_t i) {
     }
     return result;
   }
+  if (calls_blocks(node)) return needed_by_blocks(node, picks, i);
   Picks result = picks;
   if (const auto* join = node.as<expr::Concatenate>()) {
     std::int64_t start = 0;
@@ -124,7 +119,8 @@ class Pushdown {
     }
   }
 
-  // `node` with its needed elements only; `operands` have theirs.
+  // `node` with its needed elements only; `operands` have theirs. Its chunks are those that the
+  // slices above would have made of the whole node: reductions are folded by them.
   NodePtr rebuild(const NodePtr& node, const std::vector<NodePtr>& operands) const {
     const Picks& picks = picks_.at(node.get());
     if (node->operands.empty()) return cut(node, picks);
@@ -133,7 +129,15 @@ class Pushdown {
       parts.push_back(part(*node->operands[i], operands[i], needed(*node, picks, i)));
     }
     if (parts == node->operands && picks == whole(*node)) return node;
-    return rebuild(*node, picks, std::move(parts), cut(node, picks)->grid);
+    if (calls_blocks(*node)) {
+      const BlockWindow window = window_of_blocks(*node, picks, std::move(parts));
+      return cut(window.node, window.rest);
+    }
+    const ChunkGrid grid = cut(node, picks)->grid;
+    const NodePtr made = rebuild(*node, picks, std::move(parts), grid);
+    // A reduction has the chunks of its operand, and above it only kept axes may be cut.
+    if (made->grid == grid || node->as<expr::Reduce>() != nullptr) return made;
+    return expr::rechunk(made, grid, node->location);
   }
 
  private:

@@ -46,20 +46,25 @@ double leaf_cost(const Topology& topology, const Placement& placement, const gra
   if (data == nullptr && output == nullptr) return 0;
   const io::Dataset* file = data == nullptr ? nullptr : &topology.graph().datasets[data->dataset];
   double elements = 1;
-  std::vector<bool> followed(map.grid.rank(), false);
+  const ChunkGrid& grid = map.grid_of(leaf);
+  std::vector<bool> followed(grid.rank(), false);
   for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
     const graph::Term& term = leaf.terms[k];
     if (term.axis < 0) continue;
     followed[static_cast<std::size_t>(term.axis)] = true;
-    elements *= along(term, map.grid.axis(static_cast<std::size_t>(term.axis)),
+    elements *= along(term, grid.axis(static_cast<std::size_t>(term.axis)),
                       file == nullptr ? nullptr : &file->grid.axis(k));
   }
   for (std::size_t axis = 0; axis < followed.size(); ++axis) {
-    if (!followed[axis]) elements *= static_cast<double>(map.grid.axis(axis).count());
+    if (!followed[axis]) elements *= static_cast<double>(grid.axis(axis).count());
   }
   const double bytes = elements * static_cast<double>(size_of(leaf.dtype));
   if (file != nullptr) return bytes * (file->filters.empty() ? kUnfiltered : kFiltered);
   return bytes * (placement.is_spilled(topology, *output) ? kFromScratch : kInMemory);
+}
+
+double program_cost(const kernels::Program& program, const Extents& shape) {
+  return kOperation * (program.value_count() - program.leaf_count()) * volume_of(shape);
 }
 
 }  // namespace
@@ -72,8 +77,14 @@ double cost_ns(const Topology& topology, const Placement& placement) {
     for (const graph::Leaf& leaf : map->leaves) {
       cost += leaf_cost(topology, placement, *map, leaf);
     }
-    const int operations = map->program.value_count() - map->program.leaf_count();
-    cost += kOperation * operations * volume_of(map->grid.shape());
+    cost += program_cost(map->program, map->grid.shape());
+    for (const graph::Call& call : map->calls) {
+      for (const graph::CallInput& input : call.inputs) {
+        for (const graph::CallPiece& piece : input.pieces) {
+          cost += program_cost(piece.program, piece.domain.shape());
+        }
+      }
+    }
     for (std::uint32_t i = 0; i < map->heads.size(); ++i) {
       const graph::LayerOutput output{layer, i};
       if (!placement.is_spilled(topology, output)) continue;

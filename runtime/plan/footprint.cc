@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "runtime/plan/edge_chunks.h"
 #include "runtime/plan/saturate.h"
+#include "runtime/plan/streaming.h"
 #include "runtime/plan/task_memory.h"
 
 namespace rankine::plan {
@@ -30,6 +32,7 @@ bool kept_axes_first(const Placement& placement, std::uint32_t layer, const Exte
 // what they wait for does not change along the reduced axes.
 bool ready_together(const Topology& topology, std::uint32_t layer, const Extents& reduced) {
   for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+    if (!(edge.counts == topology.counts(layer))) return false;
     for (const std::int32_t axis : edge.axes) {
       if (axis >= 0 && reduced[axis] != 0) return false;
     }
@@ -39,66 +42,6 @@ bool ready_together(const Topology& topology, std::uint32_t layer, const Extents
     }
   }
   return true;
-}
-
-// The most tasks of a layer at home on one rank.
-std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
-  std::int64_t share = 0;
-  for (int rank = 0; rank < placement.ranks(); ++rank) {
-    share = std::max(share, placement.range(topology, layer, rank).length());
-  }
-  return share;
-}
-
-// Whether every task finds its chunk where it is at home itself: equal grids in equal order.
-bool stays_at_home(const Topology& topology, const Placement& placement,
-                   const Topology::LeafEdge& edge) {
-  const LayerPlacement& from = placement.layer(edge.producer.layer);
-  const LayerPlacement& to = placement.layer(edge.consumer);
-  if (from.pinned >= 0 || to.pinned >= 0 || !(from.order == to.order)) return false;
-  if (!(topology.counts(edge.producer.layer) == topology.counts(edge.consumer))) return false;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    if (edge.axes[k] != static_cast<std::int32_t>(k)) return false;
-  }
-  return edge.axes.size() == topology.counts(edge.consumer).size() &&
-         chunks_read(topology, edge) == 1;
-}
-
-// Whether the tasks of a layer become ready in the order in which the board starts tasks without
-// inputs: they have none, or wait only for tasks at their own position that do so, too.
-bool streams(const Topology& topology, const Placement& placement, std::uint32_t layer) {
-  if (!std::holds_alternative<graph::Map>(topology.graph().layers[layer].kind)) return false;
-  for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-    const bool everywhere = [&] {
-      for (std::size_t k = 0; k < edge.domain.size(); ++k) {
-        if (!(edge.domain[k] == Interval{0, topology.counts(layer)[k]})) return false;
-      }
-      return true;
-    }();
-    if (!everywhere || !stays_at_home(topology, placement, edge)) return false;
-    if (!streams(topology, placement, edge.producer.layer)) return false;
-  }
-  return true;
-}
-
-// Chunks of an output that wait on a rank if all its users stream; -1 if not.
-//
-// A task without inputs is started only when no task is ready. So then, among the positions where
-// some of these layers have run and some have not, each has a task that runs, is the one that is
-// started now, or waits for a layer without inputs; such layers have equal ranges and advance in
-// turn, so those differ by one position. That makes threads + 1, and none is added until the next
-// start.
-std::int64_t streamed_chunks(const Topology& topology, const Placement& placement,
-                             graph::LayerOutput output, int threads) {
-  if (!streams(topology, placement, output.layer)) return -1;
-  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
-    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (!(edge.producer == output)) continue;
-      const bool follows = stays_at_home(topology, placement, edge);
-      if (!follows || !streams(topology, placement, layer)) return -1;
-    }
-  }
-  return std::min<std::int64_t>(share_of(topology, placement, output.layer), threads + 1);
 }
 
 // States of one reduction that can be on a rank at once; the last level leaves values.
@@ -114,10 +57,10 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
                          const graph::Reduce& tree, int threads) {
   const graph::Reduction& constants = topology.reduction(layer);
   const std::int64_t trees = saturated_volume(constants.kept_grid.counts());
-  const bool streamed = streams(topology, placement, tree.source.layer);
+  const bool streamed = streaming_layers(topology, placement)[tree.source.layer];
   const bool in_order = kept_axes_first(placement, tree.source.layer, tree.reduced) &&
                         (streamed || ready_together(topology, tree.source.layer, tree.reduced));
-  const std::int64_t groups = threads + (placement.ranks() == 1 && streamed ? 1 : 2);
+  const std::int64_t groups = std::int64_t{threads} + (placement.ranks() == 1 && streamed ? 1 : 2);
   std::int64_t states = 0;
   std::int64_t width = constants.leaves;
   for (std::size_t level = 0; level < constants.level_start.size(); ++level) {
@@ -130,7 +73,7 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
 }
 
 // Chunks of one output on a rank: those made there, and for each edge those that its tasks there
-// may have to receive. A rank with so many tasks reads at most so many times what one task reads.
+// may have to receive.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output, int threads) {
   std::int64_t chunks = share_of(topology, placement, output.layer);
@@ -145,9 +88,9 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
   if (streamed >= 0) return streamed;
   for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
     for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (!(edge.producer == output) || stays_at_home(topology, placement, edge)) continue;
-      chunks =
-          plus(chunks, times(share_of(topology, placement, layer), chunks_read(topology, edge)));
+      if (edge.producer == output) {
+        chunks = plus(chunks, chunks_received(topology, placement, edge));
+      }
     }
   }
   return std::min(chunks, topology.task_count(output.layer));
@@ -155,9 +98,54 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
 
 // Results of users' tasks that wait: if each is small, and all of them are there. How long they are
 // is not known.
-std::int64_t held_results(std::size_t tasks) {
-  constexpr std::int64_t kEach = 256;  // block, owner, entry of the board, counter
-  return times(bytes_of(tasks), kEach);
+constexpr std::int64_t kResultBytes = 256;  // block, owner, entry of the board, counter
+std::int64_t held_results(std::size_t tasks) { return times(bytes_of(tasks), kResultBytes); }
+
+// Steps that an input of a grid from itself goes back, at most.
+std::int64_t steps_back(const graph::GridEdges& edges, std::uint32_t layer) {
+  const std::int32_t time = edges.time_axis();
+  std::int64_t most = 1;
+  for (const graph::GridInput& input : edges.grid().inputs) {
+    if (input.layer != layer) continue;
+    for (const graph::GridEdge& edge : input.edges) {
+      if (edge.domain.empty()) continue;
+      const graph::GridAxis& reach = edge.axes[time];
+      const Interval from{edge.domain.lo[reach.axis], edge.domain.hi[reach.axis]};
+      for (const std::int64_t i : {from.lo, from.hi - 1}) {
+        const std::int64_t last = reach.axis == time ? i : edge.domain.hi[time] - 1;
+        most = std::max(most, last - std::max<std::int64_t>(0, reach.lo.at(i)));
+      }
+    }
+  }
+  return most;
+}
+
+// Results of a grid that another layer reads, at most.
+std::int64_t read_of_grid(const Topology& topology, std::uint32_t grid) {
+  std::int64_t read = 0;
+  for (std::uint32_t layer = grid + 1; layer < topology.layer_count(); ++layer) {
+    const graph::Kind& kind = topology.graph().layers[layer].kind;
+    if (const auto* collect = std::get_if<graph::GridCollect>(&kind)) {
+      if (collect->layer == grid) read = plus(read, topology.task_count(layer));
+    }
+    for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
+      if (input.layer == grid && topology.grid_edges(layer) != nullptr)
+        return topology.task_count(grid);
+    }
+  }
+  return std::min(read, topology.task_count(grid));
+}
+
+// Results of a grid that wait, if the ranks go on together: of one that goes on in time those of
+// the steps that others go back to, of another one all.
+std::int64_t held_of_grid(const Topology& topology, std::uint32_t layer) {
+  const graph::GridEdges& edges = *topology.grid_edges(layer);
+  const std::int64_t tasks = topology.task_count(layer);
+  const std::int64_t each = plus(kResultBytes, pool_block(edges.grid().item_bytes));
+  if (tasks == 0) return 0;
+  if (edges.time_axis() < 0) return times(read_of_grid(topology, layer), each);
+  const std::int64_t columns = tasks / edges.grid().counts[edges.time_axis()];
+  return times(std::min(tasks, times(columns, steps_back(edges, layer) + 2)), each);
 }
 
 // Chunks that a layer leaves to later graphs.
@@ -171,6 +159,18 @@ std::int64_t persisted_by(const Topology& topology, const Placement& placement,
                  times(share_of(topology, placement, layer), output_block(topology, {layer, i})));
   }
   return bytes;
+}
+
+// Whether an output is states of a tree and nothing else: they are counted there.
+bool only_combined(const Topology& topology, graph::LayerOutput output) {
+  bool combined = false;
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    const auto& inputs = topology.layer_inputs(layer);
+    if (std::find(inputs.begin(), inputs.end(), output) == inputs.end()) continue;
+    if (!std::holds_alternative<graph::Reduce>(topology.graph().layers[layer].kind)) return false;
+    combined = true;
+  }
+  return combined;
 }
 
 // Chunks of one layer that wait for their consumers.
@@ -196,12 +196,14 @@ std::int64_t held_by(const Topology& topology, const Placement& placement, std::
                                   share_of(topology, placement, layer);
     return times(std::max<std::int64_t>(0, received), output_block(topology, {layer, 0}));
   }
+  if (topology.grid_edges(layer) != nullptr) return held_of_grid(topology, layer);
   if (!std::holds_alternative<graph::Map>(what.kind)) return 0;
   const auto& map = std::get<graph::Map>(what.kind);
   std::int64_t held = 0;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
-    const bool kept = std::holds_alternative<graph::Keep>(map.heads[i]);
+    const bool kept =
+        std::holds_alternative<graph::Keep>(map.heads[i]) && !only_combined(topology, {layer, i});
     if (placement.is_spilled(topology, {layer, i})) continue;
     if (kept || (partial != nullptr && partial->complete)) {
       const std::int64_t chunks = held_chunks(topology, placement, {layer, i}, threads);
@@ -335,16 +337,10 @@ std::int64_t spillable_bytes(const Topology& topology, const Placement& placemen
                              std::uint32_t layer, int threads) {
   const auto* map = std::get_if<graph::Map>(&topology.graph().layers[layer].kind);
   if (map == nullptr) return 0;
-  for (const graph::Layer& user : topology.graph().layers) {
-    const auto* tasks = std::get_if<graph::Explicit>(&user.kind);
-    if (tasks == nullptr) continue;
-    for (const graph::LayerOutput& array : tasks->arrays) {
-      if (array.layer == layer) return 0;
-    }
-  }
   std::int64_t bytes = 0;
   for (std::uint32_t i = 0; i < map->heads.size(); ++i) {
     if (!std::holds_alternative<graph::Keep>(map->heads[i])) continue;
+    if (!read_by_leaves_only(topology, {layer, i})) return 0;
     const std::int64_t chunks = held_chunks(topology, placement, {layer, i}, threads);
     bytes = plus(bytes, times(chunks, output_block(topology, {layer, i})));
   }

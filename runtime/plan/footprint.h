@@ -52,8 +52,9 @@ struct Footprint {
 // share, those of spilled layers not at all. threads: of a rank.
 Footprint footprint(const graph::Topology& topology, const Placement& placement, int threads = 1);
 
-// What a layer would no longer hold in memory if it were spilled; 0 if it cannot be. A user's task
-// takes whole arrays, and nothing is gained if those wait on disk.
+// What a layer would no longer hold in memory if it were spilled; 0 if it cannot be: a user's task
+// takes whole arrays, and nothing is gained if those wait on disk; states that a user's function
+// joins must be in memory.
 std::int64_t spillable_bytes(const graph::Topology& topology, const Placement& placement,
                              std::uint32_t layer, int threads);
 

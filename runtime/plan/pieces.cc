@@ -1,6 +1,6 @@
 #include "runtime/plan/pieces.h"
 
-#include <algorithm>
+#include "runtime/plan/rank_index.h"
 
 namespace rankine::plan {
 namespace {
@@ -17,39 +17,52 @@ void add(Piece& piece, bool first, const Box* read, const Box& whole) {
   if (*piece.part == whole) piece.part.reset();
 }
 
-template <class Wanted>
-std::vector<Piece> collect(const graph::Topology& topology, const Placement& placement,
-                           const graph::ChunkId& chunk, const Wanted& wanted) {
-  const Box whole = topology.output_box(chunk);
-  std::vector<Piece> pieces;
-  topology.for_each_use(chunk, [&](graph::TaskId task, const graph::Topology::LeafEdge* edge) {
-    const int home = placement.home(topology, task);
-    if (!wanted(home)) return;
-    auto piece = std::find_if(pieces.begin(), pieces.end(),
-                              [&](const Piece& known) { return known.rank == home; });
-    const bool first = piece == pieces.end();
-    if (first) piece = pieces.insert(pieces.end(), {home, std::nullopt});
-    if (edge == nullptr) {
-      add(*piece, first, nullptr, whole);
-    } else {
-      const Box read = topology.elements_read(*edge, task);
-      add(*piece, first, &read, whole);
-    }
-  });
-  return pieces;
-}
+// Grows the piece of one rank by what a task there reads.
+class PieceOf {
+ public:
+  PieceOf(const graph::Topology& topology, const graph::ChunkId& chunk)
+      : topology_(topology),
+        whole_(topology.output_box(chunk)) {}
+  void grow(Piece& piece, bool first, graph::TaskId task,
+            const graph::Topology::LeafEdge* edge) const {
+    if (edge == nullptr) return add(piece, first, nullptr, whole_);
+    const Box read = topology_.elements_read(*edge, task);
+    add(piece, first, &read, whole_);
+  }
+
+ private:
+  const graph::Topology& topology_;
+  Box whole_;
+};
 
 }  // namespace
 
 std::vector<Piece> pieces_elsewhere(const graph::Topology& topology, const Placement& placement,
                                     const graph::ChunkId& chunk, int from) {
-  return collect(topology, placement, chunk, [&](int home) { return home != from; });
+  const PieceOf piece_of(topology, chunk);
+  std::vector<Piece> pieces;
+  RankIndex ranks;
+  topology.for_each_use(chunk, [&](graph::TaskId task, const graph::Topology::LeafEdge* edge) {
+    const int home = placement.home(topology, task);
+    if (home == from) return;
+    const auto [number, first] = ranks.add(home);
+    if (first) pieces.push_back({home, std::nullopt});
+    piece_of.grow(pieces[number], first, task, edge);
+  });
+  return pieces;
 }
 
 Piece piece_on(const graph::Topology& topology, const Placement& placement,
                const graph::ChunkId& chunk, int rank) {
-  const auto pieces = collect(topology, placement, chunk, [&](int home) { return home == rank; });
-  return pieces.empty() ? Piece{rank, std::nullopt} : pieces.front();
+  const PieceOf piece_of(topology, chunk);
+  Piece piece{rank, std::nullopt};
+  bool first = true;
+  placement.for_each_use_on(topology, chunk, rank,
+                            [&](graph::TaskId task, const graph::Topology::LeafEdge* edge) {
+                              piece_of.grow(piece, first, task, edge);
+                              first = false;
+                            });
+  return piece;
 }
 
 std::int64_t piece_bytes(const graph::Topology& topology, const graph::ChunkId& chunk,

@@ -16,6 +16,7 @@ std::int64_t cut(std::int64_t count, int ranks, int rank) {
 }
 
 int owner(std::int64_t position, std::int64_t count, int ranks) {
+  if (position <= UINT32_MAX) return static_cast<int>(position * ranks / count);  // 64 bits do
   return static_cast<int>(static_cast<__int128>(position) * ranks / count);
 }
 
@@ -39,6 +40,7 @@ class AxisScores {
     for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
       const Extents& produced = scores_[edge.producer.layer];
       if (produced.size() != edge.axes.size()) continue;  // a finished reduction: kept axes only
+      if (scores_[layer].size() != edge.counts.size()) continue;  // blocks with other axes
       for (std::size_t k = 0; k < edge.axes.size(); ++k) {
         const std::int32_t axis = edge.axes[k];
         const bool any = axis >= 0 && !edge.maps[k].domain_chunks().empty();
@@ -57,6 +59,7 @@ class AxisScores {
   // From producers to a consumer: the axes along which an input is the same for many tasks.
   void push(std::uint32_t layer) {
     for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
+      if (scores_[layer].size() != edge.counts.size()) continue;
       for (std::size_t axis = 0; axis < scores_[layer].size(); ++axis) {
         if (std::find(edge.axes.begin(), edge.axes.end(), static_cast<std::int32_t>(axis)) ==
             edge.axes.end()) {
@@ -75,15 +78,23 @@ class AxisScores {
 
 bool fetches(const graph::Layer& layer) {
   if (std::holds_alternative<graph::Collect>(layer.kind)) return true;
+  if (std::holds_alternative<graph::GridCollect>(layer.kind)) return true;
   const auto* map = std::get_if<graph::Map>(&layer.kind);
   return map != nullptr && std::any_of(map->heads.begin(), map->heads.end(), [](const auto& head) {
            return std::holds_alternative<graph::Fetch>(head);
          });
 }
 
+void put_time_first(const graph::GridEdges& grid, LayerPlacement& placement) {
+  if (grid.time_axis() < 0) return;
+  placement.stepped = true;
+  const auto time = std::find(placement.order.begin(), placement.order.end(), grid.time_axis());
+  std::rotate(placement.order.begin(), time, time + 1);
+}
+
 }  // namespace
 
-Placement::Placement(const Topology& topology, int ranks, int first_worker)
+Placement::Placement(const Topology& topology, int ranks, int first_worker, int shift)
     : ranks_(ranks),
       first_worker_(first_worker) {
   const AxisScores scores(topology);
@@ -97,6 +108,13 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker)
     if (const auto* held = std::get_if<graph::HeldArray>(&topology.graph().layers[layer].kind)) {
       placement.order = held->order;
     }
+    if (const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind)) {
+      placement.shift = shift % (ranks - first_worker);
+      placement.scattered =
+          std::any_of(tasks->functions.begin(), tasks->functions.end(),
+                      [](const graph::UserFunction& function) { return !function.ranks.empty(); });
+    }
+    if (const graph::GridEdges* grid = topology.grid_edges(layer)) put_time_first(*grid, placement);
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
     if (fetches(topology.graph().layers[layer])) placement.pinned = 0;
     for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
@@ -118,14 +136,31 @@ std::vector<bool> Placement::spilled_layers() const {
   return spilled;
 }
 
+std::int64_t Placement::columns(const Topology& topology, std::uint32_t layer) const {
+  const std::int64_t steps = this->steps(topology, layer);
+  return steps == 0 ? 0 : topology.task_count(layer) / steps;
+}
+
+Placement::Block Placement::block_of(std::int64_t column, std::int64_t columns) const {
+  const int workers = ranks_ - first_worker_;
+  if (workers == 1) return {0, columns, 0};
+  const int worker = owner(column, columns, workers);
+  return {cut(columns, workers, worker), cut(columns, workers, worker + 1), worker};
+}
+
+// A stepped grid is numbered block by block, in a block step by step.
 std::int64_t Placement::ordered_of(const Topology& topology, TaskId task) const {
+  const LayerPlacement& layer = layers_[task.layer];
   const Extents& counts = topology.counts(task.layer);
   const Extents coordinate = coordinate_of(task.position, counts);
   std::int64_t ordered = 0;
-  for (std::int64_t axis : layers_[task.layer].order) {
-    ordered = ordered * counts[axis] + coordinate[axis];
+  for (std::size_t i = layer.stepped ? 1 : 0; i < layer.order.size(); ++i) {
+    ordered = ordered * counts[layer.order[i]] + coordinate[layer.order[i]];
   }
-  return ordered;
+  if (!layer.stepped) return ordered;
+  const Block block = block_of(ordered, columns(topology, task.layer));
+  return block.lo * steps(topology, task.layer) + coordinate[layer.order[0]] * block.length() +
+         (ordered - block.lo);
 }
 
 std::int64_t Placement::position_at(const Topology& topology, std::uint32_t layer,
@@ -133,7 +168,16 @@ std::int64_t Placement::position_at(const Topology& topology, std::uint32_t laye
   const Extents& counts = topology.counts(layer);
   const Extents& order = layers_[layer].order;
   Extents coordinate(counts.size(), 0);
-  for (std::size_t i = order.size(); i-- > 0;) {
+  std::size_t first = 0;
+  if (layers_[layer].stepped) {
+    const std::int64_t steps = this->steps(topology, layer);
+    const Block block = block_of(ordered / steps, columns(topology, layer));
+    const std::int64_t inside = ordered - block.lo * steps;
+    coordinate[order[0]] = inside / block.length();
+    ordered = block.lo + inside % block.length();
+    first = 1;
+  }
+  for (std::size_t i = order.size(); i-- > first;) {
     coordinate[order[i]] = ordered % counts[order[i]];
     ordered /= counts[order[i]];
   }
@@ -144,9 +188,25 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   const std::int64_t count = topology.task_count(layer);
   const std::int32_t pinned = layers_[layer].pinned;
   if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
+  if (layers_[layer].scattered) return {0, count};
   if (rank < first_worker_) return {0, 0};
   const int workers = ranks_ - first_worker_;
-  return {cut(count, workers, rank - first_worker_), cut(count, workers, rank - first_worker_ + 1)};
+  const int part = (rank - first_worker_ + workers - layers_[layer].shift) % workers;
+  if (!layers_[layer].stepped) return {cut(count, workers, part), cut(count, workers, part + 1)};
+  const std::int64_t columns = this->columns(topology, layer);
+  const std::int64_t steps = this->steps(topology, layer);
+  return {cut(columns, workers, part) * steps, cut(columns, workers, part + 1) * steps};
+}
+
+Interval Placement::source_range(const Topology& topology, std::uint32_t layer, int rank) const {
+  Interval range = this->range(topology, layer, rank);
+  const graph::GridEdges* grid = topology.grid_edges(layer);
+  if (grid == nullptr) return range;
+  if (!layers_[layer].stepped) return grid->fed_from() == 0 ? Interval{range.lo, range.lo} : range;
+  const std::int64_t steps = this->steps(topology, layer);
+  if (steps == 0) return range;
+  range.hi = range.lo + range.length() / steps * std::min(grid->fed_from(), steps);
+  return range;
 }
 
 int Placement::home(const Topology& topology, TaskId task) const {
@@ -157,12 +217,36 @@ int Placement::home(const Topology& topology, TaskId task) const {
   if (const auto* values = std::get_if<graph::HeldValues>(&kind)) {
     return values->homes[task.position];
   }
+  if (layer.scattered) {
+    const auto& ranks = std::get<graph::Explicit>(kind).function(task.position).ranks;
+    if (!ranks.empty()) return ranks[task.position % ranks.size()];
+  }
+  if (layer.stepped) {
+    const Extents& counts = topology.counts(task.layer);
+    const Extents coordinate = topology.grid_edges(task.layer)->coordinate(task.position);
+    std::int64_t column = 0;
+    for (std::size_t i = 1; i < layer.order.size(); ++i) {
+      column = column * counts[layer.order[i]] + coordinate[layer.order[i]];
+    }
+    return first_worker_ + owner(column, columns(topology, task.layer), ranks_ - first_worker_);
+  }
   const auto* tree = std::get_if<graph::Reduce>(&kind);
   if (tree == nullptr) {
-    return first_worker_ + owner(ordered_of(topology, task), topology.task_count(task.layer),
-                                 ranks_ - first_worker_);
+    const int workers = ranks_ - first_worker_;
+    const int part = owner(ordered_of(topology, task), topology.task_count(task.layer), workers);
+    return first_worker_ + (part + layer.shift) % workers;
   }
   return home(topology, {tree->source.layer, topology.middle_leaf(task)});
+}
+
+void Placement::for_each_use_on(const Topology& topology, const graph::ChunkId& chunk, int rank,
+                                Topology::VisitUse visit) const {
+  const auto window = [&](std::uint32_t layer) -> Topology::Window {
+    return {&layers_[layer].order, range(topology, layer, rank)};
+  };
+  topology.for_each_use_within(chunk, window, [&](TaskId task, const Topology::LeafEdge* edge) {
+    if (home(topology, task) == rank) visit(task, edge);
+  });
 }
 
 }  // namespace rankine::plan

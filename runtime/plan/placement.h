@@ -5,6 +5,11 @@
 // front to back. Axes along which a consumer collects (reduced axes, long inputs) or a producer
 // repeats (broadcast) come last, so what belongs to one result is made close together, mostly on
 // one rank. A node of a reduction tree lives where the middle of its leaves live.
+//
+// A grid of users' tasks that goes on in time is not cut along that axis: the other axes, in
+// row-major order, are cut into one block per rank, so neighbours are mostly on one rank and no
+// rank waits for another one to have finished its part of time. A rank takes its block step by
+// step.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +21,16 @@
 namespace rankine::plan {
 
 struct LayerPlacement {
-  Extents order;             // axes of the task grid, outermost first (Map layers)
+  Extents order;             // axes of the task grid, outermost first (Map and Grid layers)
+  bool stepped = false;      // order[0] is an axis of time: never cut
   std::int32_t pinned = -1;  // the rank of every task; -1: by position
   std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
+  std::int32_t shift = 0;    // the first range goes to this worker, and so on around
+  bool scattered = false;    // some tasks (users') name their ranks: no rank has one range
   bool spilled = false;      // what its Keep heads leave waits in scratch, on every rank
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(order, pinned, depth, spilled);
+    archive(order, stepped, pinned, depth, shift, scattered, spilled);
   }
 };
 
@@ -30,17 +38,21 @@ class Placement {
  public:
   Placement() = default;
   // Chooses orders; results are fetched on rank 0. first_worker: 1 if rank 0 only schedules (it
-  // still hands over fetched results), else 0.
-  Placement(const graph::Topology& topology, int ranks, int first_worker = 0);
+  // still hands over fetched results), else 0. shift: of users' tasks; few of them would all go to
+  // the first ranks without it.
+  Placement(const graph::Topology& topology, int ranks, int first_worker = 0, int shift = 0);
 
   int ranks() const { return ranks_; }
   int home(const graph::Topology& topology, graph::TaskId task) const;
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
 
-  // The ordered positions [lo, hi) of a Map or HeldArray layer that are at home on `rank`.
+  // The ordered positions [lo, hi) of a Map, HeldArray, Explicit or Grid layer that are at home on
+  // `rank`; all of them if the layer is scattered.
   Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
-  // ordered position <-> row-major position of a Map layer.
+  // Those of them, from the front, outside of which every task certainly has inputs.
+  Interval source_range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
+  // ordered position <-> row-major position of a Map or Grid layer.
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,
                            std::int64_t ordered) const;
   std::int64_t ordered_of(const graph::Topology& topology, graph::TaskId task) const;
@@ -50,12 +62,30 @@ class Placement {
   std::vector<bool> spilled_layers() const;
   void set_spilled(std::uint32_t layer, bool spilled) { layers_[layer].spilled = spilled; }
 
+  // The uses of a chunk by tasks at home on `rank`, found without looking at those of other ranks
+  // where the consumer is a Map layer.
+  void for_each_use_on(const graph::Topology& topology, const graph::ChunkId& chunk, int rank,
+                       graph::Topology::VisitUse visit) const;
+
   template <class Archive>
   void serialize(Archive& archive) {
     archive(layers_, ranks_, first_worker_);
   }
 
  private:
+  // A block of a stepped grid: coordinates off the axis of time, row-major.
+  struct Block {
+    std::int64_t lo = 0;
+    std::int64_t hi = 0;
+    int worker = 0;
+    std::int64_t length() const { return hi - lo; }
+  };
+  std::int64_t steps(const graph::Topology& topology, std::uint32_t layer) const {
+    return topology.counts(layer)[layers_[layer].order[0]];
+  }
+  std::int64_t columns(const graph::Topology& topology, std::uint32_t layer) const;
+  Block block_of(std::int64_t column, std::int64_t columns) const;
+
   std::vector<LayerPlacement> layers_;
   std::int32_t ranks_ = 1;
   std::int32_t first_worker_ = 0;

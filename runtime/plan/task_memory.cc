@@ -5,6 +5,7 @@
 #include "io/reader.h"
 #include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
+#include "runtime/plan/edge_chunks.h"
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/saturate.h"
 
@@ -19,12 +20,26 @@ std::int64_t bytes_of(std::size_t bytes) {
   return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
 }
 
-// The longest box of source elements that a task of `grid` can reach through a leaf.
-std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+// The indices over which a leaf is read: in boxes, along each axis at most so long, inside of all.
+struct ReadBoxes {
+  Extents longest;
+  Box all;
+};
+
+ReadBoxes boxes_of(const ChunkGrid& grid) {
+  ReadBoxes boxes{{}, Box::whole(grid.shape())};
+  for (const AxisChunks& axis : grid.axes()) {
+    boxes.longest.push_back(std::max<std::int64_t>(1, axis.longest()));
+  }
+  return boxes;
+}
+
+// The longest box of source elements that a task can reach through a leaf.
+std::int64_t leaf_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   for (const graph::Term& term : leaf.terms) {
     if (term.axis < 0) continue;
-    const std::int64_t longest = std::max<std::int64_t>(1, grid.axis(term.axis).longest());
+    const std::int64_t longest = boxes.longest[static_cast<std::size_t>(term.axis)];
     product = times(product, plus(times(longest - 1, std::abs(term.step)), 1));
   }
   return product;
@@ -32,18 +47,17 @@ std::int64_t leaf_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
 
 // The buffer in which a leaf with a domain is widened to the box of a task, or a mask is made: the
 // axes that the leaf follows or the domain cuts.
-std::int64_t widened_elements(const graph::Leaf& leaf, const ChunkGrid& grid) {
+std::int64_t widened_elements(const graph::Leaf& leaf, const ReadBoxes& boxes) {
   std::int64_t product = 1;
   bool cut = false;
-  for (std::size_t axis = 0; axis < grid.rank(); ++axis) {
+  for (std::size_t axis = 0; axis < boxes.longest.size(); ++axis) {
     const bool whole =
-        leaf.domain.lo[axis] <= 0 && leaf.domain.hi[axis] >= grid.axis(axis).length();
+        leaf.domain.lo[axis] <= boxes.all.lo[axis] && leaf.domain.hi[axis] >= boxes.all.hi[axis];
     cut = cut || !whole;
     const bool followed = std::any_of(
         leaf.terms.begin(), leaf.terms.end(),
         [&](const graph::Term& term) { return term.axis == static_cast<std::int32_t>(axis); });
-    if (followed || !whole)
-      product = times(product, std::max<std::int64_t>(1, grid.axis(axis).longest()));
+    if (followed || !whole) product = times(product, boxes.longest[axis]);
   }
   return cut ? product : 0;
 }
@@ -95,50 +109,124 @@ std::int64_t encoder_bytes(const io::OutputVariable& variable) {
 // The array in which the elements of a leaf are put together; null if they are seen where they are.
 std::int64_t gathered_bytes(const Topology& topology, const Placement& placement,
                             const graph::Leaf& leaf, const Topology::LeafEdge* edge,
-                            const ChunkGrid& grid) {
+                            const ReadBoxes& boxes) {
+  if (std::holds_alternative<graph::CallResult>(leaf.source)) return 0;
   const std::int64_t size = bytes_of(size_of(leaf.dtype));
   if (const auto* ramp = std::get_if<graph::Ramp>(&leaf.source)) {
     if (graph::is_constant(*ramp)) return pool_block(size);
   }
-  const std::int64_t whole = pool_block(times(leaf_elements(leaf, grid), size));
+  const std::int64_t whole = pool_block(times(leaf_elements(leaf, boxes), size));
   if (edge == nullptr) return whole;
   if (placement.is_spilled(topology, edge->producer)) return plus(whole, kSpillWindow);
   return chunks_read(topology, *edge) == 1 ? 0 : whole;
 }
 
-TaskMemory map_memory(const Topology& topology, const Placement& placement, std::uint32_t layer,
-                      const graph::Map& map) {
-  const ChunkGrid& grid = map.steps ? *map.steps : map.grid;
-  TaskMemory memory;
-  memory.tiles = bytes_of(kernels::scratch_bytes(map.program));
-  std::vector<const Topology::LeafEdge*> edges(map.leaves.size(), nullptr);
-  for (const auto& edge : topology.leaf_edges(layer)) edges[edge.leaf] = &edge;
-  for (std::size_t i = 0; i < map.leaves.size(); ++i) {
-    const graph::Leaf& leaf = map.leaves[i];
-    memory.pool = plus(memory.pool, gathered_bytes(topology, placement, leaf, edges[i], grid));
-    // Once more, widened to the box.
-    memory.pool =
-        plus(memory.pool,
-             pool_block(times(widened_elements(leaf, grid), bytes_of(size_of(leaf.dtype)))));
+// The tasks of one Map layer.
+class MapTask {
+ public:
+  MapTask(const Topology& topology, const Placement& placement, std::uint32_t layer)
+      : topology_(topology),
+        placement_(placement),
+        map_(std::get<graph::Map>(topology.graph().layers[layer].kind)),
+        tasks_(map_.steps ? *map_.steps : map_.grid),
+        layer_(layer),
+        edges_(map_.leaves.size(), nullptr) {
+    for (const auto& edge : topology.leaf_edges(layer)) edges_[edge.leaf] = &edge;
+  }
+
+  TaskMemory memory() {
+    const ReadBoxes boxes = boxes_of(tasks_);
+    add_tiles(map_.program);
+    for (const graph::Call& call : map_.calls) add_call(call);
+    for (std::size_t i = 0; i < map_.leaves.size(); ++i) {
+      if (map_.leaves[i].call < 0) memory_.pool = plus(memory_.pool, leaf_pool(i, boxes));
+    }
+    for (std::uint32_t i = 0; i < map_.heads.size(); ++i) add_head(i);
+    return memory_;
+  }
+
+ private:
+  // Programs are evaluated one after the other, with the same tiles.
+  void add_tiles(const kernels::Program& program) {
+    memory_.tiles = std::max(memory_.tiles, bytes_of(kernels::scratch_bytes(program)));
+  }
+
+  // What a leaf takes from the pool: its elements, and once more widened to the box. Its data set
+  // is read with the same scratch as those of the others, one after the other.
+  std::int64_t leaf_pool(std::size_t number, const ReadBoxes& boxes) {
+    const graph::Leaf& leaf = map_.leaves[number];
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
-      // Data sets are read one after the other, with the same scratch.
-      const io::Dataset& dataset = topology.graph().datasets[file->dataset];
-      memory.reader =
-          std::max(memory.reader, reader_bytes(dataset, reads_whole_chunks(leaf, dataset, grid)));
+      const io::Dataset& dataset = topology_.graph().datasets[file->dataset];
+      const bool whole = leaf.call < 0 && reads_whole_chunks(leaf, dataset, tasks_);
+      memory_.reader = std::max(memory_.reader, reader_bytes(dataset, whole));
     }
+    const std::int64_t wide = times(widened_elements(leaf, boxes), bytes_of(size_of(leaf.dtype)));
+    return plus(gathered_bytes(topology_, placement_, leaf, edges_[number], boxes),
+                pool_block(wide));
   }
-  for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
+
+  // What one piece of a block takes beside the block while it is made.
+  std::int64_t piece_pool(const graph::CallInput& input, const graph::CallPiece& piece,
+                          ReadBoxes boxes) {
+    boxes.all = piece.domain;
+    std::int64_t elements = 1;
+    for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+      const std::int64_t length = piece.domain.hi[k] - piece.domain.lo[k];
+      boxes.longest[k] = input.scalar ? 1 : std::clamp<std::int64_t>(length, 1, boxes.longest[k]);
+      elements = times(elements, boxes.longest[k]);
+    }
+    add_tiles(piece.program);
+    std::int64_t pool = pool_block(times(elements, bytes_of(size_of(input.dtype))));
+    for (int i = 0; i < piece.program.leaf_count(); ++i) {
+      pool = plus(pool, leaf_pool(piece.first_leaf + static_cast<std::size_t>(i), boxes));
+    }
+    return pool;
+  }
+
+  // The blocks of a call and what it makes of them; its pieces are made one after the other.
+  void add_call(const graph::Call& call) {
+    const ChunkGrid& made = call.result ? *call.result : tasks_;
+    ReadBoxes boxes = boxes_of(call.grid ? *call.grid : tasks_);
+    std::int64_t wide = 1;
+    for (std::size_t k = 0; k < boxes.longest.size(); ++k) {
+      if (!call.reach.empty()) {
+        boxes.longest[k] = plus(boxes.longest[k], plus(call.reach[k].before, call.reach[k].after));
+      }
+      wide = times(wide, boxes.longest[k]);
+    }
+    const std::int64_t size = bytes_of(size_of(call.dtype));
+    std::int64_t pool = pool_block(times(made.largest_chunk(), size));
+    if (call.trims) pool = plus(pool, pool_block(times(wide, size)));
+    std::int64_t most = 0;
+    for (const graph::CallInput& input : call.inputs) {
+      const std::int64_t elements = input.scalar ? 1 : wide;
+      pool = plus(pool, pool_block(times(elements, bytes_of(size_of(input.dtype)))));
+      for (const graph::CallPiece& piece : input.pieces) {
+        most = std::max(most, piece_pool(input, piece, boxes));
+      }
+    }
+    memory_.pool = plus(memory_.pool, plus(pool, most));
+  }
+
+  void add_head(std::uint32_t number) {
     // A state beside the value that is made of it.
-    const auto* partial = std::get_if<graph::Partial>(&map.heads[i]);
+    const auto* partial = std::get_if<graph::Partial>(&map_.heads[number]);
     const std::int64_t copies = partial != nullptr && partial->complete ? 2 : 1;
-    memory.pool = plus(memory.pool, times(output_block(topology, {layer, i}), copies));
-    if (const auto* store = std::get_if<graph::Store>(&map.heads[i])) {
-      memory.encoder =
-          std::max(memory.encoder, encoder_bytes(topology.graph().outputs[store->variable]));
+    memory_.pool = plus(memory_.pool, times(output_block(topology_, {layer_, number}), copies));
+    if (const auto* store = std::get_if<graph::Store>(&map_.heads[number])) {
+      memory_.encoder =
+          std::max(memory_.encoder, encoder_bytes(topology_.graph().outputs[store->variable]));
     }
   }
-  return memory;
-}
+
+  const Topology& topology_;
+  const Placement& placement_;
+  const graph::Map& map_;
+  const ChunkGrid& tasks_;
+  std::uint32_t layer_;
+  std::vector<const Topology::LeafEdge*> edges_;  // by leaf; null: no other layer's chunks
+  TaskMemory memory_;
+};
 
 // What a user's task is given, at most: arrays, gathered, as bytes and as the function's own;
 // values as the function's own. What the function makes is not known.
@@ -187,31 +275,9 @@ std::int64_t output_block(const Topology& topology, graph::LayerOutput output) {
   return pool_block(topology.largest_output_bytes(output));
 }
 
-std::int64_t chunks_read(const Topology& topology, const Topology::LeafEdge& edge) {
-  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
-  const ChunkGrid& produced = topology.output_grid(edge.producer);
-  std::int64_t chunks = 1;
-  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
-    const graph::Term& term = map.leaves[edge.leaf].terms[k];
-    if (term.axis < 0) continue;
-    const AxisChunks& consumed = map.grid.axis(term.axis);
-    const AxisChunks& made = produced.axis(k);
-    if (term.step == 1 && term.offset == 0 && consumed == made) continue;
-    std::int64_t shortest = made.longest();
-    for (const AxisChunks::Run& run : made.runs()) shortest = std::min(shortest, run.length);
-    const std::int64_t longest = std::max<std::int64_t>(1, consumed.longest());
-    const std::int64_t reach = times(longest - 1, std::abs(term.step));
-    const std::int64_t over = plus(reach / std::max<std::int64_t>(1, shortest), 2);
-    chunks = times(chunks, std::min(over, made.count()));
-  }
-  return chunks;
-}
-
 TaskMemory task_memory(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
-  if (const auto* map = std::get_if<graph::Map>(&kind)) {
-    return map_memory(topology, placement, layer, *map);
-  }
+  if (std::holds_alternative<graph::Map>(kind)) return MapTask(topology, placement, layer).memory();
   TaskMemory memory;
   if (const auto* tasks = std::get_if<graph::Explicit>(&kind)) {
     memory.user = user_task_bytes(topology, *tasks);

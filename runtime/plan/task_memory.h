@@ -10,7 +10,7 @@ namespace rankine::plan {
 // Bytes; none is above kTooMuch (saturate.h). What a thread keeps between its tasks (all but pool)
 // is kept while it runs tasks of other layers.
 struct TaskMemory {
-  std::int64_t pool = 0;     // inputs that are gathered, outputs
+  std::int64_t pool = 0;     // inputs that are gathered, blocks of calls, outputs
   std::int64_t reader = 0;   // stored chunks and what filters make of them
   std::int64_t encoder = 0;  // the same of stores
   std::int64_t tiles = 0;    // of the evaluator
@@ -28,8 +28,5 @@ TaskMemory task_memory(const graph::Topology& topology, const Placement& placeme
 std::int64_t pool_block(std::int64_t bytes);
 // The largest block that a task leaves as this output.
 std::int64_t output_block(const graph::Topology& topology, graph::LayerOutput output);
-
-// Chunks of the producer that one task reads through an edge, at most.
-std::int64_t chunks_read(const graph::Topology& topology, const graph::Topology::LeafEdge& edge);
 
 }  // namespace rankine::plan

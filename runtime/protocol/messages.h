@@ -17,6 +17,9 @@
 //   Finish      0 -> all   the graph is over; nothing of it is left anywhere
 //   Command     0 -> all   take part in a phase (session/commands.h), which follows as bytes
 //   Made        rank -> 0  a task left a result for later graphs; small ones follow as bytes
+//   Alive       rank -> 0  now and then while a graph is in flight: the rank heeds messages
+//   Explain     0 -> all   nothing has completed for a while: what do you wait for?
+//   Explanation rank -> 0  text for people; follows as bytes
 //   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
 #pragma once
 
@@ -39,6 +42,9 @@ enum class Kind : std::uint8_t {
   kFinish,
   kCommand,
   kMade,
+  kAlive,
+  kExplain,
+  kExplanation,
   kReport,
 };
 
@@ -67,7 +73,7 @@ static_assert(sizeof(Message) == 56);
 // Bytes follow the message in the packet.
 inline bool has_payload(Kind kind) {
   return kind == Kind::kEager || kind == Kind::kFailed || kind == Kind::kCommand ||
-         kind == Kind::kMade || kind == Kind::kReport;
+         kind == Kind::kMade || kind == Kind::kExplanation || kind == Kind::kReport;
 }
 
 // What ends an abort: these are counted by both sides.

@@ -1,7 +1,8 @@
 #include "runtime/scheduler/reactor.h"
 
 #include <algorithm>
-#include <numeric>
+#include <stdexcept>
+#include <utility>
 
 namespace rankine::scheduler {
 namespace {
@@ -31,18 +32,12 @@ void Reactor::to_all(Kind kind, Outbox& outbox) {
   }
 }
 
-std::int64_t Reactor::tasks_done() const {
-  return std::accumulate(
-      done_.begin(), done_.end(), std::int64_t{0},
-      [](std::int64_t sum, std::int64_t done) { return sum + std::max<std::int64_t>(0, done); });
-}
-
-std::int64_t Reactor::tasks_seen() const {
-  return std::accumulate(seen_.begin(), seen_.end(), std::int64_t{0});
-}
-
-bool Reactor::all_reported() const {
-  return std::find(done_.begin(), done_.end(), kNoReport) == done_.end();
+void Reactor::take_report(int from, std::int64_t tasks) {
+  if (done_[from] == kNoReport) {
+    ++reporters_;
+    done_[from] = 0;
+  }
+  done_total_ += tasks - std::exchange(done_[from], tasks);
 }
 
 void Reactor::finish(Outbox& outbox) {
@@ -52,12 +47,14 @@ void Reactor::finish(Outbox& outbox) {
 
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   if (message.kind == Kind::kAdvance || message.kind == Kind::kProgress) {
-    seen_[from] = std::max(seen_[from], message.first);
+    const std::int64_t seen = std::max(seen_[from], message.first);
+    seen_total_ += seen - std::exchange(seen_[from], seen);
   }
   if (message.kind == Kind::kAdvance) return;
   if (message.kind == Kind::kProgress) {
-    done_[from] = message.first;
-    if (phase_ == Phase::kRunning && all_reported() && tasks_done() == total_) finish(outbox);
+    take_report(from, message.first);
+    const bool all = reporters_ == done_.size() && done_total_ == total_;
+    if (phase_ == Phase::kRunning && all) finish(outbox);
     return;
   }
   if (phase_ != Phase::kAborting || message.round != round_) return;
@@ -88,6 +85,43 @@ void Reactor::next_round(Outbox& outbox) {
   ++round_;
   replies_ = 0;
   to_all(Kind::kCountQuery, outbox);
+}
+
+void Reactor::sanity_check() const {
+  std::size_t reporters = 0;
+  std::int64_t done = 0;
+  std::int64_t seen = 0;
+  bool right = true;
+  for (std::size_t rank = 0; rank < done_.size(); ++rank) {
+    reporters += done_[rank] != kNoReport ? 1 : 0;
+    done += std::max<std::int64_t>(0, done_[rank]);
+    seen += seen_[rank];
+    right = right && seen_[rank] >= done_[rank];
+  }
+  const bool aborted = failure_.has_value();
+  const bool over = aborted || (reporters == done_.size() && done == total_);
+  if (!right || reporters != reporters_ || done != done_total_ || seen != seen_total_ ||
+      seen > total_ || replies_ > done_.size() || aborted != (round_ > 0) ||
+      (phase_ == Phase::kAborting && !aborted) || (phase_ == Phase::kRunning && aborted) ||
+      (phase_ == Phase::kFinished && !over)) {
+    throw std::logic_error("the scheduler counts wrong:\n" + describe());
+  }
+}
+
+std::string Reactor::describe() const {
+  std::string text = "graph " + std::to_string(graph_) + ": " + std::to_string(seen_total_) +
+                     " of " + std::to_string(total_) + " tasks seen, " +
+                     std::to_string(reporters_) + " of " + std::to_string(done_.size()) +
+                     " ranks have reported";
+  if (phase_ == Phase::kAborting) {
+    text += ", aborting, round " + std::to_string(round_) + ": " + std::to_string(replies_) +
+            " ranks have answered";
+  }
+  text += phase_ == Phase::kFinished ? ", finished\n" : "\n";
+  const auto silent = std::find(done_.begin(), done_.end(), kNoReport);
+  if (silent == done_.end() || phase_ != Phase::kRunning) return text;
+  return text + "  rank " + std::to_string(silent - done_.begin()) +
+         " is the first that has not reported: it has work, or owes something\n";
 }
 
 }  // namespace rankine::scheduler

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/base/error.h"
@@ -40,8 +41,12 @@ class Reactor {
   bool finished() const { return phase_ == Phase::kFinished; }
   const std::optional<Error>& failure() const { return failure_; }
   // As far as the ranks have told; never falls.
-  std::int64_t tasks_seen() const;
+  std::int64_t tasks_seen() const { return seen_total_; }
   std::int64_t total_tasks() const { return total_; }
+
+  // Re-derives what the counters say; throws std::logic_error with the state if they disagree.
+  void sanity_check() const;
+  std::string describe() const;  // how far the graph is and whose word is missing
 
  private:
   enum class Phase { kRunning, kAborting, kFinished };
@@ -52,8 +57,7 @@ class Reactor {
     bool operator==(const Counts&) const = default;
   };
   void to_all(protocol::Kind kind, Outbox& outbox);
-  bool all_reported() const;
-  std::int64_t tasks_done() const;
+  void take_report(int from, std::int64_t tasks);
   void finish(Outbox& outbox);
   void next_round(Outbox& outbox);
 
@@ -62,6 +66,10 @@ class Reactor {
   Phase phase_ = Phase::kRunning;
   std::vector<std::int64_t> done_;  // by rank, while it owed nothing; -1 until its first report
   std::vector<std::int64_t> seen_;  // by rank; for people, not for the end
+  // Sums over the ranks, kept so that a report costs the same however many ranks there are.
+  std::size_t reporters_ = 0;
+  std::int64_t done_total_ = 0;
+  std::int64_t seen_total_ = 0;
   std::optional<Error> failure_;
   std::uint32_t round_ = 0;
   std::size_t replies_ = 0;

@@ -22,7 +22,7 @@ Engine::Engine(collectives::Communicator& communicator, EngineOptions options)
     : communicator_(communicator),
       options_(options),
       contexts_(options.threads),
-      loop_(communicator, options.cores, *this) {
+      loop_(communicator, options.threads, options.cores, *this) {
   start_thread();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return open_ || no_team_; });
@@ -46,8 +46,13 @@ Engine::~Engine() {
   if (communicator_.rank() == 0) {
     quit();
   } else {
-    thread_.join();
+    join();
   }
+}
+
+void Engine::join() {
+  thread_.join();
+  helper_.join();
 }
 
 // Tasks fail as values. What a thread of the team throws went wrong between tasks (no memory for a
@@ -59,6 +64,7 @@ void Engine::thread_main() {
       if (thread == 0) {
         const std::lock_guard lock(mutex_);
         open_ = true;
+        helper_ = std::thread([this] { help(); });
         changed_.notify_all();
       }
       try {
@@ -71,6 +77,14 @@ void Engine::thread_main() {
     const std::lock_guard lock(mutex_);
     no_team_ = current_error();
     changed_.notify_all();
+  }
+}
+
+void Engine::help() {
+  try {
+    loop_.help();
+  } catch (...) {
+    abandon(current_error());
   }
 }
 
@@ -232,12 +246,18 @@ void Engine::release(const Released& released) {
 
 void Engine::quit() {
   await(submit(Quit{}));
-  thread_.join();
+  join();
 }
 
 // --- with the progress right ---
 
 void Engine::on_message(int from, const Message& message, std::span<const std::byte> payload) {
+  if (communicator_.rank() == 0 && !watch_.heard_s.empty()) {
+    watch_.heard_s[static_cast<std::size_t>(from)] = watch_.clock.seconds();
+  }
+  if (message.kind == Kind::kAlive) return;
+  if (message.kind == Kind::kExplain) return explain(from);
+  if (message.kind == Kind::kExplanation) return on_explanation(from, payload);
   if (message.kind == Kind::kCommand) {
     orders_.emplace_back();
     orders_.back().command = from_bytes<Command>(payload);
@@ -252,7 +272,7 @@ void Engine::on_message(int from, const Message& message, std::span<const std::b
 
 bool Engine::turn() {
   if (communicator_.rank() == 0) take_jobs();
-  bool moved = false;
+  bool moved = watch();
   while (!orders_.empty() && carry_out(orders_.front())) {
     orders_.pop_front();
     moved = true;

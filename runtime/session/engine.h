@@ -43,6 +43,14 @@ struct EngineOptions {
   // not waited for.
   bool launched = false;
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
+  std::map<std::string, std::int64_t> resources = {};    // what this rank has for tasks
+  // Rank 0: after so many seconds without a completed task on_stall gets a text that says who waits
+  // for what; again after twice as long, and so on. 0: never.
+  double stall_s = 30;
+  std::function<void(const std::string&)> on_stall = {};  // by a thread of the team
+  // Rank 0: a rank that gave no sign of life for so many seconds, while a graph is in flight, ends
+  // the job. 0: never.
+  double silence_s = 20;
 };
 
 // What one rank did, as the stage report shows it.
@@ -145,13 +153,15 @@ class Engine : private worker::LoopHost {
   void set_last_will(std::function<void()> last_will) { last_will_ = std::move(last_will); }
 
   // Other ranks: returns when rank 0 quits.
-  void serve() { thread_.join(); }
+  void serve() { join(); }
 
   collectives::Communicator& communicator() { return communicator_; }
 
  private:
   void start_thread();
   void thread_main();
+  void help();
+  void join();
 
   // Rank 0, client's threads.
   JobPtr submit(JobPtr job);
@@ -222,6 +232,14 @@ class Engine : private worker::LoopHost {
   void fail(Launch& launch, const Error& error);
   void fail_users(std::uint32_t graph, const Error& error);
   void send_control(const scheduler::Reactor::Outbox& outbox);
+  // Signs of life and stalls (engine_watch.cc).
+  bool watch();
+  void watch_ranks(double now_s);
+  void watch_tasks(double now_s);
+  void ask_why(double now_s);
+  void tell_why();
+  void explain(int to);
+  void on_explanation(int from, std::span<const std::byte> payload);
   void finish(Job& job);
 
   collectives::Communicator& communicator_;
@@ -236,6 +254,19 @@ class Engine : private worker::LoopHost {
   std::map<std::uint32_t, Flight> flights_;
   std::map<std::uint32_t, Launch> launches_;
   std::map<std::uint32_t, Error> failed_;  // graphs that are over
+  struct Watch {
+    Stopwatch clock;
+    double last_s = 0;            // of the last look
+    double next_alive_s = 0;      // when this rank gives its next sign of life
+    std::vector<double> heard_s;  // rank 0: by rank, the last sign of life
+    std::int64_t completed = -1;  // tasks and graphs
+    double changed_s = 0;         // when that last changed
+    double patience_s = 0;        // before the next question
+    std::optional<double> asked_s;
+    std::vector<std::optional<std::string>> answers;
+  };
+  Watch watch_;
+  std::int64_t graphs_over_ = 0;
 
   std::mutex mutex_;  // protects the members below
   std::condition_variable changed_;
@@ -250,6 +281,7 @@ class Engine : private worker::LoopHost {
   std::function<void()> last_will_;
   std::function<void(const MadeResult&)> on_made_;
   worker::Loop loop_;
+  std::thread helper_;
   std::thread thread_;  // last: starts when everything else is there
 };
 

@@ -71,6 +71,7 @@ void Engine::install(Order& order) {
     installation.number = command.number;
     installation.topology = std::make_shared<const graph::Topology>(package.graph);
     installation.placement = std::move(package.placement);
+    installation.resources = options_.resources;
     installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
     order.graph_bytes = Bytes();
     order.index_bytes = Bytes();
@@ -145,6 +146,7 @@ void Engine::on_report(int from, const Message& message, std::span<const std::by
   outcome.execute = {launch.executing.seconds(), process_cpu_seconds() - launch.cpu_at_execute};
   const JobPtr job = launch.job;
   launches_.erase(found);
+  ++graphs_over_;
   if (outcome.failure) {
     failed_.emplace(message.graph, *outcome.failure);
     fail_users(message.graph, *outcome.failure);

@@ -125,14 +125,16 @@ void Futures::launch_pending() {
   std::vector<FuturePtr> batch;
   try {
     api::TaskGraph tasks;
+    int home = 0;
     {
       const std::lock_guard lock(mutex_);
       if (engine_ == nullptr) return;
       tasks = select_pending(batch);
       locate(tasks);
+      home = idlest(tasks);
     }
     if (batch.empty()) return;
-    const Started graph = start(tasks, true);
+    const Started graph = start(tasks, true, home);
     const std::lock_guard lock(mutex_);
     adopt(batch, tasks, graph);
   } catch (...) {
@@ -146,7 +148,7 @@ void Futures::launch_pending() {
 }
 
 // Not under mutex_: it may have to wait for graphs whose ends are told to on_over.
-Started Futures::start(const api::TaskGraph& tasks, bool in_background) {
+Started Futures::start(const api::TaskGraph& tasks, bool in_background, int home) {
   Work work;
   for (const Array& array : tasks.arrays) {
     work.targets.push_back({array.node(), std::nullopt, true, false});
@@ -158,7 +160,9 @@ Started Futures::start(const api::TaskGraph& tasks, bool in_background) {
       keeper->on_over(graph, outcome.failure);
     };
   }
-  return launcher_->start(work, options_());
+  PrepareOptions options = options_();
+  options.machine.shift = home - options.machine.first_worker;
+  return launcher_->start(work, options);
 }
 
 void Futures::adopt(const std::vector<FuturePtr>& batch, const api::TaskGraph& tasks,
@@ -172,7 +176,10 @@ void Futures::adopt(const std::vector<FuturePtr>& batch, const api::TaskGraph& t
     future.graph = graph.number();
     future.task = tasks.results[i];
     future.home = plan.placement.home(*plan.topology, {layer, std::int64_t{future.task}});
-    if (future.stage == FutureStage::kPending) future.stage = FutureStage::kStarted;
+    if (future.stage == FutureStage::kPending) {
+      future.stage = FutureStage::kStarted;
+      ++unfinished_[static_cast<std::size_t>(future.home)];
+    }
     by_task[future.task] = batch[i];
   }
   const auto early = early_.extract(graph.number());
@@ -201,6 +208,18 @@ api::TaskGraph Futures::tasks_for(const api::TaskArena& arena,
   api::TaskGraph tasks = arena.needed_for(results);
   locate(tasks);
   return tasks;
+}
+
+int Futures::idlest(const api::TaskGraph& tasks) {
+  const Machine machine = options_().machine;
+  unfinished_.resize(static_cast<std::size_t>(machine.ranks), 0);
+  const auto first = unfinished_.begin() + machine.first_worker;
+  const auto least = std::min_element(first, unfinished_.end());
+  if (tasks.held.size() > 0) {
+    const std::int32_t home = tasks.held.homes.front();
+    if (unfinished_[static_cast<std::size_t>(home)] == *least) return home;
+  }
+  return static_cast<int>(least - unfinished_.begin());
 }
 
 // --- what the engine tells ---
@@ -253,6 +272,9 @@ void Futures::end(std::uint32_t graph, const std::optional<Error>& failure) {
 }
 
 void Futures::finish(FutureState& future) {
+  if (future.stage == FutureStage::kStarted) {
+    --unfinished_[static_cast<std::size_t>(future.home)];
+  }
   if (future.stage != FutureStage::kDone) future.order = ++done_;
   future.stage = FutureStage::kDone;
   changed_.notify_all();
@@ -339,7 +361,7 @@ void Futures::fetch(std::span<const FuturePtr> futures) {
     require_open();
     locate(tasks);
   }
-  GraphOutcome outcome = launcher_->wait(start(tasks, false));
+  GraphOutcome outcome = launcher_->wait(start(tasks, false, options_().machine.first_worker));
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < tasks.futures.size(); ++i) {
     if (outcome.failure) {

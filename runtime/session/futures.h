@@ -65,7 +65,7 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   };
 
   void launch_pending();  // holds starting_
-  Started start(const api::TaskGraph& tasks, bool in_background);
+  Started start(const api::TaskGraph& tasks, bool in_background, int home);
   void background();
   void fetch(std::span<const api::FuturePtr> futures);
   void on_made(const MadeResult& made);
@@ -80,6 +80,8 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   void finish(api::FutureState& future, const Error& failure);
   void locate(api::TaskGraph& tasks) const;
   void require_open() const;
+  // The rank with the fewest unfinished futures; among several that where the first argument is.
+  int idlest(const api::TaskGraph& tasks);
 
   Engine* engine_;  // null when closed
   Launcher* launcher_;
@@ -91,9 +93,10 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   std::vector<api::FuturePtr> pending_;
   std::map<std::uint32_t, ByTask> graphs_;  // in flight
   std::map<std::uint32_t, Early> early_;
-  std::uint64_t done_ = 0;  // futures so far
-  bool wanted_ = false;     // the thread has something to start
-  std::thread thread_;      // made when it is first needed
+  std::vector<std::int64_t> unfinished_;  // futures, by home
+  std::uint64_t done_ = 0;                // futures so far
+  bool wanted_ = false;                   // the thread has something to start
+  std::thread thread_;                    // made when it is first needed
 };
 
 }  // namespace rankine::session

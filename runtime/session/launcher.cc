@@ -27,22 +27,28 @@ std::vector<std::uint32_t> needs_of(const Work& work) {
 
 }  // namespace
 
-std::int64_t Launcher::promised_in_flight() {
+void Launcher::forget_finished() {
   std::erase_if(in_flight_, [&](const InFlight& one) { return engine_.is_done(one.job); });
-  std::int64_t bytes = 0;
-  for (const InFlight& one : in_flight_) bytes = plan::plus(bytes, one.bytes);
-  return bytes;
+}
+
+std::int64_t Launcher::in_flight(std::int64_t InFlight::*bytes) const {
+  std::int64_t sum = 0;
+  for (const InFlight& one : in_flight_) sum = plan::plus(sum, one.*bytes);
+  return sum;
 }
 
 Started Launcher::start(const Work& work, PrepareOptions options) {
+  const std::int64_t scratch_bytes = options.machine.scratch_bytes;
   for (;;) {
     Engine::JobPtr oldest;
     try {
       const std::lock_guard lock(mutex_);
-      const std::int64_t promised = promised_in_flight();
+      forget_finished();
       if (!in_flight_.empty()) oldest = in_flight_.front().job;
       options.machine.client_bytes =
-          plan::plus(work.client_bytes, plan::plus(held_bytes_, promised));
+          plan::plus(work.client_bytes, plan::plus(held_bytes_, in_flight(&InFlight::bytes)));
+      options.machine.scratch_bytes =
+          std::max<std::int64_t>(0, scratch_bytes - in_flight(&InFlight::spilled_bytes));
       Started graph;
       graph.prepared = std::make_shared<const Prepared>(prepare(work.targets, options, work.tasks));
       const PhysicalPlan& plan = graph.prepared->physical;
@@ -51,7 +57,8 @@ Started Launcher::start(const Work& work, PrepareOptions options) {
       graph.job = engine_.start({graph.prepared->graph_bytes, std::move(index_bytes),
                                  plan.topology->task_count(), work.log_folder, needs_of(work),
                                  work.on_over});
-      in_flight_.push_back({graph.job, plan.footprint.total(options.machine.threads)});
+      in_flight_.push_back(
+          {graph.job, plan.footprint.total(options.machine.threads), plan.footprint.spilled_bytes});
       if (work.in_background) background_.push_back(graph);
       return graph;
     } catch (const Error& error) {

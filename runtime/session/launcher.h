@@ -52,9 +52,12 @@ class Launcher {
  private:
   struct InFlight {
     Engine::JobPtr job;
-    std::int64_t bytes;
+    std::int64_t bytes;          // of memory on a rank
+    std::int64_t spilled_bytes;  // in scratch
   };
-  std::int64_t promised_in_flight();  // holds mutex_
+  // Both hold mutex_.
+  void forget_finished();
+  std::int64_t in_flight(std::int64_t InFlight::*bytes) const;  // sum
 
   Engine& engine_;
   StageTable& stages_;

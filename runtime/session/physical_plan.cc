@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/graph/append_tasks.h"
 #include "runtime/plan/cost.h"
 #include "runtime/plan/saturate.h"
 
@@ -76,10 +77,51 @@ struct Choices {
   }
 };
 
-// The user's tasks as a layer on top of the others, and one that collects their results.
-void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
-  const auto next = [&] { return static_cast<std::uint32_t>(graph.layers.size()); };
-  std::uint32_t number = next();
+std::string text_of(const std::vector<std::pair<std::string, std::int64_t>>& resources) {
+  std::string text;
+  for (const auto& [name, amount] : resources) {
+    text += (text.empty() ? "" : ",") + name + "=" + std::to_string(amount);
+  }
+  return text;
+}
+
+// Where a function's tasks may run, once what each rank has is known. Throws Error (usage) if there
+// is no such rank: they would wait for ever.
+void choose_ranks(graph::UserFunction& function, const Machine& machine) {
+  if (function.ranks.empty() && function.resources.empty()) return;
+  std::vector<std::int32_t> wanted = function.ranks;
+  if (wanted.empty()) {
+    wanted.resize(static_cast<std::size_t>(machine.ranks));
+    std::iota(wanted.begin(), wanted.end(), 0);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::erase_if(wanted, [&](std::int32_t rank) {
+    if (rank < machine.first_worker || rank >= machine.ranks) return true;
+    return std::any_of(function.resources.begin(), function.resources.end(), [&](const auto& need) {
+      if (need.second <= 0) return false;
+      const auto at = static_cast<std::size_t>(rank);
+      if (at >= machine.resources.size()) return true;
+      const auto has = machine.resources[at].find(need.first);
+      return has == machine.resources[at].end() || has->second < need.second;
+    });
+  });
+  function.ranks = std::move(wanted);
+  if (!function.ranks.empty()) return;
+  const std::string where = function.name + ", " + function.location;
+  if (function.resources.empty()) {
+    throw Error(ExitCode::kUsage, "a task may run on no rank of this run", where,
+                "name ranks from " + std::to_string(machine.first_worker) + " to " +
+                    std::to_string(machine.ranks - 1));
+  }
+  throw Error(ExitCode::kUsage,
+              "no rank that it may run on has what a task needs: " + text_of(function.resources),
+              where, "start with --resources " + text_of(function.resources));
+}
+
+// The user's tasks on top of the other layers, and what brings their results to rank 0.
+void add_named_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
+  auto number = static_cast<std::uint32_t>(graph.layers.size());
   if (tasks.held.size() > 0) graph.layers.push_back({"futures", "", tasks.held});
   std::vector<std::uint32_t> results = tasks.results;
   if (tasks.collects_futures) {
@@ -88,16 +130,42 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks) {
   } else {
     graph::Explicit layer = tasks.tasks;
     layer.held_layer = number;
-    std::sort(graph.kept.begin(), graph.kept.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [target, output] : graph.kept) layer.arrays.push_back(output);
-    number = next();
-    graph.layers.push_back({"tasks", "", std::move(layer)});
+    for (graph::UserFunction& function : layer.functions) choose_ranks(function, machine);
+    number = graph::append_tasks(graph, std::move(layer));
     if (tasks.tasks.holds_results) return;
   }
-  const auto first = static_cast<std::uint32_t>(graph.results.size());
-  graph.results.resize(first + results.size(), {DType::kUInt8, {0}});
-  graph.layers.push_back({"collect", "", graph::Collect{number, std::move(results), first}});
+  graph::append_collect(graph, number, std::move(results));
+}
+
+// The grids, each with what collects of it.
+void add_grids(graph::Graph& graph, const api::TaskGraph& tasks) {
+  const auto first_layer = static_cast<std::uint32_t>(graph.layers.size());
+  const auto first_result = static_cast<std::uint32_t>(graph.results.size());
+  for (graph::Layer layer : tasks.grids) {
+    for (graph::GridInput& input : std::get<graph::Grid>(layer.kind).inputs) {
+      input.layer += first_layer;
+    }
+    graph.layers.push_back(std::move(layer));
+  }
+  for (graph::GridCollect collect : tasks.collected) {
+    const std::int64_t count = collect.box.size();
+    if (collect.item_bytes > 0) {
+      graph.results.push_back({DType::kUInt8, {count * collect.item_bytes}});
+    } else {
+      graph.results.resize(graph.results.size() + static_cast<std::size_t>(count),
+                           {DType::kUInt8, {0}});
+    }
+    collect.layer += first_layer;
+    collect.first_result += first_result;
+    graph.layers.push_back({"collect", "", std::move(collect)});
+  }
+}
+
+void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& machine) {
+  if (tasks.tasks.task_count() > 0 || tasks.collects_futures) {
+    add_named_tasks(graph, tasks, machine);
+  }
+  add_grids(graph, tasks);
 }
 
 void bound(PhysicalPlan& plan, const Machine& machine) {
@@ -110,9 +178,10 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
   plan.graph = optimize::lower(numeric, lowering);
-  if (tasks != nullptr) add_tasks(*plan.graph, *tasks);
+  if (tasks != nullptr) add_tasks(*plan.graph, *tasks, machine);
   plan.topology = std::make_shared<const graph::Topology>(plan.graph);
-  plan.placement = plan::Placement(*plan.topology, machine.ranks, machine.first_worker);
+  plan.placement =
+      plan::Placement(*plan.topology, machine.ranks, machine.first_worker, machine.shift);
   bound(plan, machine);
   return plan;
 }

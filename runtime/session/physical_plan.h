@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,9 @@ struct Machine {
   std::int64_t client_bytes = 0;           // what rank 0 will hold beside the plan
   std::int64_t scratch_bytes = INT64_MAX;  // room on disk for one rank
   bool refuses = true;  // false: plans that do not fit are made too, to be looked at
+  // What each rank has of countable things (--resources); by rank, empty: nothing.
+  std::vector<std::map<std::string, std::int64_t>> resources = {};
+  int shift = 0;  // of users' tasks (plan/placement.h)
 };
 
 struct PhysicalPlan {

@@ -17,8 +17,12 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
     prepared.layers_before = before.layers;
     prepared.tasks_before = before.tasks;
     if (tasks != nullptr) {
-      prepared.layers_before += 1;
+      prepared.layers_before += static_cast<std::int64_t>(tasks->grids.size());
+      prepared.layers_before += tasks->tasks.task_count() > 0 ? 1 : 0;
       prepared.tasks_before += static_cast<std::int64_t>(tasks->tasks.task_count());
+      for (const graph::Layer& layer : tasks->grids) {
+        prepared.tasks_before += volume(std::get<graph::Grid>(layer.kind).counts);
+      }
     }
     if (options.fuse) numeric = optimize::plan_numbers(optimize::rewrite(targets));
     prepared.numeric_hash = numeric.hash;

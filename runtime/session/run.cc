@@ -4,8 +4,12 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
 #include <thread>
 
+#include "collectives/broadcast.h"
 #include "collectives/environment.h"
 #include "collectives/gather.h"
 #include "collectives/loopback.h"
@@ -51,6 +55,29 @@ int parse_threads(const std::string& text) {
   return number;
 }
 
+// "gpu=1,licence=4"
+std::map<std::string, std::int64_t> parse_resources(const std::string& text) {
+  std::map<std::string, std::int64_t> resources;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const std::size_t equals = part.find('=');
+    std::int64_t amount = -1;
+    if (equals != std::string::npos && equals > 0) {
+      const char* last = part.data() + part.size();
+      const auto [stop, problem] = std::from_chars(part.data() + equals + 1, last, amount);
+      if (problem != std::errc() || stop != last) amount = -1;
+    }
+    if (amount < 0) {
+      throw usage_error("--resources does not take '" + text + "'",
+                        "give names with whole numbers: gpu=1,licence=4");
+    }
+    resources[part.substr(0, equals)] = amount;
+    begin = end + 1;
+  }
+  return resources;
+}
+
 session::Reuse parse_reuse(const std::string& text) {
   if (text == "hold") return session::Reuse::kHold;
   if (text == "reread") return session::Reuse::kReread;
@@ -90,19 +117,36 @@ struct Resources {
   int threads = 1;
   std::int64_t memory_bytes = 0;  // 0: no limit
   std::int64_t scratch_bytes = 0;
+  std::map<std::string, std::int64_t> countable;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(threads, memory_bytes, scratch_bytes);
+    archive(threads, memory_bytes, scratch_bytes, countable);
   }
 };
 
+// An environment variable; 0 turns off what it is for. Throws Error (usage).
+double seconds_from(const char* variable, double otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return otherwise;
+  double seconds = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, problem] = std::from_chars(text, end, seconds);
+  if (problem != std::errc() || stop != end || !(seconds >= 0)) {
+    throw usage_error(std::string(variable) + " is no number of seconds: '" + text + "'",
+                      "give it seconds, or 0 for never");
+  }
+  return seconds;
+}
+
 // Collective. On rank 0, settings for which the plan fits every rank.
 RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
-  const Resources mine{settings.threads, settings.memory_bytes, settings.scratch_bytes};
+  const Resources mine{settings.threads, settings.memory_bytes, settings.scratch_bytes,
+                       settings.resources};
   for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
     const auto theirs = from_bytes<Resources>(bytes);
     settings.most_threads = std::max(settings.most_threads, theirs.threads);
     settings.scratch_bytes = std::min(settings.scratch_bytes, theirs.scratch_bytes);
+    settings.resources_of_ranks.push_back(theirs.countable);
     if (theirs.memory_bytes == 0) continue;
     settings.memory_bytes = settings.memory_bytes == 0
                                 ? theirs.memory_bytes
@@ -120,6 +164,14 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
                                          collectives::affinity_cores());
   options.launched = launched;
   options.scratch = settings.scratch;
+  options.resources = settings.resources;
+  options.stall_s = seconds_from("RANKINE_STALL_SECONDS", options.stall_s);
+  options.silence_s = seconds_from("RANKINE_SILENCE_SECONDS", options.silence_s);
+  if (!settings.quiet) {
+    options.on_stall = [](const std::string& text) {
+      std::fputs(("rankine: " + text).c_str(), stderr);
+    };
+  }
   session::Engine engine(communicator, options);
   if (communicator.rank() != 0) {
     engine.serve();
@@ -175,7 +227,7 @@ RunSettings take_run_options(int& argc, char** argv) {
       name.resize(equals);
     }
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
-                             name == "--reuse" || name == "--scratch";
+                             name == "--reuse" || name == "--scratch" || name == "--resources";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
                       name == "--allow-plugins" || name == "--allow-external";
@@ -193,6 +245,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);
     if (name == "--scratch") settings.scratch = value;
+    if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;
     if (name == "--no-history") settings.history = false;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;
@@ -207,21 +260,37 @@ RunSettings take_run_options(int& argc, char** argv) {
   return settings;
 }
 
-int run_with(const RunSettings& settings, const Client& client) {
+int World::session(const RunSettings& settings, const Client& client) {
+  Bytes code = to_bytes(run_rank(communicator_, launched_, settings, client));
+  collectives::broadcast(communicator_, 0, code);
+  return from_bytes<int>(code);
+}
+
+int run_world(const RunSettings& settings, const std::function<int(World&)>& body) {
   // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
   const StopSignals signals;
   io::set_access(settings.access);
   if (!collectives::launched()) {
     collectives::LoopbackNetwork alone(1);
-    return run_rank(alone.rank(0), false, settings, client);
+    World world(alone.rank(0), false);
+    return body(world);
   }
-  collectives::MpiWorld world;
+  collectives::MpiWorld mpi;
   try {
-    return run_rank(world.communicator(), true, settings, client);
+    World world(mpi.communicator(), true);
+    return body(world);
   } catch (...) {
-    if (world.communicator().size() == 1) throw;
-    world.abort(report_current_exception());  // the other ranks would wait
+    if (mpi.communicator().size() == 1) throw;
+    mpi.abort(report_current_exception());  // the other ranks would wait
   }
+}
+
+// Only rank 0 returns the code of the program.
+int run_with(const RunSettings& settings, const Client& client) {
+  return run_world(settings, [&](World& world) {
+    const int code = world.session(settings, client);
+    return world.communicator().rank() == 0 ? code : 0;
+  });
 }
 
 int run(int& argc, char**& argv, const Client& client) {

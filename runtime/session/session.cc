@@ -52,6 +52,10 @@ session::PrepareOptions session::prepare_options(const RunSettings& settings, in
   options.machine.first_worker = settings.dedicated_scheduler ? 1 : 0;
   options.machine.memory_bytes = settings.memory_bytes;
   options.machine.scratch_bytes = settings.scratch_bytes;
+  options.machine.resources = settings.resources_of_ranks;
+  if (options.machine.resources.empty()) {  // all ranks alike, as in one process
+    options.machine.resources.assign(static_cast<std::size_t>(ranks), settings.resources);
+  }
   options.reuse = settings.reuse;
   options.fuse = settings.fuse;
   return options;
@@ -84,7 +88,7 @@ std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
   std::vector<std::vector<std::byte>> results = run(request);
   std::vector<NdArray> values;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    values.push_back(session::take<NdArray>(results, request, i));
+    values.push_back(session::take<Array>(results, request, i));
   }
   return values;
 }
@@ -113,6 +117,11 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
     }
     work.tasks = &*tasks;
     if (!settings_.quiet) warn_of_embedded(tasks->tasks);
+  }
+  if (!request.grids.empty()) {
+    if (!tasks) tasks.emplace();
+    api::add_grids(*tasks, request.grids);
+    work.tasks = &*tasks;
   }
   stages_file_.open(input_files(work.targets));
   return std::move(execute(work).results);

@@ -1,6 +1,7 @@
 // The connection between a program and the ranks: computes arrays and writes them to files.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -30,6 +31,8 @@ struct RunSettings {
   int most_threads = 0;           // of any rank, which the plan counts on; 0: `threads`
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
   bool dedicated_scheduler = false;
+  std::map<std::string, std::int64_t> resources;  // of this rank, for tasks that ask for them
+  std::vector<std::map<std::string, std::int64_t>> resources_of_ranks;  // set by run()
   session::Reuse reuse = session::Reuse::kChoose;
   bool fuse = true;
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
@@ -68,7 +71,26 @@ class Session {
   R compute(const Delayed<R>& task) {
     const session::Request request = session::request_of(task);
     std::vector<std::vector<std::byte>> results = run(request);
-    if constexpr (!std::is_void_v<R>) return session::take<R>(results, request, 0);
+    if constexpr (!std::is_void_v<R>) return session::take<Delayed<R>>(results, request, 0);
+  }
+  // A result of a grid of tasks, or a std::vector of those in a box (api/task_grid.h).
+  template <session::IsOfGrid A>
+  session::Asked<A> compute(const A& values) {
+    const session::Request request = session::request_of(values);
+    std::vector<std::vector<std::byte>> results = run(request);
+    return session::take<A>(results, request, 0);
+  }
+  // Many boxes in one pass, of one grid or of several.
+  template <session::IsOfGrid A>
+  std::vector<session::Asked<A>> compute(const std::vector<A>& boxes) {
+    session::Request request;
+    for (const A& box : boxes) request.ask(box);
+    std::vector<std::vector<std::byte>> results = run(request);
+    std::vector<session::Asked<A>> values;
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      values.push_back(session::take<A>(results, request, i));
+    }
+    return values;
   }
   // The results of many tasks, in their order.
   template <class R>
@@ -78,12 +100,13 @@ class Session {
     std::vector<std::vector<std::byte>> results = run(request);
     std::vector<R> values;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      values.push_back(session::take<R>(results, request, i));
+      values.push_back(session::take<Delayed<R>>(results, request, i));
     }
     return values;
   }
   // Several arrays and tasks in one pass over what they have in common: a tuple with NdArray for
-  // each Array, R for each Delayed<R> and std::monostate for a Delayed<void>.
+  // each Array, R for each Delayed<R>, std::monostate for a Delayed<void>, T or a vector of T for
+  // what a TaskGrid<T> gave.
   template <class First, class Second, class... Rest>
   requires(session::is_asked<First>&& session::is_asked<Second> &&
            (session::is_asked<Rest> && ...)) auto compute(const First& first, const Second& second,
@@ -163,8 +186,8 @@ class Session {
   // Several, in one pass.
   template <class First, class Second, class... Rest>
   auto persist(const First& first, const Second& second, const Rest&... rest) {
-    if constexpr (std::is_same_v<First, Array> && std::is_same_v<Second, Array> &&
-                  (std::is_same_v<Rest, Array> && ...)) {
+    if constexpr (std::is_base_of_v<Array, First> && std::is_base_of_v<Array, Second> &&
+                  (std::is_base_of_v<Array, Rest> && ...)) {
       const std::vector<Array> all = persist_all({first, second, rest...});
       return tuple_of(all, std::make_index_sequence<sizeof...(Rest) + 2>());
     } else {

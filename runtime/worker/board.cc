@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
+
+#include "runtime/graph/story.h"
+#include "runtime/plan/rank_index.h"
 
 namespace rankine::worker {
 namespace {
@@ -25,18 +29,20 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (std::holds_alternative<graph::Reduce>(kind)) return true;
   if (std::holds_alternative<graph::Collect>(kind)) return true;
+  if (std::holds_alternative<graph::GridCollect>(kind)) return true;
   const Extents& counts = topology.counts(layer);
   std::vector<std::vector<Interval>> parts(counts.size());  // by the one axis that is cut
   for (const auto& edge : topology.leaf_edges(layer)) {
     std::size_t cuts = 0;
     std::size_t axis = 0;
     for (std::size_t k = 0; k < edge.domain.size(); ++k) {
-      if (edge.domain[k] == Interval{0, counts[k]}) continue;
+      if (edge.domain[k] == Interval{0, edge.counts[k]}) continue;
       ++cuts;
       axis = k;
     }
     if (cuts == 0) return true;
-    if (cuts == 1) parts[axis].push_back(edge.domain[axis]);
+    // Of a grid with other axes than the tasks the numbers of axes say nothing.
+    if (cuts == 1 && edge.counts == counts) parts[axis].push_back(edge.domain[axis]);
   }
   for (std::size_t k = 0; k < parts.size(); ++k) {
     if (!parts[k].empty() && cover(std::move(parts[k]), counts[k])) return true;
@@ -46,15 +52,27 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
 
 }  // namespace
 
-Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank)
+Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
+             std::map<std::string, std::int64_t> resources)
     : topology_(topology),
       placement_(placement),
-      rank_(rank) {
+      rank_(rank),
+      free_(std::move(resources)) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
+    const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
+    annotated_.push_back(tasks != nullptr && tasks->is_annotated());
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
-    const Interval range = placement.range(topology, layer, rank);
+    const Interval range = placement.source_range(topology, layer, rank);
+    if (annotated_.back()) {  // those without inputs need an order of their own
+      for (TaskId task{layer, range.lo}; task.position < range.hi; ++task.position) {
+        if (topology.count_inputs(task) == 0 && placement.home(topology, task) == rank) {
+          make_ready(task);
+        }
+      }
+      continue;
+    }
     sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
   }
@@ -74,20 +92,78 @@ std::int64_t Board::ordered(const TaskId& task) const {
              : placement_.ordered_of(topology_, task);
 }
 
-void Board::admit(const TaskId& task) {
-  ready_.push({placement_.depth(task.layer), ordered(task), task});
+void Board::admit(const TaskId& task) { make_ready(task); }
+
+const graph::UserFunction* Board::annotated(const TaskId& task) const {
+  if (!annotated_[task.layer]) return nullptr;
+  return &std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind)
+              .function(static_cast<std::size_t>(task.position));
+}
+
+void Board::make_ready(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  ready_.push({function == nullptr ? 0 : function->priority, placement_.depth(task.layer),
+               ordered(task), task});
+}
+
+bool Board::take_resources(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr) return true;
+  for (const auto& [name, amount] : function->resources) {
+    if (free_[name] < amount) return false;
+  }
+  for (const auto& [name, amount] : function->resources) free_[name] -= amount;
+  return true;
+}
+
+// Those that were parked get another chance, in their order.
+void Board::give_back(const TaskId& task) {
+  const graph::UserFunction* function = annotated(task);
+  if (function == nullptr || function->resources.empty()) return;
+  for (const auto& [name, amount] : function->resources) free_[name] += amount;
+  for (const Ready& ready : parked_) ready_.push(ready);
+  parked_.clear();
+}
+
+// Terminates and starves nobody: a task is parked only while another one that runs has what it
+// needs, and comes back when that is complete.
+std::optional<TaskId> Board::next_ready() {
+  while (!ready_.empty()) {
+    const Ready top = ready_.top();
+    ready_.pop();
+    if (take_resources(top.task)) return top.task;
+    parked_.push_back(top);
+  }
+  return std::nullopt;
 }
 
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
   std::optional<TaskId> task;
-  if (!ready_.empty()) {
-    task = ready_.top().task;
-    ready_.pop();
-  } else {
-    task = next_source();
+  Sources* earlier = ready_.empty() ? nullptr : earlier_source(ready_.top());
+  if (earlier != nullptr) task = start(*earlier);
+  if (!task) task = next_ready();
+  if (!task) task = next_source();
+  if (task) running_.push_back(*task);
+  return task;
+}
+
+// A grid that goes on in time starts its first steps before it goes on with later ones: other ranks
+// wait for all of its columns.
+Board::Sources* Board::earlier_source(const Ready& ready) {
+  for (Sources& sources : sources_) {
+    if (sources.layer != ready.task.layer) continue;
+    const bool earlier = placement_.layer(sources.layer).stepped &&
+                         sources.next < sources.range.hi && sources.next < ready.order;
+    return earlier ? &sources : nullptr;
   }
-  if (task) ++running_;
+  return nullptr;
+}
+
+TaskId Board::start(Sources& sources) {
+  const TaskId task{sources.layer,
+                    placement_.position_at(topology_, sources.layer, sources.next++)};
+  skip_fed_tasks(sources);
   return task;
 }
 
@@ -105,10 +181,7 @@ std::optional<TaskId> Board::next_source() {
     }
   }
   if (behind == nullptr) return std::nullopt;
-  const TaskId task{behind->layer,
-                    placement_.position_at(topology_, behind->layer, behind->next++)};
-  skip_fed_tasks(*behind);
-  return task;
+  return start(*behind);
 }
 
 bool Board::sources_done() const {
@@ -117,23 +190,25 @@ bool Board::sources_done() const {
 }
 
 std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_here) {
-  std::vector<int> elsewhere;
+  plan::RankIndex ranks;
   std::int64_t local = 0;
-  topology_.for_each_consumer(chunk, [&](TaskId consumer) {
-    const int home = placement_.home(topology_, consumer);
-    if (home != rank_) {
-      if (made_here && std::find(elsewhere.begin(), elsewhere.end(), home) == elsewhere.end()) {
-        elsewhere.push_back(home);
+  if (made_here) {
+    topology_.for_each_consumer(chunk, [&](TaskId consumer) {
+      const int home = placement_.home(topology_, consumer);
+      if (home != rank_) {
+        ranks.add(home);
+        return;
       }
-      return;
-    }
-    ++local;
-    auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
-    if (fresh) *missing = topology_.count_inputs(consumer);
-    if (--*missing > 0) return;
-    waiting_[consumer.layer].erase(consumer.position);
-    ready_.push({placement_.depth(consumer.layer), ordered(consumer), consumer});
-  });
+      ++local;
+      arrive(consumer);
+    });
+  } else {
+    placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
+      ++local;
+      arrive(consumer);
+    });
+  }
+  std::vector<int> elsewhere = ranks.take();
   const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
   if (uses == 0) return elsewhere;
   auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
@@ -141,6 +216,14 @@ std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_her
   held->chunk = std::move(bytes);
   held->uses = uses;
   return elsewhere;
+}
+
+void Board::arrive(const TaskId& consumer) {
+  auto [missing, fresh] = waiting_[consumer.layer].try_emplace(consumer.position);
+  if (fresh) *missing = topology_.count_inputs(consumer);
+  if (--*missing > 0) return;
+  waiting_[consumer.layer].erase(consumer.position);
+  make_ready(consumer);
 }
 
 const HeldChunk& Board::held(const ChunkId& chunk) const {
@@ -158,8 +241,14 @@ void Board::release(const ChunkId& chunk) {
 }
 
 void Board::complete(const TaskId& task) {
+  const auto running = std::find(running_.begin(), running_.end(), task);
+  if (running == running_.end()) {
+    throw std::logic_error("a task is over that does not run:\n" + describe());
+  }
+  *running = running_.back();
+  running_.pop_back();
   topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
-  --running_;
+  give_back(task);
   ++tasks_run_;
 }
 
@@ -177,17 +266,65 @@ std::int64_t Board::held_count() const {
   return count;
 }
 
-void Board::sanity_check() const {
-  bool right = running_ >= 0;
-  for (const auto& table : waiting_) {
-    table.for_each(
-        [&](std::int64_t, std::int64_t missing) { return right = right && missing > 0; });
+void Board::for_each_waiting(const std::function<bool(const TaskId&, std::int64_t)>& visit) const {
+  bool more = true;
+  for (std::uint32_t layer = 0; layer < waiting_.size() && more; ++layer) {
+    waiting_[layer].for_each([&](std::int64_t position, std::int64_t missing) {
+      return more = visit({layer, position}, missing);
+    });
   }
-  for (const auto& outputs : held_) {
-    for (const auto& table : outputs) {
-      table.for_each([&](std::int64_t, const Held& held) {
-        return right = right && held.uses > 0 &&
-                       (held.chunk.buffer == nullptr) != (held.chunk.spilled == nullptr);
+}
+
+std::int64_t Board::live_uses(const ChunkId& chunk) const {
+  std::int64_t uses = 0;
+  topology_.for_each_consumer(chunk, [&](TaskId task) {
+    if (placement_.home(topology_, task) != rank_) return;
+    const auto is_it = [&](const Ready& ready) { return ready.task == task; };
+    const bool live = waiting_[task.layer].find(task.position) != nullptr ||
+                      std::find(running_.begin(), running_.end(), task) != running_.end() ||
+                      std::any_of(ready_.all().begin(), ready_.all().end(), is_it) ||
+                      std::any_of(parked_.begin(), parked_.end(), is_it);
+    uses += live ? 1 : 0;
+  });
+  return uses;
+}
+
+// An input that arrived stays here until the task is over.
+bool Board::waits_rightly(const TaskId& task, std::int64_t missing) const {
+  std::int64_t absent = 0;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { absent += holds(chunk) ? 0 : 1; });
+  return missing > 0 && missing == absent && placement_.home(topology_, task) == rank_;
+}
+
+bool Board::has_all_inputs(const TaskId& task) const {
+  bool all = waiting_[task.layer].find(task.position) == nullptr;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { all = all && holds(chunk); });
+  return all;
+}
+
+// The uses that are not by tasks here are pins for other ranks, of which a chunk from elsewhere has
+// none.
+bool Board::held_rightly(const ChunkId& chunk, const Held& held) const {
+  const std::int64_t pins = held.uses - live_uses(chunk);
+  const bool made_here = placement_.home(topology_, chunk.task()) == rank_;
+  const bool somewhere = (held.chunk.buffer == nullptr) != (held.chunk.spilled == nullptr);
+  return held.uses > 0 && somewhere && (made_here ? pins >= 0 : pins == 0);
+}
+
+void Board::sanity_check() const {
+  bool right = true;
+  for_each_waiting([&](const TaskId& task, std::int64_t missing) {
+    return right = right && waits_rightly(task, missing);
+  });
+  for (const Ready& ready : ready_.all()) right = right && has_all_inputs(ready.task);
+  for (const Ready& ready : parked_) right = right && has_all_inputs(ready.task);
+  for (const TaskId& task : running_) right = right && has_all_inputs(task);
+  // A task is parked only while another one has what it needs.
+  right = right && (parked_.empty() || !running_.empty());
+  for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
+    for (std::uint32_t output = 0; output < held_[layer].size(); ++output) {
+      held_[layer][output].for_each([&](std::int64_t position, const Held& held) {
+        return right = right && held_rightly({layer, output, position}, held);
       });
     }
   }
@@ -195,20 +332,21 @@ void Board::sanity_check() const {
 }
 
 std::string Board::describe() const {
-  std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_) +
+  const std::int64_t waiting = waiting_count();
+  std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_.size()) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
-                     std::to_string(waiting_count()) + " waiting, " + std::to_string(held_count()) +
-                     " chunks held\n";
-  int left = 10;
-  for (std::uint32_t layer = 0; layer < waiting_.size(); ++layer) {
-    waiting_[layer].for_each([&](std::int64_t position, std::int64_t missing) {
-      if (left-- <= 0) return false;
-      text += "  " + topology_.graph().layers[layer].name + " task " + std::to_string(position) +
-              " waits for " + std::to_string(missing) + " of " +
-              std::to_string(topology_.count_inputs({layer, position})) + " inputs\n";
-      return true;
-    });
-  }
+                     (parked_.empty() ? "" : std::to_string(parked_.size()) + " parked, ") +
+                     std::to_string(waiting) + " waiting, " + std::to_string(held_count()) +
+                     " chunks held, " + std::to_string(tasks_run_) + " done" +
+                     (stopped_ ? ", stopped" : "") + "\n";
+  constexpr std::int64_t kMostLines = 10;
+  std::int64_t lines = 0;
+  for_each_waiting([&](const TaskId& task, std::int64_t missing) {
+    text += "  " + graph::story_of(topology_, task) + " waits for " + std::to_string(missing) +
+            " of " + std::to_string(topology_.count_inputs(task)) + " inputs\n";
+    return ++lines < kMostLines;
+  });
+  if (waiting > lines) text += "  and " + std::to_string(waiting - lines) + " more\n";
   return text;
 }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -26,11 +28,14 @@ using graph::TaskId;
 
 class Board {
  public:
-  Board(const graph::Topology& topology, const plan::Placement& placement, int rank);
+  // resources: what this rank has of what tasks may take (graph::UserFunction::resources).
+  Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
+        std::map<std::string, std::int64_t> resources = {});
 
   // A task that hands on what another graph left can start: that is there. Once per task.
   void admit(const TaskId& task);
-  // The next task to run: the deepest ready one, else the next without inputs in plan order.
+  // The next task to run: the deepest ready one, else the next without inputs in plan order. Of a
+  // grid that goes on in time those without inputs come first if they are earlier.
   std::optional<TaskId> next();
 
   // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
@@ -47,27 +52,52 @@ class Board {
 
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
-  bool idle() const { return running_ == 0 && (stopped_ || (ready_.empty() && sources_done())); }
+  bool idle() const {
+    return running_.empty() && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
+  }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
-    return running_ == 0 && ready_.empty() && waiting_count() == 0 && held_count() == 0 &&
-           sources_done();
+    return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
+           held_count() == 0 && sources_done();
   }
   std::int64_t tasks_run() const { return tasks_run_; }
-  std::string describe() const;  // who waits for what, for stalls and failed checks
-  void sanity_check() const;     // throws std::logic_error
+  // Tasks that take memory here: waiting for inputs, ready, running.
+  std::int64_t live_tasks() const {
+    return static_cast<std::int64_t>(running_.size() + ready_.size() + parked_.size()) +
+           waiting_count();
+  }
+  std::int64_t held_chunks() const { return held_count(); }
+  int rank() const { return rank_; }
+  const std::vector<TaskId>& running() const { return running_; }
+  // visit(task, how many inputs are missing) for each that waits, in any order, while it returns
+  // true.
+  void for_each_waiting(const std::function<bool(const TaskId&, std::int64_t)>& visit) const;
+  bool holds(const ChunkId& chunk) const {
+    return held_[chunk.layer][chunk.output].find(chunk.position) != nullptr;
+  }
+
+  std::string describe() const;  // the counters in a line, for failed checks; see stall.h for more
+  // Re-derives counters and uses from what is there, O(live tasks and their edges); throws
+  // std::logic_error with the state if they disagree.
+  void sanity_check() const;
 
  private:
   struct Ready {
+    std::int32_t priority;
     std::int32_t depth;
     std::int64_t order;
     TaskId task;
-    // The top of the heap is the deepest, then the earliest.
+    // The top of the heap has the highest priority, is the deepest, the earliest.
     bool operator<(const Ready& other) const {
+      if (priority != other.priority) return priority < other.priority;
       return depth != other.depth ? depth < other.depth : order > other.order;
     }
   };
-  // The tasks of one layer that wait for nobody, from front to back.
+  struct ReadyHeap : std::priority_queue<Ready> {
+    const std::vector<Ready>& all() const { return c; }  // in any order
+  };
+  // The tasks of one layer that wait for nobody, from front to back. (Of a Grid that goes on in
+  // time only the first steps are looked at: plan/placement.h.)
   struct Sources {
     std::uint32_t layer;
     std::int64_t next;
@@ -79,22 +109,40 @@ class Board {
     std::int64_t uses = 0;  // local triples and remote ranks still to come
   };
   PageTable<Held>& table_of(const ChunkId& chunk) { return held_[chunk.layer][chunk.output]; }
+  // Of the uses of a held chunk, those by tasks at home here that are not over.
+  std::int64_t live_uses(const ChunkId& chunk) const;
+  bool waits_rightly(const TaskId& task, std::int64_t missing) const;
+  bool has_all_inputs(const TaskId& task) const;
+  bool held_rightly(const ChunkId& chunk, const Held& held) const;
   std::int64_t waiting_count() const;
   std::int64_t held_count() const;
   std::optional<TaskId> next_source();
+  std::optional<TaskId> next_ready();
+  // Of a user's task with annotations; null for others.
+  const graph::UserFunction* annotated(const TaskId& task) const;
+  void make_ready(const TaskId& task);
+  // Whether what the task takes is there; it is taken then.
+  bool take_resources(const TaskId& task);
+  void give_back(const TaskId& task);
+  Sources* earlier_source(const Ready& ready);
+  TaskId start(Sources& sources);
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;
+  void arrive(const TaskId& consumer);  // one of its inputs has
   void release(const ChunkId& chunk);
 
   const graph::Topology& topology_;
   const plan::Placement& placement_;
   int rank_;
   std::vector<Sources> sources_;
-  std::priority_queue<Ready> ready_;
+  ReadyHeap ready_;
+  std::vector<Ready> parked_;  // ready, but for resources that running tasks have
+  std::map<std::string, std::int64_t> free_;
+  std::vector<bool> annotated_;                     // by layer: some tasks are
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
-  std::int64_t running_ = 0;
+  std::vector<TaskId> running_;                     // as many as threads at most
   std::int64_t tasks_run_ = 0;
   bool stopped_ = false;
 };

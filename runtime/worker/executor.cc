@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/base/clock.h"
+#include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
 
 namespace rankine::worker {
@@ -45,6 +46,13 @@ std::vector<Box> steps_of(const graph::Map& map, const Box& box) {
   return steps;
 }
 
+// The call whose result is all that the task hands over, as it is.
+const graph::CallResult* only_result(const graph::Map& map) {
+  if (map.calls.empty() || map.heads.size() != 1 || map.program.value_count() != 1) return nullptr;
+  if (std::holds_alternative<Partial>(map.heads[0])) return nullptr;
+  return std::get_if<graph::CallResult>(&map.leaves[0].source);
+}
+
 }  // namespace
 
 TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
@@ -78,29 +86,30 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
     if (const auto* reduce = std::get_if<graph::Reduce>(&kind)) {
       return run_reduce(task, *reduce, find_chunk, context);
     }
-    if (std::holds_alternative<graph::Explicit>(kind)) return run_user(task, find_chunk, context);
-    collect(task, std::get<graph::Collect>(kind), find_chunk);
-    return {};
+    if (const auto* some = std::get_if<graph::Collect>(&kind)) {
+      collect(task, *some, find_chunk);
+      return {};
+    }
+    if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
+      collect(task, *some, find_chunk);
+      return {};
+    }
+    return run_user(task, find_chunk, context);
   } catch (Error& error) {
     if (error.task_story.empty()) error.task_story = story(task);
     throw;
   }
 }
 
-std::string Executor::story(const TaskId& task) const {
-  const graph::Layer& layer = topology_.graph().layers[task.layer];
-  if (std::holds_alternative<graph::Explicit>(layer.kind)) return user_tasks_->story(task);
-  return layer.name + ", chunk " +
-         to_string(coordinate_of(task.position, topology_.counts(task.layer))) +
-         (layer.location.empty() ? "" : ", " + layer.location);
-}
+std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
 
 std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
                                        TaskContext& context) const {
   const Stopwatch compute;
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
-  if (std::get<graph::Explicit>(topology_.graph().layers[task.layer].kind).holds_results) {
+  const auto* tasks = std::get_if<graph::Explicit>(&topology_.graph().layers[task.layer].kind);
+  if (tasks != nullptr && tasks->holds_results) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
   return {{{task.layer, 0, task.position}, std::move(result)}};
@@ -115,11 +124,37 @@ void Executor::collect(const TaskId& task, const graph::Collect& collect,
                                                                                   bytes.end());
 }
 
+void Executor::run_calls(const TaskId& task, const graph::Map& map, const Box& step,
+                         LoadSources& sources, TaskContext& context) const {
+  if (map.calls.empty()) return;
+  const CallScratch scratch{context.scratch, context.read_scratch, context.read_stats,
+                            context.times.load_s, context.times.compute_s};
+  user_tasks_->blocks().run(task, step, sources, scratch);
+}
+
+void Executor::collect(const TaskId& task, const graph::GridCollect& collect,
+                       const FindChunk& find_chunk) const {
+  const HeldChunk held = find_chunk({collect.layer, 0, topology_.collected_position(task)});
+  const auto bytes = std::as_const(*held.buffer).bytes();
+  const auto index = static_cast<std::size_t>(task.position);
+  if (collect.item_bytes == 0) {
+    results_[collect.first_result + index].assign(bytes.begin(), bytes.end());
+    return;
+  }
+  const auto item = static_cast<std::size_t>(collect.item_bytes);
+  if (bytes.size() != item) {
+    throw Error(ExitCode::kTaskFailed, "a result of a grid has another length than its type");
+  }
+  std::copy(bytes.begin(), bytes.end(),
+            results_[collect.first_result].begin() + static_cast<std::ptrdiff_t>(index * item));
+}
+
 std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
                                       const FindChunk& find_chunk, TaskContext& context) const {
   const Box box = map.grid.chunk_box(coordinate_of(task.position, topology_.counts(task.layer)));
   std::vector<SharedBuffer> made;
-  for (std::size_t i = 0; i < map.heads.size(); ++i) {
+  const graph::CallResult* result = only_result(map);
+  for (std::size_t i = 0; i < map.heads.size() && result == nullptr; ++i) {
     if (const auto* partial = std::get_if<Partial>(&map.heads[i])) {
       const std::int64_t kept = kept_elements(box, partial->reduced);
       made.push_back(pool_.allocate_shared(kernels::state_bytes(partial->spec, kept)));
@@ -129,12 +164,18 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
                                            size_of(map.program.output_dtype(static_cast<int>(i)))));
     }
   }
-  const LoadSources sources{topology_, readers_, find_chunk, pool_};
+  LoadSources sources{topology_, readers_, find_chunk, pool_};
   for (const Box& step : steps_of(map, box)) {
+    run_calls(task, map, step, sources, context);
+    if (result != nullptr) {
+      made.push_back(sources.made[result->call].buffer);
+      break;
+    }
     const Stopwatch load;
     std::vector<LoadedLeaf> leaves;
     std::vector<kernels::View> views;
     for (const graph::Leaf& leaf : map.leaves) {
+      if (leaf.call >= 0) break;  // those of the calls come last
       leaves.push_back(load_leaf(leaf, step, sources, context.read_scratch, context.read_stats));
       views.push_back(leaves.back().view);
     }
@@ -203,18 +244,22 @@ std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce
   const graph::Reduction& tree = topology_.reduction(task.layer);
   const Extents kept = coordinate_of(task.position / tree.nodes(), tree.kept_grid.counts());
   const std::int64_t elements = tree.kept_grid.chunk_box(kept).size();
-  SharedBuffer state = pool_.allocate_shared(kernels::state_bytes(reduce.spec, elements));
+  SharedBuffer state =
+      pool_.allocate_shared(static_cast<std::size_t>(reduce.state_bytes(elements)));
   bool first = true;
   topology_.for_each_input(task, [&](const ChunkId& chunk) {
     const SharedBuffer input = find_chunk(chunk).buffer;
     if (first) {
       std::memcpy(state->data(), input->data(), state->size());
+    } else if (reduce.combination) {
+      user_tasks_->blocks().combine(task.layer, tree.kept_grid.chunk_box(kept), state->data(),
+                                    input->data());
     } else {
       kernels::combine_states(reduce.spec, elements, state->data(), input->data());
     }
     first = false;
   });
-  if (task.position % tree.nodes() == tree.nodes() - 1) {
+  if (!reduce.combination && task.position % tree.nodes() == tree.nodes() - 1) {
     SharedBuffer value = pool_.allocate_shared(static_cast<std::size_t>(elements) *
                                                size_of(kernels::result_dtype(reduce.spec)));
     kernels::finalize_state(reduce.spec, elements, state->data(), value->data());

@@ -46,8 +46,8 @@ class Executor {
  public:
   // readers: by data set of the graph. log: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
-  // user_tasks: null if the graph has none. held: where Hold heads leave chunks, under the number
-  // of the graph. All must outlive the executor.
+  // user_tasks: null if the graph has no functions of users. held: where Hold heads leave chunks,
+  // under the number of the graph. All must outlive the executor.
   Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
            const UserTasks* user_tasks, io::LogWriter* log,
@@ -57,16 +57,22 @@ class Executor {
   std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
                           TaskContext& context) const;
 
+  // "mean(t2m), chunk (3, 4), job.cc:12"
+  std::string story(const graph::TaskId& task) const;
+
  private:
   std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
                               const FindChunk& find_chunk, TaskContext& context) const;
+  void run_calls(const graph::TaskId& task, const graph::Map& map, const Box& step,
+                 LoadSources& sources, TaskContext& context) const;
   std::vector<Output> run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
                                  const FindChunk& find_chunk, TaskContext& context) const;
   std::vector<Output> run_user(const graph::TaskId& task, const FindChunk& find_chunk,
                                TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
-  std::string story(const graph::TaskId& task) const;
+  void collect(const graph::TaskId& task, const graph::GridCollect& collect,
+               const FindChunk& find_chunk) const;
   void hand_over(const graph::TaskId& task, const graph::Head& head, const Box& box, DType dtype,
                  const SharedBuffer& dense, TaskContext& context) const;
 

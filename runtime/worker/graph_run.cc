@@ -9,8 +9,9 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
-#include "runtime/kernels/convert.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/worker/pack_piece.h"
+#include "runtime/worker/stall.h"
 
 namespace rankine::worker {
 namespace {
@@ -38,7 +39,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
       spill_(std::move(scratch)),
-      board_(*topology_, placement_, communicator.rank()),
+      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources)),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
   reactor_.set_spilled(placement_.spilled_layers());
   try {
@@ -124,14 +125,8 @@ HeldChunk GraphRun::find_chunk(const graph::ChunkId& chunk) {
 }
 
 SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
-  const SharedBuffer whole = board_.input(chunk);
-  const plan::Piece piece = plan::piece_on(*topology_, placement_, chunk, to);
-  if (!piece.part) return whole;
-  const std::size_t size = size_of(topology_->output_dtype({chunk.layer, chunk.output}));
-  const Box box = topology_->output_box(chunk);
-  SharedBuffer packed = pool_.allocate_shared(static_cast<std::size_t>(piece.part->size()) * size);
-  kernels::copy_overlap(size, box, whole->data(), *piece.part, packed->data());
-  return packed;
+  return pack_piece(*topology_, chunk, plan::piece_on(*topology_, placement_, chunk, to),
+                    board_.input(chunk), pool_);
 }
 
 std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
@@ -412,6 +407,17 @@ void GraphRun::send(int to, const Message& message, std::span<const std::byte> p
   Message numbered = message;
   numbered.graph = number_;
   mail_.send(to, numbered, payload);
+}
+
+std::string GraphRun::story(const TaskId& task) const {
+  const bool known =
+      task.layer < topology_->layer_count() && task.position < topology_->task_count(task.layer);
+  return known ? executor_->story(task) : "a task";
+}
+
+std::string GraphRun::describe() const {
+  const std::lock_guard lock(state_);
+  return explain_stall(*topology_, placement_, board_, reactor_);
 }
 
 void GraphRun::check_over() const {

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "collectives/communicator.h"
@@ -46,7 +48,8 @@ struct Installation {
   std::uint32_t number = 0;  // of the graph
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
-  std::vector<io::ChunkIndex> indexes;  // by data set
+  std::vector<io::ChunkIndex> indexes;                 // by data set
+  std::map<std::string, std::int64_t> resources = {};  // of this rank
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
@@ -78,6 +81,9 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   // A failure outside a task, on this rank.
   void fail(Error error);
 
+  // For people: a task by layer, chunk and line; what tasks wait for.
+  std::string story(const TaskId& task) const;
+  std::string describe() const;
   // Throws std::logic_error if something of a graph that is over is left.
   void check_over() const;
   RunTotals totals() const;

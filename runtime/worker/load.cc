@@ -175,6 +175,9 @@ LoadedLeaf load_leaf(const Leaf& leaf, const Box& box, const LoadSources& source
     block = read_file(*file, leaf, wanted, sources, scratch, stats);
   } else if (const auto* output = std::get_if<graph::LayerOutput>(&leaf.source)) {
     block = gather_chunks(*output, leaf, wanted, sources);
+  } else if (const auto* result = std::get_if<graph::CallResult>(&leaf.source)) {
+    const MadeBlock& made = sources.made[result->call];
+    block = {made.buffer->data(), made.box, made.buffer};
   } else {
     block = make_ramp(std::get<graph::Ramp>(leaf.source), leaf, wanted, sources);
   }

@@ -18,11 +18,18 @@ namespace rankine::worker {
 // Chunks of other layers, by name. Set by the board.
 using FindChunk = std::function<HeldChunk(const graph::ChunkId&)>;
 
+// What a call of the task made, over a box of the indices of those who read it.
+struct MadeBlock {
+  SharedBuffer buffer;
+  Box box;
+};
+
 struct LoadSources {
   const graph::Topology& topology;
   const std::vector<std::unique_ptr<io::DatasetReader>>& readers;  // by data set of the graph
   const FindChunk& find_chunk;
   Pool& pool;
+  std::vector<MadeBlock> made = {};  // by calls of the task, as far as they have run
 };
 
 // A leaf's elements over a box of the iteration space. The view is valid while this lives.

@@ -31,7 +31,11 @@ void Loop::work(int thread, TaskContext& context) {
     if (version_.load(std::memory_order_acquire) != seen) runs = runs_now(seen);
     const bool ran = task.has_value();
     bool pressing = false;
-    if (ran) task = current->run(*task, context, pressing);
+    if (ran) {
+      note(running_[static_cast<std::size_t>(thread)], *current, *task);
+      task = current->run(*task, context, pressing);
+      running_[static_cast<std::size_t>(thread)].graph.store(0, std::memory_order_relaxed);
+    }
     for (std::size_t i = 0; !task && i < runs.size(); ++i) {
       current = runs[i].get();
       task = current->next();
@@ -51,6 +55,57 @@ void Loop::work(int thread, TaskContext& context) {
       waiter.wait();
     }
   }
+}
+
+void Loop::note(Running& slot, const GraphRun& run, const TaskId& task) {
+  slot.graph.store(run.number(), std::memory_order_relaxed);
+  slot.layer.store(task.layer, std::memory_order_relaxed);
+  slot.position.store(task.position, std::memory_order_relaxed);
+}
+
+// So others get what they pull, and rank 0 a sign of life, however long a task takes.
+void Loop::help() {
+  constexpr std::chrono::milliseconds kBetweenLooks{20};
+  std::uint64_t seen = 0;
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    if (published_.empty()) {
+      changed_.wait(lock, [&] { return stopped_ || !published_.empty(); });
+      continue;
+    }
+    changed_.wait_for(lock, kBetweenLooks, [&] { return stopped_.load(); });
+    lock.unlock();
+    if (turns_ == seen) {
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress();
+    }
+    seen = turns_;
+    lock.lock();
+  }
+}
+
+std::string Loop::describe() const {
+  std::string text;
+  for (std::size_t thread = 0; thread < running_.size(); ++thread) {
+    const Running& slot = running_[thread];
+    const std::uint32_t graph = slot.graph.load(std::memory_order_relaxed);
+    text += "  thread " + std::to_string(thread);
+    const auto run = std::find_if(runs_.begin(), runs_.end(), [&](const auto& one) {
+      return graph != 0 && one->number() == graph;
+    });
+    if (run == runs_.end()) {
+      text += " has no task\n";
+      continue;
+    }
+    // Layer and position may be of two tasks, if it just changed to another one.
+    text += " runs " +
+            (*run)->story({slot.layer.load(std::memory_order_relaxed),
+                           slot.position.load(std::memory_order_relaxed)}) +
+            "\n";
+  }
+  for (const auto& run : runs_) {
+    text += "  graph " + std::to_string(run->number()) + ": " + run->describe();
+  }
+  return text;
 }
 
 void Loop::idle(int thread, std::uint64_t seen, collectives::Waiter& waiter, double idle_s) {
@@ -108,6 +163,7 @@ void Loop::stop() {
 }
 
 bool Loop::progress() {
+  turns_.fetch_add(1, std::memory_order_relaxed);
   const int packets =
       communicator_.receive_packets([this](int from, std::span<const std::byte> packet) {
         protocol::for_each_message(packet,

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "collectives/communicator.h"
@@ -37,15 +38,20 @@ class LoopHost {
 
 class Loop {
  public:
-  Loop(collectives::Communicator& communicator, collectives::Cores cores, LoopHost& host)
+  Loop(collectives::Communicator& communicator, int threads, collectives::Cores cores,
+       LoopHost& host)
       : communicator_(communicator),
         cores_(cores),
         host_(host),
-        mail_(communicator) {}
+        mail_(communicator),
+        running_(static_cast<std::size_t>(threads)) {}
 
   // Works until stop(). Called once by each thread of the team; thread 0 watches the network while
   // no graph is in flight and the others sleep.
   void work(int thread, TaskContext& context);
+  // Looks at the network while all of them are busy with long tasks, until stop(). Called once, by
+  // one more thread.
+  void help();
   // There is something for the host to do. Any thread.
   void wake();
 
@@ -53,9 +59,18 @@ class Loop {
   void add(std::shared_ptr<GraphRun> run);
   void stop();
   Mail& mail() { return mail_; }
+  // For people: which task each thread runs, and what the graphs wait for.
+  std::string describe() const;
 
  private:
   using Runs = std::vector<std::shared_ptr<GraphRun>>;
+  // What a thread runs; written by it, read by whoever describes.
+  struct alignas(64) Running {
+    std::atomic<std::uint32_t> graph{0};  // 0: nothing
+    std::atomic<std::uint32_t> layer{0};
+    std::atomic<std::int64_t> position{0};
+  };
+  void note(Running& slot, const GraphRun& run, const TaskId& task);
   struct Early {
     int from;
     Message message;
@@ -80,6 +95,8 @@ class Loop {
   std::uint32_t last_added_ = 0;
   std::vector<Early> early_;
 
+  std::vector<Running> running_;         // by thread
+  std::atomic<std::uint64_t> turns_{0};  // calls of progress() so far
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint64_t> version_{0};  // of published_
   std::mutex mutex_;                       // protects the members below

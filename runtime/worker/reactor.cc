@@ -1,6 +1,7 @@
 #include "runtime/worker/reactor.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -24,14 +25,11 @@ void Outbox::clear() {
 Reactor::Reactor(int rank, int ranks, std::uint32_t graph, std::int64_t eager_limit,
                  std::int64_t window, std::int64_t bulk_sends)
     : rank_(rank),
+      ranks_(ranks),
       graph_(graph),
       eager_limit_(eager_limit),
       window_(window),
-      bulk_limit_(bulk_sends),
-      credits_(ranks, window),
-      owed_(ranks, 0),
-      next_tag_(ranks, 0),
-      open_announces_(ranks, 0) {}
+      bulk_limit_(bulk_sends) {}
 
 void Reactor::send(int to, Message message, Outbox& outbox) {
   message.graph = graph_;
@@ -46,14 +44,17 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
     message.chunk = chunk;
     message.bytes = bytes;
     const std::int64_t cost = protocol::eager_cost(bytes);
+    Peer& peer = peers_[to];
     const bool small = bytes <= eager_limit_ && !is_spilled(chunk);
-    if (small && (credits_[to] >= cost || credits_[to] == window_)) {
-      credits_[to] -= cost;
+    if (small && (peer.lent == 0 || peer.lent + cost <= window_)) {
+      peer.lent += cost;
+      lent_ += cost;
       message.kind = Kind::kEager;
       send(to, message, outbox);
       outbox.unpinned.push_back(chunk);
     } else {
-      ++open_announces_[to];
+      ++peer.open_announces;
+      ++open_announces_;
       message.kind = Kind::kAnnounce;
       send(to, message, outbox);
     }
@@ -65,8 +66,8 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   switch (message.kind) {
     case Kind::kEager:
       outbox.delivered.push_back(message.chunk);
-      if (owed_[from] == 0) creditors_.push_back(from);
-      owed_[from] += protocol::eager_cost(message.bytes);
+      if (peers_[from].owed == 0) creditors_.push_back(from);
+      peers_[from].owed += protocol::eager_cost(message.bytes);
       return;
     case Kind::kAnnounce: on_announce(from, message, outbox); return;
     case Kind::kPull:
@@ -75,10 +76,14 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
           {from, message.chunk, static_cast<std::uint32_t>(message.first), message.bytes});
       return send_pulled(outbox);
     case Kind::kDecline:
-      --open_announces_[from];
+      --peers_[from].open_announces;
+      --open_announces_;
       outbox.unpinned.push_back(message.chunk);
       return;
-    case Kind::kCredit: credits_[from] += message.first; return;
+    case Kind::kCredit:
+      peers_[from].lent -= message.first;
+      lent_ -= message.first;
+      return;
     default: throw std::logic_error("a control message reached the data plane");
   }
 }
@@ -87,7 +92,7 @@ void Reactor::give_back(Outbox& outbox) {
   for (const int from : creditors_) {
     Message credit;
     credit.kind = Kind::kCredit;
-    credit.first = std::exchange(owed_[from], 0);
+    credit.first = std::exchange(peers_[from].owed, 0);
     send(from, credit, outbox);
   }
   creditors_.clear();
@@ -118,8 +123,9 @@ void Reactor::pull(int from, const ChunkName& chunk, std::int64_t bytes, Outbox&
   answer.kind = Kind::kPull;
   answer.chunk = chunk;
   answer.bytes = bytes;
-  answer.first = next_tag_[from];
-  next_tag_[from] = collectives::next_tag(next_tag_[from]);
+  Peer& peer = peers_[from];
+  answer.first = peer.next_tag;
+  peer.next_tag = collectives::next_tag(peer.next_tag);
   outbox.receives.push_back({from, chunk, bytes, static_cast<std::uint32_t>(answer.first)});
   send(from, answer, outbox);
 }
@@ -150,7 +156,8 @@ bool Reactor::may_send(std::int64_t bytes) const {
 }
 
 void Reactor::on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox) {
-  --open_announces_[to];
+  --peers_[to].open_announces;
+  --open_announces_;
   outbox.unpinned.push_back(chunk);
   const auto sent = std::find_if(sending_.begin(), sending_.end(), [&](const auto& send) {
     return send.to == to && send.chunk == chunk;
@@ -174,11 +181,8 @@ void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox)
 }
 
 bool Reactor::quiet() const {
-  return incoming_.empty() && announced_.empty() && creditors_.empty() &&
-         std::all_of(credits_.begin(), credits_.end(),
-                     [&](std::int64_t left) { return left == window_; }) &&
-         std::all_of(open_announces_.begin(), open_announces_.end(),
-                     [](std::int64_t open) { return open == 0; });
+  return incoming_.empty() && announced_.empty() && creditors_.empty() && lent_ == 0 &&
+         open_announces_ == 0;
 }
 
 void Reactor::sanity_check() const {
@@ -191,27 +195,52 @@ void Reactor::sanity_check() const {
       (idle && !announced_.empty())) {
     throw std::logic_error("receives to be spilled are not counted right:\n" + describe());
   }
-  for (std::size_t r = 0; r < credits_.size(); ++r) {
-    const bool self = static_cast<int>(r) == rank_;
-    // Below zero only by one message, which was sent while nothing else was under way.
-    const bool overdrawn =
-        credits_[r] < std::min<std::int64_t>(0, window_ - 2 * protocol::kEagerWindow);
-    if (overdrawn || credits_[r] > window_ || owed_[r] < 0 || open_announces_[r] < 0 ||
-        (self && (credits_[r] != window_ || owed_[r] != 0 || open_announces_[r] != 0))) {
-      throw std::logic_error("the books of the reactor are wrong:\n" + describe());
-    }
+  std::int64_t lent = 0;
+  std::int64_t announced = 0;
+  std::size_t creditors = 0;
+  bool right = true;
+  for (const auto& [rank, peer] : peers_) {
+    lent += peer.lent;
+    announced += peer.open_announces;
+    creditors += peer.owed > 0 ? 1 : 0;
+    // Above the window only by one message, which was sent while nothing else was under way.
+    const bool overdrawn = peer.lent > std::max(window_, 2 * protocol::kEagerWindow);
+    right = right && rank >= 0 && rank < ranks_ && rank != rank_ && !overdrawn && peer.lent >= 0 &&
+            peer.owed >= 0 && peer.open_announces >= 0;
+  }
+  for (const int rank : creditors_)
+    right = right && peers_.contains(rank) && peers_.at(rank).owed > 0;
+  for (const auto& [chunk, from] : incoming_) right = right && peers_.contains(from);
+  const auto sends = static_cast<std::int64_t>(sending_.size() + pulled_.size());
+  if (!right || lent != lent_ || announced != open_announces_ || creditors != creditors_.size() ||
+      sends > open_announces_ || sent_ < 0 || received_ < 0) {
+    throw std::logic_error("the books of the reactor are wrong:\n" + describe());
   }
 }
 
 std::string Reactor::describe() const {
   std::string text = "rank " + std::to_string(rank_) + ", graph " + std::to_string(graph_) +
-                     (aborting_ ? ", aborting" : "") + ", " + std::to_string(incoming_.size()) +
-                     " transfers coming in, " + std::to_string(announced_.size()) +
-                     " to be pulled\n";
-  for (std::size_t r = 0; r < credits_.size(); ++r) {
-    text += "  to rank " + std::to_string(r) + ": " + std::to_string(credits_[r]) + " of " +
-            std::to_string(window_) + " credits left, " + std::to_string(open_announces_[r]) +
-            " announced chunks open\n";
+                     (aborting_ ? ", aborting" : "") + ": " + std::to_string(incoming_.size()) +
+                     " pulls open, " + std::to_string(announced_.size()) + " to be pulled, " +
+                     std::to_string(open_announces_) + " announced chunks not taken yet, " +
+                     std::to_string(sending_.size()) + " being sent, " +
+                     std::to_string(pulled_.size()) + " waiting to be sent, " +
+                     std::to_string(lent_) + " bytes of eager messages not acknowledged\n";
+  std::map<int, Peer> open;  // by rank, for people
+  for (const auto& [rank, peer] : peers_) {
+    if (peer.lent != 0 || peer.owed != 0 || peer.open_announces != 0) open.emplace(rank, peer);
+  }
+  constexpr std::size_t kMostLines = 8;
+  std::size_t lines = 0;
+  for (const auto& [rank, peer] : open) {
+    if (lines++ == kMostLines) {
+      text += "  and " + std::to_string(open.size() - kMostLines) + " more ranks\n";
+      break;
+    }
+    text += "  rank " + std::to_string(rank) + ": " + std::to_string(peer.open_announces) +
+            " announced chunks not taken, " + std::to_string(peer.lent) + " of " +
+            std::to_string(window_) + " bytes of its window in use, " + std::to_string(peer.owed) +
+            " bytes owed to it\n";
   }
   return text;
 }

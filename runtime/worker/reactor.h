@@ -95,8 +95,20 @@ class Reactor {
   const std::deque<Announced>& announced() const { return announced_; }
   // Pulls that wait for their turn, in order.
   const std::deque<Outbox::PostSend>& waiting_sends() const { return pulled_; }
-  // Credits that give_back will give, per source.
-  const std::vector<std::int64_t>& owed() const { return owed_; }
+  // Chunks that were pulled and are not here yet, and from which rank.
+  const std::unordered_map<ChunkName, int, ChunkNameHash>& incoming() const { return incoming_; }
+  // Bulk transfers under way from here.
+  std::int64_t bulk_sends() const { return static_cast<std::int64_t>(sending_.size()); }
+
+  // What stands open between this rank and another one.
+  struct Peer {
+    std::int64_t lent = 0;            // of the window to it: bytes of eager messages under way
+    std::int64_t owed = 0;            // credits that give_back will give to it, in bytes
+    std::int64_t open_announces = 0;  // to it, not yet answered or still being sent
+    std::uint32_t next_tag = 0;       // of pulls from it
+  };
+  // Of all ranks that ever sent something here or were sent something, in any order.
+  const std::unordered_map<int, Peer>& peers() const { return peers_; }
   std::int64_t messages_sent() const { return sent_; }
   std::int64_t messages_received() const { return received_; }
 
@@ -117,17 +129,17 @@ class Reactor {
   }
 
   int rank_;
+  int ranks_;
   std::uint32_t graph_;
   std::int64_t eager_limit_;
   std::int64_t window_;
   std::int64_t bulk_limit_;
   bool aborting_ = false;
-  std::vector<std::int64_t> credits_;    // bytes left, per destination
-  std::vector<std::int64_t> owed_;       // bytes to give back, per source
-  std::vector<int> creditors_;           // sources with owed_ > 0
-  std::vector<std::uint32_t> next_tag_;  // of pulls, per source
-  std::vector<std::int64_t>
-      open_announces_;  // not yet answered or still being sent, per destination
+  // Made on first use: a rank keeps as much as it has partners, not as there are ranks.
+  std::unordered_map<int, Peer> peers_;
+  std::vector<int> creditors_;                                  // peers with owed > 0
+  std::int64_t lent_ = 0;                                       // sum over the peers
+  std::int64_t open_announces_ = 0;                             // likewise
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
   std::vector<bool> spilled_;                                   // by layer
   std::deque<Announced> announced_;                             // of such layers, not pulled yet

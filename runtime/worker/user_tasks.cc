@@ -6,6 +6,7 @@
 
 #include "runtime/base/current_error.h"
 #include "runtime/base/nd_array.h"
+#include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
 #include "runtime/kernels/outcome.h"
 
@@ -17,7 +18,9 @@ using graph::TaskId;
 
 UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int rank)
     : topology_(topology),
-      rank_(rank) {
+      rank_(rank),
+      blocks_(topology),
+      grids_(topology) {
   for (const graph::Layer& layer : topology.graph().layers) {
     resolved_.emplace_back();
     scattered_.emplace_back();
@@ -37,15 +40,11 @@ UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int
   }
 }
 
-std::string UserTasks::story(const TaskId& task) const {
-  const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
-  const graph::UserFunction& function = tasks.function(static_cast<std::size_t>(task.position));
-  return function.name + ", task " + std::to_string(task.position) +
-         (function.location.empty() ? "" : ", " + function.location);
-}
-
 SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                             Pool& pool) const {
+  if (topology_.grid_edges(task.layer) != nullptr) {
+    return grids_.run(task, find_chunk, scratch, pool);
+  }
   const auto& tasks = std::get<Explicit>(topology_.graph().layers[task.layer].kind);
   try {
     if (tasks.holds_results) {
@@ -55,7 +54,7 @@ SharedBuffer UserTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
       } catch (...) {
         Error error = current_error();
         if (error.task_story.empty()) {
-          error.task_story = story(task) + ", rank " + std::to_string(rank_);
+          error.task_story = graph::story_of(topology_, task) + ", rank " + std::to_string(rank_);
         }
         scratch.result = kernels::failed_outcome(error);
       }
@@ -80,31 +79,14 @@ void UserTasks::make_result(const TaskId& task, const FindChunk& find_chunk,
   attempt(tasks.functions[index], resolved_[task.layer][index], scratch);
 }
 
-// A small result's memory stays for the next one.
-void UserScratch::clear() {
-  constexpr std::size_t kKept = std::size_t{64} << 10;
-  arguments.clear();
-  keeps.clear();
-  arrays.clear();
-  result.clear();
-  if (result.capacity() > kKept) result = {};
-}
-
 void UserTasks::attempt(const graph::UserFunction& function, const Resolved& resolved,
                         UserScratch& scratch) const {
-  for (std::int32_t attempts = 1;; ++attempts) {
+  with_retries(function.retries, [&] {
     scratch.result.clear();
     kernels::UserCall call{scratch.arguments, std::as_bytes(std::span(function.state)),
                            resolved.function, scratch.result};
-    try {
-      return resolved.thunk(call);
-    } catch (...) {
-      if (attempts <= function.retries) continue;
-      Error error = current_error();
-      if (attempts > 1) error.message += " (after " + std::to_string(attempts) + " attempts)";
-      throw error;
-    }
-  }
+    resolved.thunk(call);
+  });
 }
 
 // Throws the error that an argument is.

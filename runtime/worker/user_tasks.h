@@ -1,27 +1,20 @@
-// Runs the tasks of Explicit layers: users' functions on values.
+// Runs the tasks of Explicit layers and of Grids: users' functions on values. Knows those on blocks
+// too.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/user_call.h"
+#include "runtime/worker/block_calls.h"
+#include "runtime/worker/grid_tasks.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
+#include "runtime/worker/user_scratch.h"
 
 namespace rankine::worker {
-
-// What a thread keeps between tasks.
-struct UserScratch {
-  std::vector<std::span<const std::byte>> arguments;
-  std::vector<SharedBuffer> keeps;  // what the arguments lie in
-  // Or these: by number of the array among those of the layer.
-  std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> arrays;
-  std::vector<std::byte> result;
-  void clear();  // holds nothing of a task any more
-};
 
 // The functions of a graph, found in this process. Thread-safe after construction.
 class UserTasks {
@@ -34,8 +27,7 @@ class UserTasks {
   // Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
                    Pool& pool) const;
-  // "simulate, task 17, job.cc:12"
-  std::string story(const graph::TaskId& task) const;
+  const BlockCalls& blocks() const { return blocks_; }
 
  private:
   struct Resolved {
@@ -58,6 +50,8 @@ class UserTasks {
 
   const graph::Topology& topology_;
   const int rank_;
+  BlockCalls blocks_;
+  GridTasks grids_;
   std::vector<std::vector<Resolved>> resolved_;       // by layer, by function
   std::vector<std::vector<SharedBuffer>> scattered_;  // by layer, as Explicit::scattered
 };

@@ -1,4 +1,4 @@
-"""bench graph: what it reports, that the graph stays small, and its self-check. Never times."""
+"""bench: what it reports, that graphs stay small, and its self-checks. Never times."""
 
 import json
 import os
@@ -75,6 +75,68 @@ class Tasks(Case):
                     self.assertLessEqual(row["bytes_per_task"], 40)
 
 
+def launched(ranks, *arguments):
+    """The benchmark alone (0 ranks) or under mpirun."""
+    command = ["bash", "-c", f'source "{SETTINGS}"; exec "$@"', "launch", "mpirun", "-n",
+               str(ranks), RANKINE, "bench", *map(str, arguments)]
+    return subprocess.run(command[7:] if ranks == 0 else command, env=environment(),
+                          capture_output=True, timeout=500)
+
+
+class Metg(Case):
+    PATTERNS = ["trivial", "stencil", "nearest", "spread", "fft", "tree", "all_to_all", "random"]
+
+    def figures(self, ranks, *arguments):
+        file = self.path("metg.json")
+        result = launched(ranks, "metg", "--repeat", 1, "--steps", 7, "--json", file, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(file) as text:
+            return json.load(text)
+
+    def expect(self, rows, patterns, widths):
+        expected = [(width, pattern, system) for width in widths for pattern in patterns
+                    for system in ("rankine", "mpi", "openmp")]
+        self.assertEqual([(r["width"], r["pattern"], r["system"]) for r in rows], expected)
+        for row in rows:
+            self.assertEqual(set(row), {"pattern", "width", "system", "floor_us", "metg_us"})
+            self.assertGreater(row["floor_us"], 0)
+
+    def test_all_patterns_agree_in_all_systems_on_any_number_of_ranks(self):
+        for ranks, threads in ((0, 1), (0, 2), (2, 1), (3, 1), (5, 1), (2, 2)):
+            with self.subTest(ranks=ranks, threads=threads):
+                self.expect(self.figures(ranks, "--threads", threads), self.PATTERNS, [8])
+
+    def test_widths_graphs_and_imbalance_can_be_chosen(self):
+        rows = self.figures(2, "--patterns", "fft,random", "--width", "1,2,5", "--graphs", 4,
+                            "--imbalance", 1, "--threads", 1)
+        self.expect(rows, ["fft", "random"], [1, 2, 5])
+
+    def test_another_pattern_is_a_usage_error(self):
+        self.assert_block(launched(0, "metg", "--patterns", "star"), 2, "'star'", "try: trivial")
+
+
+class Hop(Case):
+    def test_both_figures_are_there_for_all_sizes(self):
+        for ranks, size in ((2, 8), (3, 1024), (2, 65536)):
+            file = self.path("hop.json")
+            result = launched(ranks, "hop", "--bytes", size, "--steps", 20, "--repeat", 1,
+                              "--threads", 1, "--json", file)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            with open(file) as text:
+                figures = json.load(text)
+            self.assertEqual(set(figures), {"hop_us", "pingpong_us"})
+            self.assertGreater(figures["hop_us"], 0)
+            self.assertGreater(figures["pingpong_us"], 0)
+
+    def test_one_rank_has_no_hops(self):
+        self.assert_block(launched(0, "hop"), 2, "two ranks", "try: mpirun -n 2")
+
+    def test_other_sizes_are_usage_errors(self):
+        result = launched(2, "hop", "--bytes", 9, "--threads", 1)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn(b"--bytes 9", result.stderr)
+
+
 class Refusals(Case):
     def test_sizes_that_are_none_are_usage_errors(self):
         for tasks in ("nan", "inf", "-5", "0", "0.5", "1e16", "1e300", "1e3,nan"):
@@ -84,7 +146,7 @@ class Refusals(Case):
 
     def test_another_benchmark_is_a_usage_error(self):
         result = rankine("bench", "foo")
-        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph, rankine bench tasks\n")
+        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph, tasks, metg or hop\n")
 
 
 if __name__ == "__main__":

@@ -30,13 +30,11 @@ class BoardRun {
 
   // Puts down what the task makes, as worker/executor.cc would.
   void finish(const graph::TaskId& task) {
-    const auto* map = std::get_if<graph::Map>(&topology_.graph().layers[task.layer].kind);
-    const std::size_t outputs = map == nullptr ? 1 : map->heads.size();
-    for (std::uint32_t i = 0; i < outputs; ++i) {
-      const bool kept = map == nullptr || std::holds_alternative<graph::Keep>(map->heads[i]) ||
-                        std::holds_alternative<graph::Partial>(map->heads[i]);
+    for (std::uint32_t i = 0; i < topology_.output_count(task.layer); ++i) {
       const graph::ChunkId chunk{task.layer, i, task.position};
-      if (kept) board.put(chunk, buffer(topology_.output_bytes(chunk)), true);
+      if (topology_.leaves_chunk(task.layer, i)) {
+        board.put(chunk, buffer(topology_.output_bytes(chunk)), true);
+      }
     }
     board.complete(task);
   }

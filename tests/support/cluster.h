@@ -15,7 +15,9 @@ namespace rankine::testing {
 inline void run_cluster(int ranks, const RunSettings& settings,
                         const std::function<void(Session&)>& client) {
   collectives::LoopbackNetwork network(ranks);
-  const session::EngineOptions options{settings.threads, collectives::Cores::kShared};
+  session::EngineOptions options;
+  options.threads = settings.threads;
+  options.resources = settings.resources;
   std::vector<std::unique_ptr<session::Engine>> others;
   for (int rank = 1; rank < ranks; ++rank) {
     others.push_back(std::make_unique<session::Engine>(network.rank(rank), options));

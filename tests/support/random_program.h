@@ -1,5 +1,6 @@
 // Random expressions over arrays made from nothing: arithmetic, casts, slices, views, reductions,
-// concatenations, rechunks, shifts and products, small enough to be checked task by task.
+// concatenations, rechunks, shifts, products and functions on blocks, small enough to be checked
+// task by task.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/expr/build.h"
+#include "runtime/expr/build_blocks.h"
 #include "runtime/optimize/lower.h"
 #include "tests/support/random.h"
 
@@ -15,7 +17,7 @@ namespace rankine::testing {
 class RandomProgram {
  public:
   // operations: how many are tried; arrays have at most `most` elements.
-  RandomProgram(Random& random, int operations, std::int64_t most = 600)
+  RandomProgram(simulate::Random& random, int operations, std::int64_t most = 600)
       : random_(random),
         most_(most) {
     nodes_.push_back(source());
@@ -100,7 +102,7 @@ class RandomProgram {
 
   NodePtr operation() {
     const NodePtr a = any();
-    switch (random_.between(0, 11)) {
+    switch (random_.between(0, 14)) {
       case 0: return source();
       case 1: return unary(a);
       case 2: return binary(a);
@@ -111,6 +113,9 @@ class RandomProgram {
       case 7: return expr::concatenate({a, same_shape(a), a}, axis(a), here());
       case 8: return rechunk(a);
       case 9: return shift(a);
+      case 11: return blocks(a, false);
+      case 12: return blocks(a, true);
+      case 13: return combined(a);
       case 10: return expr::matmul(a, transpose_last(same_shape(a)), here());
       default: return apply(kernels::Op::kSubtract, a, reduce(a, true));
     }
@@ -188,7 +193,77 @@ class RandomProgram {
     return expr::shift(a, offset, here());
   }
 
-  Random& random_;
+  // What depends on every element of a block, its shape and its place.
+  static void mix(Block<const double> x, Block<double> y) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < x.full_size(); ++i) sum = 0.75 * sum + x[i];
+    for (const std::int64_t origin : x.origin()) sum += static_cast<double>(origin);
+    for (const std::int64_t origin : y.origin()) sum += 0.5 * static_cast<double>(origin);
+    const double step = 1.0 + static_cast<double>(x.full_size());
+    for (std::int64_t i = 0; i < y.full_size(); ++i) y[i] = sum + step * static_cast<double>(i);
+  }
+  static void join(Block<double> into, Block<const double> next) {
+    for (std::int64_t i = 0; i < into.full_size(); ++i) into[i] = 0.5 * into[i] + next[i];
+  }
+  struct Mix {
+    void operator()(Block<const double> x, Block<double> y) const { mix(x, y); }
+  };
+  struct Join {
+    void operator()(Block<double> into, Block<const double> next) const { join(into, next); }
+  };
+  static kernels::BlockFunction named(kernels::BlockThunk thunk, const char* name) {
+    kernels::BlockFunction function;
+    function.thunk = function.modules.name_of(reinterpret_cast<const void*>(thunk));
+    function.name = name;
+    return function;
+  }
+  static kernels::BlockFunction mixing() {
+    return named(&kernels::invoke_blocks<Mix, void, Block<const double>, Block<double>>, "mix");
+  }
+
+  NodePtr as_double(const NodePtr& a) { return expr::cast(a, DType::kFloat64, here()); }
+
+  // With a halo, or with another shape.
+  NodePtr blocks(const NodePtr& a, bool with_halo) {
+    const expr::Alignment operand = expr::align({{as_double(a), {}}}, here());
+    expr::BlocksSpec spec;
+    spec.function = mixing();
+    for (std::size_t k = 0; k < a->rank(); ++k) {
+      if (with_halo) {
+        spec.halo.push_back(halo(operand.grid.axis(k).length()));
+      } else if (random_.one_in(3)) {
+        spec.chunks.push_back({static_cast<std::int64_t>(k), "", {random_.between(1, 4)}});
+      }
+    }
+    if (!with_halo && a->rank() > 0 && random_.one_in(2)) {
+      spec.chunks.clear();
+      spec.dropped = Extents(a->rank(), 0);
+      spec.dropped[axis(a)] = 1;
+    }
+    if (!with_halo && random_.one_in(3)) {
+      spec.chunks.clear();
+      spec.new_axes.push_back({0, random_.between(1, 3), ""});
+    }
+    return expr::map_blocks(operand, std::move(spec), here());
+  }
+  expr::AxisHalo halo(std::int64_t length) {
+    using expr::Boundary;
+    const Boundary all[] = {Boundary::none(), Boundary::periodic(), Boundary::reflect(),
+                            Boundary::nearest(), Boundary::constant(2.5)};
+    if (random_.one_in(3)) return {};
+    return {random_.between(0, length), random_.between(0, length), all[random_.between(0, 4)]};
+  }
+  NodePtr combined(const NodePtr& a) {
+    expr::CombineSpec spec;
+    spec.chunk = mixing();
+    spec.combine = named(&kernels::invoke_combine<Join, double>, "join");
+    spec.reduced = Extents(a->rank(), random_.one_in(3) ? 1 : 0);
+    if (a->rank() > 0) spec.reduced[axis(a)] = 1;
+    if (random_.one_in(2)) spec.state = {random_.between(1, 3)};
+    return expr::combine_blocks(as_double(a), std::move(spec), here());
+  }
+
+  simulate::Random& random_;
   std::int64_t most_;
   std::vector<NodePtr> nodes_;
 };

@@ -216,7 +216,7 @@ class SimulatedRanks {
       const bool late = order.kind == Kind::kCountQuery && order.round > world_->free_rounds;
       (late ? counting : events).push_back({Event::kControl, r});
     }
-    const auto& transfers = places_[r]->rank.transfers();
+    const auto transfers = places_[r]->rank.transfers();
     for (std::size_t i = 0; i < transfers.size(); ++i) {
       if (transfers[i].outgoing) {
         events.push_back({Event::kBulkSent, r, 0, i});
@@ -245,7 +245,7 @@ class SimulatedRanks {
     }
     if (event.kind == Event::kControl) arrival.order = take(orders_[event.rank]);
     if (event.kind == Event::kBulkReceived) {
-      const auto& transfer = places_[event.rank]->rank.transfers()[event.index];
+      const auto transfer = places_[event.rank]->rank.transfers()[event.index];
       arrival.bytes = posted_.extract({transfer.peer, event.rank, transfer.tag}).mapped();
     }
     return arrival;
@@ -262,8 +262,9 @@ class SimulatedRanks {
     const SimulatedRank& rank = places_[event.rank]->rank;
     if (event.kind == Event::kComplete) digest.add(rank.running()[event.index].task);
     if (event.kind == Event::kBulkReceived || event.kind == Event::kBulkSent) {
-      digest.add(rank.transfers()[event.index].chunk);
-      digest.add(static_cast<std::uint64_t>(rank.transfers()[event.index].peer));
+      const auto transfer = rank.transfers()[event.index];
+      digest.add(transfer.chunk);
+      digest.add(static_cast<std::uint64_t>(transfer.peer));
     }
     return digest;
   }
@@ -324,7 +325,7 @@ class SimulatedRanks {
     }
     append(reports_[number], step.reports);
     for (const auto& send : step.bulk_sends) {
-      if (!posted_.emplace(std::tuple{number, send.to, send.tag}, send.bytes).second) {
+      if (!posted_.emplace(std::tuple{number, send.to, send.tag}, send.buffer).second) {
         throw std::logic_error("two transfers have one tag");
       }
     }
@@ -354,6 +355,7 @@ class SimulatedRanks {
     } else {
       control->scheduler.on_message(from, message, outbox);
     }
+    if (world_->missing_tasks == 0) control->scheduler.sanity_check();
     for (const auto& [to, order] : outbox) {
       if (order.round > world_->free_rounds + 8) throw Stuck("no end of rounds:\n" + describe());
       orders_[to].push_back(order);

@@ -5,33 +5,72 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
-#include "runtime/plan/footprint.h"
-#include "runtime/plan/placement.h"
-#include "runtime/protocol/messages.h"
+#include "runtime/simulate/work.h"
 
 namespace rankine::testing {
 
-// What stands while events happen. Outlives every state.
-struct SimulatedWorld {
-  SimulatedWorld(std::shared_ptr<const graph::Graph> graph, int rank_count)
-      : topology(std::move(graph)),
-        placement(topology, rank_count),
-        ranks(rank_count) {}
+struct SimulatedGraph {
+  SimulatedGraph(std::shared_ptr<const graph::Graph> graph, int ranks)
+      : installed(std::move(graph)),
+        placed(installed, ranks) {}
+  graph::Topology installed;
+  plan::Placement placed;
+};
 
-  graph::Topology topology;
-  plan::Placement placement;
-  int ranks;
-  std::int64_t eager_limit = protocol::kEagerLimit;
-  std::int64_t window = protocol::kEagerWindow;
-  std::int64_t bulk_sends = plan::kBulkSends;
-  std::int64_t spill_receives = 0;  // above 0: all layers are spilled, so many come at a time
+// Every chunk has a buffer of its own, so a wrong chunk in a right place is seen.
+class IdentityWork : public simulate::Work {
+ public:
+  explicit IdentityWork(const graph::Topology& topology) : topology_(topology) {}
+
+  std::vector<worker::Output> run(int, const graph::TaskId& task,
+                                  const worker::FindChunk& find_chunk) override {
+    topology_.for_each_input(task, [&](const graph::ChunkId& chunk) {
+      if (find_chunk(chunk).buffer != buffer_of(chunk)) {
+        throw std::logic_error("an input holds other bytes");
+      }
+    });
+    std::vector<worker::Output> outputs;
+    for (std::uint32_t i = 0; i < topology_.output_count(task.layer); ++i) {
+      const graph::ChunkId chunk{task.layer, i, task.position};
+      if (topology_.leaves_chunk(task.layer, i)) outputs.push_back({chunk, buffer_of(chunk)});
+    }
+    return outputs;
+  }
+  // The result of a user's task has some length.
+  std::int64_t bytes_of(const graph::ChunkId& chunk, const plan::Piece& piece,
+                        const Buffer&) const override {
+    return std::max<std::int64_t>(1, plan::piece_bytes(topology_, chunk, piece));
+  }
+  SharedBuffer pack(const graph::ChunkId&, const plan::Piece&, const SharedBuffer& whole) override {
+    return whole;
+  }
+
+ private:
+  SharedBuffer buffer_of(const graph::ChunkId& chunk) {
+    SharedBuffer& buffer = buffers_[{chunk.layer, chunk.output, chunk.position}];
+    if (!buffer) buffer = pool_.allocate_shared(1);
+    return buffer;
+  }
+
+  const graph::Topology& topology_;
+  Pool pool_;
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::int64_t>, SharedBuffer> buffers_;
+};
+
+// What stands while events happen. Outlives every state.
+struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
+  SimulatedWorld(std::shared_ptr<const graph::Graph> graph, int rank_count)
+      : SimulatedGraph(std::move(graph), rank_count),
+        IdentityWork(installed),
+        World{installed, placed, *this, rank_count} {}
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
   // and finishing a task are two events, and what a rank has to send may wait while others happen.
@@ -39,7 +78,8 @@ struct SimulatedWorld {
   // After an abort the scheduler could ask for counts for ever while a transfer is slow; but every
   // transfer ends some day: after so many rounds a question waits for all else.
   std::uint32_t free_rounds = 2;
-  bool advances = false;  // ranks may say at any moment how far they are
+  bool advances = false;            // ranks may say at any moment how far they are
+  std::int64_t spill_receives = 0;  // above 0: all layers are spilled, so many come at a time
 
   // Failures a run must survive.
   std::set<std::pair<std::uint32_t, std::int64_t>> failing;  // tasks (layer, position) that throw
@@ -57,16 +97,6 @@ struct SimulatedWorld {
     for (std::uint32_t i = 0; i < task.layer; ++i) number += topology.task_count(i);
     return number;
   }
-  // Every chunk has a buffer of its own, so a wrong chunk in a right place is seen.
-  SharedBuffer buffer_of(const graph::ChunkId& chunk) {
-    SharedBuffer& buffer = buffers_[{chunk.layer, chunk.output, chunk.position}];
-    if (!buffer) buffer = pool_.allocate_shared(1);
-    return buffer;
-  }
-
- private:
-  Pool pool_;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::int64_t>, SharedBuffer> buffers_;
 };
 
 // Bits that tell states apart: one word does for the thousands of states of a rank, both together

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/expr/build.h"
+#include "runtime/graph/append_tasks.h"
 #include "runtime/optimize/lower.h"
 
 namespace rankine::testing {
@@ -93,10 +94,25 @@ inline graph::Explicit named_tasks(const std::vector<std::vector<std::uint32_t>>
 inline std::shared_ptr<graph::Graph> tasks_graph(
     const std::vector<std::vector<std::uint32_t>>& takes) {
   auto graph = std::make_shared<graph::Graph>();
-  graph->layers.push_back({"tasks", "", named_tasks(takes)});
   const auto last = static_cast<std::uint32_t>(takes.size() - 1);
-  graph->layers.push_back({"collect", "", graph::Collect{0, {last}, 0}});
-  graph->results.push_back({DType::kUInt8, {0}});
+  graph::append_collect(*graph, graph::append_tasks(*graph, named_tasks(takes)), {last});
+  return graph;
+}
+
+// A grid of which every task takes all results of the step before, and the last task of which is
+// brought to rank 0. Its function is never called.
+inline std::shared_ptr<graph::Graph> grid_graph(std::int64_t steps, std::int64_t width) {
+  graph::Grid grid;
+  grid.counts = {steps, width};
+  grid.item_bytes = 8;
+  const graph::GridAxis before{0, {1, -1, 1}, {1, -1, 1}};
+  const graph::GridAxis all{1, {0, 0, 1}, {0, width - 1, 1}};
+  grid.inputs.push_back({0, {{Box::whole(grid.counts), {before, all}}}, std::nullopt});
+  auto graph = std::make_shared<graph::Graph>();
+  graph->layers.push_back({"grid", "", std::move(grid)});
+  const Box last{{steps - 1, width - 1}, {steps, width}};
+  graph->layers.push_back({"collect", "", graph::GridCollect{0, last, 0, 8}});
+  graph->results.push_back({DType::kUInt8, {8}});
   return graph;
 }
 

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <random>
 
+#include "runtime/api/reduction.h"
 #include "runtime/base/error.h"
 #include "runtime/expr/build.h"
 #include "tests/runtime/api/support.h"
@@ -85,6 +86,16 @@ TEST_F(Climate, TracesTheOperandThatGoesAlongTheAxis) {
   EXPECT_TRUE(trace_axis(tas.mean("lat", {.keepdims = true}).node(), 1).empty());
   EXPECT_TRUE(trace_axis(concatenate({tas, zeros({1, 4, 5})}, 0).node(), 0).empty());
   EXPECT_TRUE(trace_axis(arange(3).node(), 0).empty());
+  const auto same = [](Block<const float> x, Block<float> y) { y[0] = x[0]; };
+  const auto join = [](Block<float> x, Block<const float> y) { x[0] += y[0]; };
+  const Array shorter = map_blocks(
+      BlockOptions{.drop_axes = {"lat"}, .new_axes = {{0, 2, ""}}, .chunks = {{"lon", {1}}}}, same,
+      tas);
+  EXPECT_TRUE(trace_axis(shorter.node(), 0).empty());
+  EXPECT_EQ(trace_axis(shorter.node(), 1).at(0).axis, 0);
+  EXPECT_TRUE(trace_axis(shorter.node(), 2).empty());
+  EXPECT_EQ(trace_axis(map_overlap(same, tas, {{"lat", 1}}).node(), 1).at(0).axis, 1);
+  EXPECT_EQ(trace_axis(reduction(tas, "lat", same, join).node(), 1).at(0).axis, 2);
   const Array product =
       matmul(tas[{Range{}, std::int64_t{0}}], tas[{Range{}, std::int64_t{0}}].transpose());
   EXPECT_EQ(trace_axis(product.node(), 0).at(0).axis, 0);

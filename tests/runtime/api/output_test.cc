@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "runtime/api/map_blocks.h"
 #include "runtime/base/error.h"
 #include "tests/runtime/api/support.h"
 
@@ -77,6 +78,9 @@ TEST_F(Climate, KeepsUnitsOnlyWhereTheyStayTrue) {
   const Array x = get("tas");
   const Array y = get("pr");
   const Array one = full({}, Literal::of(2.0), DType::kFloat32);
+  const auto doubled = [](const Array& array) {
+    return map_blocks([](Block<const float> a, Block<float> b) { b[0] = 2 * a[0]; }, array);
+  };
   const Named kept{{"a", x + y},
                    {"b", x - 273.15},
                    {"c", x * 2},
@@ -111,7 +115,8 @@ TEST_F(Climate, KeepsUnitsOnlyWhereTheyStayTrue) {
                       {"i", x.prod("time")}, {"j", isnan(x)},
                       {"k", pow(x, 2)},      {"l", x % 2},
                       {"m", (x > 1).any()},  {"n", where(x > 5, 1, 0)},
-                      {"o", sign(x)},        {"p", (x * y).mean("time")}};
+                      {"o", sign(x)},        {"p", (x * y).mean("time")},
+                      {"q", doubled(x)}};
   const io::OutputFile drops = describe(dropped);
   for (const auto& [name, array] : dropped) {
     EXPECT_EQ(text(drops, name, "units"), "(none)") << name;

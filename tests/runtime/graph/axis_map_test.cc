@@ -16,12 +16,15 @@ struct Case {
   std::int64_t step = 1;
   std::int64_t offset = 0;
   Interval domain;
+  std::int64_t before = 0;
+  std::int64_t after = 0;
 };
 
 std::string to_text(const Case& c) {
   std::string text = "step " + std::to_string(c.step) + " offset " + std::to_string(c.offset) +
                      " domain [" + std::to_string(c.domain.lo) + ", " +
-                     std::to_string(c.domain.hi) + ")";
+                     std::to_string(c.domain.hi) + ") reach " + std::to_string(c.before) + " " +
+                     std::to_string(c.after);
   for (const AxisChunks* axis : {&c.consumer, &c.producer}) {
     text += axis == &c.consumer ? " consumer" : " producer";
     for (std::int64_t i = 0; i < axis->count(); ++i) {
@@ -31,11 +34,12 @@ std::string to_text(const Case& c) {
   return text;
 }
 
-// The hull of the producer chunks that the elements of consumer chunk i touch.
+// The hull of the producer chunks that the elements of consumer chunk i, and those around it that
+// it reaches, touch.
 Interval brute_inputs(const Case& c, std::int64_t i) {
   Interval hull;
   const Interval chunk = c.consumer.chunk(i);
-  for (std::int64_t e = chunk.lo; e < chunk.hi; ++e) {
+  for (std::int64_t e = chunk.lo - c.before; e < chunk.hi + c.after; ++e) {
     if (e < c.domain.lo || e >= c.domain.hi) continue;
     const std::int64_t p = c.producer.chunk_at(c.step * e + c.offset);
     hull = hull.empty() ? Interval{p, p + 1}
@@ -47,7 +51,7 @@ Interval brute_inputs(const Case& c, std::int64_t i) {
 bool holds(Interval interval, std::int64_t i) { return interval.lo <= i && i < interval.hi; }
 
 void expect_exact(const Case& c) {
-  const AxisMap map(c.consumer, c.producer, c.step, c.offset, c.domain);
+  const AxisMap map(c.consumer, c.producer, c.step, c.offset, c.domain, c.before, c.after);
   for (std::int64_t i = 0; i < c.consumer.count(); ++i) {
     const Interval expected = brute_inputs(c, i);
     const Interval inputs = map.inputs(i);
@@ -72,8 +76,13 @@ Case random_case(Random& random) {
   Case c;
   c.consumer = random.cut(random.between(0, 24));
   const std::int64_t length = c.consumer.length();
-  const std::int64_t lo = random.between(0, length);
-  c.domain = random.one_in(3) ? Interval{0, length} : Interval{lo, random.between(lo, length)};
+  if (random.one_in(2)) {
+    c.before = random.between(0, 9);
+    c.after = random.between(0, 9);
+  }
+  const std::int64_t end = length + c.after;
+  const std::int64_t lo = random.between(-c.before, end);
+  c.domain = random.one_in(3) ? Interval{-c.before, end} : Interval{lo, random.between(lo, end)};
   do {
     c.step = random.between(-12, 12);
   } while (c.step == 0);

@@ -27,8 +27,16 @@ std::vector<std::pair<int, std::optional<Box>>> reads_of(const Topology& topolog
       reads.push_back({home, std::nullopt});
     } else {
       const auto& map = std::get<graph::Map>(topology.graph().layers[task.layer].kind);
-      const Box box = map.grid.chunk_box(coordinate_of(task.position, topology.counts(task.layer)));
       const graph::Leaf& leaf = map.leaves[edge->leaf];
+      const ChunkGrid& grid = map.grid_of(leaf);
+      Box box = grid.chunk_box(coordinate_of(task.position, grid.counts()));
+      if (leaf.call >= 0) {  // the halo, element by element inside of the leaf's domain
+        const graph::Call& call = map.calls[static_cast<std::size_t>(leaf.call)];
+        for (std::size_t k = 0; k < call.reach.size(); ++k) {
+          box.lo[k] -= call.reach[k].before;
+          box.hi[k] += call.reach[k].after;
+        }
+      }
       reads.push_back({home, graph::source_box(leaf, intersect(box, leaf.domain))});
     }
   });

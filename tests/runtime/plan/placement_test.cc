@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "runtime/base/archive.h"
 #include "runtime/plan/footprint.h"
+#include "runtime/plan/rank_index.h"
 #include "tests/support/board_run.h"
 #include "tests/support/random_program.h"
 #include "tests/support/small_graphs.h"
@@ -45,6 +49,64 @@ void expect_even(const Topology& topology, const Placement& placement, std::uint
   for (int rank = first_worker; rank < placement.ranks(); ++rank) {
     const std::int64_t share = placement.range(topology, layer, rank).length();
     ASSERT_TRUE(share == least || share == least + 1) << share << " of about " << least;
+  }
+}
+
+// The uses of a chunk on one rank are those of all that are at home there.
+void expect_uses(const Topology& topology, const Placement& placement,
+                 const graph::ChunkId& chunk) {
+  using Use = std::tuple<std::uint32_t, std::int64_t, const Topology::LeafEdge*>;
+  std::vector<std::vector<Use>> expected(static_cast<std::size_t>(placement.ranks()));
+  topology.for_each_use(chunk, [&](TaskId task, const Topology::LeafEdge* edge) {
+    expected[placement.home(topology, task)].push_back({task.layer, task.position, edge});
+  });
+  for (int rank = 0; rank < placement.ranks(); ++rank) {
+    std::vector<Use> found;
+    placement.for_each_use_on(topology, chunk, rank,
+                              [&](TaskId task, const Topology::LeafEdge* edge) {
+                                found.push_back({task.layer, task.position, edge});
+                              });
+    std::sort(found.begin(), found.end());
+    std::sort(expected[rank].begin(), expected[rank].end());
+    ASSERT_EQ(found, expected[rank]) << "rank " << rank;
+  }
+}
+
+TEST(Placement, FindsTheUsesOfAChunkOnARankAmongAll) {
+  Random random("Placement.FindsTheUsesOfAChunkOnARankAmongAll");
+  for (int round = 0; round < 150; ++round) {
+    RandomProgram program(random, static_cast<int>(random.between(1, 12)), 200);
+    optimize::LowerOptions options;
+    options.fuse = !random.one_in(3);
+    const Topology topology(
+        optimize::lower(optimize::plan_numbers(program.targets(random.one_in(2))), options));
+    const int ranks = static_cast<int>(random.between(1, 9));
+    const Placement placement(topology, ranks, ranks > 1 && random.one_in(3) ? 1 : 0);
+    for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+      for (std::uint32_t output = 0; output < topology.output_count(layer); ++output) {
+        if (!topology.leaves_chunk(layer, output)) continue;
+        for (std::int64_t i = 0; i < topology.task_count(layer); ++i) {
+          ASSERT_NO_FATAL_FAILURE(expect_uses(topology, placement, {layer, output, i}));
+        }
+      }
+    }
+  }
+}
+
+TEST(RankIndex, NumbersRanksInTheOrderInWhichTheyAreSeen) {
+  Random random("RankIndex.NumbersRanksInTheOrderInWhichTheyAreSeen");
+  for (const std::int64_t most : {0, 3, 15, 16, 17, 500}) {
+    RankIndex index;
+    std::vector<int> seen;
+    for (int i = 0; i < 1000; ++i) {
+      const int rank = static_cast<int>(random.between(0, most));
+      const auto known = std::find(seen.begin(), seen.end(), rank);
+      const auto [number, fresh] = index.add(rank);
+      ASSERT_EQ(fresh, known == seen.end());
+      ASSERT_EQ(number, static_cast<std::size_t>(known - seen.begin()));
+      if (fresh) seen.push_back(rank);
+    }
+    EXPECT_EQ(index.take(), seen);
   }
 }
 

@@ -97,5 +97,39 @@ TEST(Promise, HoldsWhereEveryRankReceivesWhatItSpills) {
   }
 }
 
+// A function that takes nothing but its blocks.
+void smooth(Block<const double> x, Block<double> y) {
+  for (std::int64_t i = 0; i < y.shape()[0]; ++i) {
+    for (std::int64_t j = 0; j < y.shape()[1]; ++j) {
+      y(i, j) = x(i, j) + x[0] + x[x.full_size() - 1];
+    }
+  }
+}
+
+TEST(Promise, HoldsForBlocksAndTheirHalos) {
+  const Array tall = tall_strips();
+  for (const Boundary& boundary : {Boundary::none(), Boundary::periodic(), Boundary::reflect(),
+                                   Boundary::nearest(), Boundary::constant(1)}) {
+    const std::vector<Halo> halo{{0, 3, boundary}, {1, 40, boundary}};
+    expect_promise_kept(map_overlap(smooth, tall, halo).sum(), Reuse::kChoose);
+    expect_promise_kept(map_overlap(BlockOptions{.trim = true}, smooth, tall + tall.mean(0), halo),
+                        Reuse::kReread);
+  }
+  expect_promise_kept(map_blocks(smooth, map_blocks(smooth, tall)).mean(), Reuse::kChoose);
+}
+
+TEST(Promise, HoldsForStatesOfOnesOwn) {
+  const auto chunk = [](Block<const double> x, Block<double> state) {
+    for (std::int64_t i = 0; i < state.full_size(); ++i) state[i] = x[i % x.full_size()];
+  };
+  const auto join = [](Block<double> into, Block<const double> next) {
+    for (std::int64_t i = 0; i < into.full_size(); ++i) into[i] += next[i];
+  };
+  for (const Axes& axes : {Axes(0), Axes(1), Axes()}) {
+    const Array x = tall_strips().rechunk({{0, 16}, {1, 64}});
+    expect_promise_kept(reduction(x, axes, chunk, join, {.state = {5}}), Reuse::kChoose);
+  }
+}
+
 }  // namespace
 }  // namespace rankine::session

@@ -79,7 +79,7 @@ class ManualRank : private worker::LoopHost {
  public:
   ManualRank(collectives::Communicator& communicator,
              const std::shared_ptr<const graph::Topology>& topology)
-      : loop_(communicator, collectives::Cores::kShared, *this),
+      : loop_(communicator, 1, collectives::Cores::kShared, *this),
         scheduler_(communicator.size(), 1, topology->task_count()) {
     worker::Installation installation{
         1, topology, plan::Placement(*topology, communicator.size()), {}};

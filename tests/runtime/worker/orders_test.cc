@@ -63,6 +63,8 @@ std::vector<Shape> shapes_for(const Net& net) {
        [] {
          return tasks_graph({{}, {0, 0}, {1, 0}});
        }},
+      {"grid 2x2", 2, 5, [] { return grid_graph(2, 2); }, true},
+      {"grid 1x3", 3, 4, [] { return grid_graph(1, 3); }},
       {"broadcast", 3, 4, [] { return broadcast_graph(3); }, false, true},
       {"gather", 3, 4, [] { return gather_graph(3); }},
       {"chain 2x2", 3, 4, [] { return chain_graph(2, 2); }},

@@ -1,0 +1,119 @@
+// Engine: signs of life of the ranks, and the question who waits for what when nothing completes.
+#include <algorithm>
+
+#include "runtime/session/engine.h"
+
+namespace rankine::session {
+namespace {
+
+using protocol::Kind;
+using protocol::Message;
+
+constexpr double kBetweenSigns = 1;      // seconds
+constexpr double kAnswerSeconds = 5;     // for an explanation
+constexpr std::size_t kLongest = 16384;  // bytes of one
+
+}  // namespace
+
+// Part of every turn. True if a sign was given.
+bool Engine::watch() {
+  const double now = watch_.clock.seconds();
+  const double gap = now - std::exchange(watch_.last_s, now);
+  if (communicator_.rank() == 0) {
+    // While this rank did not look, it heard of nobody.
+    if (gap > kBetweenSigns) {
+      for (double& heard : watch_.heard_s) heard += gap;
+    }
+    if (launches_.empty()) {
+      watch_.heard_s.clear();
+      watch_.completed = -1;
+      return false;
+    }
+    watch_ranks(now);
+    watch_tasks(now);
+    return false;
+  }
+  if (flights_.empty() || now < watch_.next_alive_s) return false;
+  watch_.next_alive_s = now + kBetweenSigns;
+  Message message;
+  message.kind = Kind::kAlive;
+  loop_.mail().send(0, message);
+  return true;
+}
+
+// Whoever has not got the graph yet is silent for good reason, so silence counts from its start.
+void Engine::watch_ranks(double now_s) {
+  if (watch_.heard_s.empty()) {
+    watch_.heard_s.assign(static_cast<std::size_t>(communicator_.size()), now_s);
+  }
+  if (options_.silence_s <= 0) return;
+  for (int rank = 1; rank < communicator_.size(); ++rank) {
+    const double silent = now_s - watch_.heard_s[static_cast<std::size_t>(rank)];
+    if (silent < options_.silence_s) continue;
+    abandon(Error(ExitCode::kTaskFailed,
+                  "rank " + std::to_string(rank) + " has given no sign of life for " +
+                      std::to_string(static_cast<int>(silent)) + " s",
+                  {}, "look at the node it runs on: it may be stopped, swapping or cut off"));
+  }
+}
+
+void Engine::watch_tasks(double now_s) {
+  std::int64_t completed = graphs_over_;
+  for (const auto& [number, launch] : launches_) completed += launch.scheduler->tasks_seen();
+  if (completed != watch_.completed) {
+    watch_.completed = completed;
+    watch_.changed_s = now_s;
+    watch_.patience_s = options_.stall_s;
+    watch_.asked_s.reset();
+    return;
+  }
+  if (watch_.asked_s) {
+    const bool all = std::all_of(watch_.answers.begin(), watch_.answers.end(),
+                                 [](const auto& answer) { return answer.has_value(); });
+    if (all || now_s - *watch_.asked_s > kAnswerSeconds) tell_why();
+  } else if (options_.stall_s > 0 && options_.on_stall &&
+             now_s - watch_.changed_s >= watch_.patience_s) {
+    ask_why(now_s);
+  }
+}
+
+void Engine::ask_why(double now_s) {
+  watch_.asked_s = now_s;
+  watch_.answers.assign(static_cast<std::size_t>(communicator_.size()), std::nullopt);
+  Message message;
+  message.kind = Kind::kExplain;
+  for (int rank = 0; rank < communicator_.size(); ++rank) loop_.mail().send(rank, message);
+}
+
+void Engine::explain(int to) {
+  std::string text = loop_.describe();
+  if (text.size() > kLongest) text.resize(kLongest);
+  const auto bytes = std::as_bytes(std::span(text));
+  Message message;
+  message.kind = Kind::kExplanation;
+  message.bytes = static_cast<std::int64_t>(bytes.size());
+  loop_.mail().send(to, message, bytes);
+}
+
+// An answer may come too late.
+void Engine::on_explanation(int from, std::span<const std::byte> payload) {
+  if (!watch_.asked_s) return;
+  watch_.answers[static_cast<std::size_t>(from)] =
+      std::string(reinterpret_cast<const char*>(payload.data()), payload.size());
+}
+
+void Engine::tell_why() {
+  const double still = watch_.clock.seconds() - watch_.changed_s;
+  std::string text =
+      "nothing has completed for " + std::to_string(static_cast<int>(still)) + " s\n";
+  for (std::size_t rank = 0; rank < watch_.answers.size(); ++rank) {
+    text +=
+        "rank " + std::to_string(rank) + ":\n" +
+        watch_.answers[rank].value_or("  no answer: it may be stopped, or busy outside tasks\n");
+  }
+  options_.on_stall(text);
+  watch_.asked_s.reset();
+  watch_.patience_s = 2 * std::max(still, watch_.patience_s);
+}
+
+}  // namespace rankine::session

@@ -121,6 +121,22 @@ TEST(Footprint, OfAHaloIsNotThatOfTheWholeArray) {
       << "a share, a row of chunks on both sides, and what lies around the ends";
 }
 
+// There are 2^100 ways from the last layer to the first.
+TEST(Footprint, CostsWhatItsLayersDoNotWhatTheWaysThroughThemDo) {
+  expr::NodePtr node = ones(1000, 10);
+  for (int step = 0; step < 100; ++step) {
+    const expr::Location here = expr::Location::current();
+    const auto sine = expr::elementwise(kernels::Op::kSin, {{node, {}}}, here);
+    node = expr::elementwise(kernels::Op::kAdd, {{node, {}}, {sine, {}}}, here);
+  }
+  optimize::LowerOptions options;
+  options.fuse = false;
+  const graph::Topology topology(
+      optimize::lower(optimize::plan_numbers({{node, std::nullopt}}), options));
+  EXPECT_GT(topology.layer_count(), 200U);
+  EXPECT_GT(footprint(topology, Placement(topology, 2)).held_bytes, 0);
+}
+
 TEST(Footprint, SaysWhatTakesMost) {
   EXPECT_EQ(of(ones(1 << 20, 1000)).largest(1), "the fetched results");
   EXPECT_EQ(of(ones(1 << 20, 1 << 20)).largest(64), "a task of layer 'fetch'");

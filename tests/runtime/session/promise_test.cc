@@ -112,6 +112,7 @@ TEST(Promise, HoldsForBlocksAndTheirHalos) {
                                    Boundary::nearest(), Boundary::constant(1)}) {
     const std::vector<Halo> halo{{0, 3, boundary}, {1, 40, boundary}};
     expect_promise_kept(map_overlap(smooth, tall, halo).sum(), Reuse::kChoose);
+    expect_promise_kept(map_overlap(smooth, tall + tall.mean(0), halo).sum(), Reuse::kSpill);
     expect_promise_kept(map_overlap(BlockOptions{.trim = true}, smooth, tall + tall.mean(0), halo),
                         Reuse::kReread);
   }
@@ -127,7 +128,9 @@ TEST(Promise, HoldsForStatesOfOnesOwn) {
   };
   for (const Axes& axes : {Axes(0), Axes(1), Axes()}) {
     const Array x = tall_strips().rechunk({{0, 16}, {1, 64}});
-    expect_promise_kept(reduction(x, axes, chunk, join, {.state = {5}}), Reuse::kChoose);
+    for (const Reuse reuse : {Reuse::kChoose, Reuse::kSpill}) {
+      expect_promise_kept(reduction(x, axes, chunk, join, {.state = {5}}), reuse);
+    }
   }
 }
 

@@ -128,15 +128,16 @@ void Futures::launch_pending() {
   std::vector<FuturePtr> batch;
   try {
     api::TaskGraph tasks;
+    int shift = 0;
     {
       const std::lock_guard lock(mutex_);
       if (engine_ == nullptr) return;
       tasks = select_pending(batch);
       locate(tasks);
-      choose_homes(tasks);
+      shift = choose_homes(tasks);
     }
     if (batch.empty()) return;
-    const Started graph = start(tasks, true);
+    const Started graph = start(tasks, true, shift);
     const std::lock_guard lock(mutex_);
     adopt(batch, tasks, graph);
   } catch (...) {
@@ -150,7 +151,7 @@ void Futures::launch_pending() {
 }
 
 // Not under mutex_: it may have to wait for graphs whose ends are told to on_over.
-Started Futures::start(const api::TaskGraph& tasks, bool in_background) {
+Started Futures::start(const api::TaskGraph& tasks, bool in_background, int shift) {
   Work work;
   for (const Array& array : tasks.arrays) {
     work.targets.push_back({array.node(), std::nullopt, true, false});
@@ -162,7 +163,9 @@ Started Futures::start(const api::TaskGraph& tasks, bool in_background) {
       keeper->on_over(graph, outcome.failure);
     };
   }
-  return launcher_->start(work, options_());
+  PrepareOptions options = options_();
+  options.machine.shift = shift;
+  return launcher_->start(work, options);
 }
 
 void Futures::adopt(const std::vector<FuturePtr>& batch, const api::TaskGraph& tasks,
@@ -210,13 +213,16 @@ api::TaskGraph Futures::tasks_for(const api::TaskArena& arena,
   return tasks;
 }
 
-void Futures::choose_homes(api::TaskGraph& tasks) {
+int Futures::choose_homes(api::TaskGraph& tasks) {
   const Machine machine = options_().machine;
   unfinished_.resize(static_cast<std::size_t>(machine.ranks), 0);
   std::vector<std::int64_t> load = unfinished_;
   graph::Explicit& layer = tasks.tasks;
   const auto workers = static_cast<std::size_t>(machine.ranks - machine.first_worker);
-  if (layer.task_count() > kManyPerRank * workers) return;  // by position is even enough
+  if (layer.task_count() > kManyPerRank * workers) {  // by position is even enough
+    const auto first = load.begin() + machine.first_worker;
+    return static_cast<int>(std::min_element(first, load.end()) - first);
+  }
   for (std::size_t task = 0; task < layer.task_count(); ++task) {
     auto least = std::min_element(load.begin() + machine.first_worker, load.end());
     for (const std::uint32_t code : layer.arguments_of(task)) {
@@ -232,6 +238,7 @@ void Futures::choose_homes(api::TaskGraph& tasks) {
     layer.homes.push_back(static_cast<std::int32_t>(least - load.begin()));
     ++*least;
   }
+  return 0;
 }
 
 // --- what the engine tells ---
@@ -372,7 +379,7 @@ void Futures::fetch(std::span<const FuturePtr> futures) {
     require_open();
     locate(tasks);
   }
-  GraphOutcome outcome = launcher_->wait(start(tasks, false));
+  GraphOutcome outcome = launcher_->wait(start(tasks, false, 0));
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < tasks.futures.size(); ++i) {
     if (outcome.failure) {

@@ -68,7 +68,7 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   };
 
   void launch_pending();  // holds starting_
-  Started start(const api::TaskGraph& tasks, bool in_background);
+  Started start(const api::TaskGraph& tasks, bool in_background, int shift);
   void background();
   void fetch(std::span<const api::FuturePtr> futures);
   void on_made(const MadeResult& made);
@@ -85,7 +85,9 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   void require_open() const;
   // Gives each task the rank with the fewest unfinished futures and tasks before it; if the one
   // where its first argument lies is as good, that one.
-  void choose_homes(api::TaskGraph& tasks);
+  // Of many tasks it leaves that to their position and returns the worker that shall have the
+  // first.
+  int choose_homes(api::TaskGraph& tasks);
 
   Engine* engine_;  // null when closed
   Launcher* launcher_;

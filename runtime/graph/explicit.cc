@@ -31,6 +31,7 @@ void Explicit::check(std::size_t layers) const {
       !are_offsets(constant_begin, constants.size())) {
     fail();
   }
+  if (!homes.empty() && homes.size() != task_count()) fail();
   for (const LayerOutput& array : arrays) {
     if (array.layer >= layers) fail();
   }

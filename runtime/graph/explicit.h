@@ -68,7 +68,9 @@ struct Explicit {
   std::vector<std::uint32_t> constant_begin{0};  // constant c is bytes [begin[c], begin[c + 1])
   std::string constants;
   std::vector<LayerOutput> arrays;
-  std::uint32_t held_layer = 0;          // of kHeld arguments: a HeldValues layer
+  std::uint32_t held_layer = 0;  // of kHeld arguments: a HeldValues layer
+  // The rank of each task, for functions that name none; empty: by position (plan/placement.h).
+  std::vector<std::int32_t> homes;
   std::vector<std::uint64_t> scattered;  // of kScattered arguments: their names
   // Results stay on their ranks beyond the end of the graph, and a task that fails leaves its error
   // instead (kernels/outcome.h), so that only those fail that take its result.
@@ -96,7 +98,7 @@ struct Explicit {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(modules, functions, function_of, argument_begin, arguments, constant_begin, constants,
-            arrays, held_layer, scattered, holds_results);
+            arrays, held_layer, homes, scattered, holds_results);
   }
 
  private:

@@ -111,6 +111,7 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
     if (const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind)) {
       placement.shift = shift % (ranks - first_worker);
       placement.scattered =
+          !tasks->homes.empty() ||
           std::any_of(tasks->functions.begin(), tasks->functions.end(),
                       [](const graph::UserFunction& function) { return !function.ranks.empty(); });
     }
@@ -218,8 +219,10 @@ int Placement::home(const Topology& topology, TaskId task) const {
     return values->homes[task.position];
   }
   if (layer.scattered) {
-    const auto& ranks = std::get<graph::Explicit>(kind).function(task.position).ranks;
+    const auto& tasks = std::get<graph::Explicit>(kind);
+    const auto& ranks = tasks.function(task.position).ranks;
     if (!ranks.empty()) return ranks[task.position % ranks.size()];
+    if (!tasks.homes.empty()) return tasks.homes[task.position];
   }
   if (layer.stepped) {
     const Extents& counts = topology.counts(task.layer);

@@ -26,7 +26,7 @@ struct LayerPlacement {
   std::int32_t pinned = -1;  // the rank of every task; -1: by position
   std::int32_t depth = 0;    // longest path from a source; deeper ready tasks run first
   std::int32_t shift = 0;    // the first range goes to this worker, and so on around
-  bool scattered = false;    // some tasks (users') name their ranks: no rank has one range
+  bool scattered = false;    // some tasks (users') have ranks of their own: no rank has one range
   bool spilled = false;      // what its Keep heads leave waits in scratch, on every rank
   template <class Archive>
   void serialize(Archive& archive) {

@@ -83,9 +83,11 @@ FuturePtr Futures::add(std::shared_ptr<api::TaskArena> arena, std::uint32_t task
 void Futures::start_soon() {
   {
     const std::lock_guard lock(mutex_);
-    if (graphs_.size() >= kMostInFlight) {
+    if (graphs_.size() >= kFewInFlight) {
       if (!thread_.joinable()) thread_ = std::thread([this] { background(); });
-      return;  // the end of one of them wakes the thread
+      wanted_ = true;
+      changed_.notify_all();
+      return;
     }
   }
   start_all();
@@ -101,6 +103,7 @@ void Futures::background() {
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return wanted_ || engine_ == nullptr; });
+      changed_.wait_for(lock, kGathering, [&] { return engine_ == nullptr; });
       if (engine_ == nullptr) return;
       wanted_ = false;
     }
@@ -125,16 +128,16 @@ void Futures::launch_pending() {
   std::vector<FuturePtr> batch;
   try {
     api::TaskGraph tasks;
-    int home = 0;
+    int shift = 0;
     {
       const std::lock_guard lock(mutex_);
       if (engine_ == nullptr) return;
       tasks = select_pending(batch);
       locate(tasks);
-      home = idlest(tasks);
+      shift = choose_homes(tasks);
     }
     if (batch.empty()) return;
-    const Started graph = start(tasks, true, home);
+    const Started graph = start(tasks, true, shift);
     const std::lock_guard lock(mutex_);
     adopt(batch, tasks, graph);
   } catch (...) {
@@ -148,7 +151,7 @@ void Futures::launch_pending() {
 }
 
 // Not under mutex_: it may have to wait for graphs whose ends are told to on_over.
-Started Futures::start(const api::TaskGraph& tasks, bool in_background, int home) {
+Started Futures::start(const api::TaskGraph& tasks, bool in_background, int shift) {
   Work work;
   for (const Array& array : tasks.arrays) {
     work.targets.push_back({array.node(), std::nullopt, true, false});
@@ -161,7 +164,7 @@ Started Futures::start(const api::TaskGraph& tasks, bool in_background, int home
     };
   }
   PrepareOptions options = options_();
-  options.machine.shift = home - options.machine.first_worker;
+  options.machine.shift = shift;
   return launcher_->start(work, options);
 }
 
@@ -210,16 +213,32 @@ api::TaskGraph Futures::tasks_for(const api::TaskArena& arena,
   return tasks;
 }
 
-int Futures::idlest(const api::TaskGraph& tasks) {
+int Futures::choose_homes(api::TaskGraph& tasks) {
   const Machine machine = options_().machine;
   unfinished_.resize(static_cast<std::size_t>(machine.ranks), 0);
-  const auto first = unfinished_.begin() + machine.first_worker;
-  const auto least = std::min_element(first, unfinished_.end());
-  if (tasks.held.size() > 0) {
-    const std::int32_t home = tasks.held.homes.front();
-    if (unfinished_[static_cast<std::size_t>(home)] == *least) return home;
+  std::vector<std::int64_t> load = unfinished_;
+  graph::Explicit& layer = tasks.tasks;
+  const auto workers = static_cast<std::size_t>(machine.ranks - machine.first_worker);
+  if (layer.task_count() > kManyPerRank * workers) {  // by position is even enough
+    const auto first = load.begin() + machine.first_worker;
+    return static_cast<int>(std::min_element(first, load.end()) - first);
   }
-  return static_cast<int>(least - unfinished_.begin());
+  for (std::size_t task = 0; task < layer.task_count(); ++task) {
+    auto least = std::min_element(load.begin() + machine.first_worker, load.end());
+    for (const std::uint32_t code : layer.arguments_of(task)) {
+      const graph::Argument argument(code);
+      std::int32_t near = -1;
+      if (argument.kind() == graph::Argument::Kind::kTask) near = layer.homes[argument.index()];
+      if (argument.kind() == graph::Argument::Kind::kHeld)
+        near = tasks.held.homes[argument.index()];
+      if (near < 0) continue;
+      if (load[static_cast<std::size_t>(near)] == *least) least = load.begin() + near;
+      break;
+    }
+    layer.homes.push_back(static_cast<std::int32_t>(least - load.begin()));
+    ++*least;
+  }
+  return 0;
 }
 
 // --- what the engine tells ---
@@ -267,7 +286,6 @@ void Futures::end(std::uint32_t graph, const std::optional<Error>& failure) {
       finish(*future, *failure);  // also a result that was made: it is gone from its rank
     }
   }
-  wanted_ = wanted_ || !pending_.empty();
   changed_.notify_all();
 }
 
@@ -361,7 +379,7 @@ void Futures::fetch(std::span<const FuturePtr> futures) {
     require_open();
     locate(tasks);
   }
-  GraphOutcome outcome = launcher_->wait(start(tasks, false, options_().machine.first_worker));
+  GraphOutcome outcome = launcher_->wait(start(tasks, false, 0));
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < tasks.futures.size(); ++i) {
     if (outcome.failure) {

@@ -1,14 +1,14 @@
 // The futures of a session: which wait to be started, which graph makes which, and which are done.
 //
-// Starting. A future is started at once if few graphs of futures are in flight; else it waits and
-// is started together with its neighbours as soon as one of those is over, by a thread of its own,
-// as the client's may be busy elsewhere. So a program may start futures faster than graphs can be
-// broadcast.
+// Starting. A future is started at once if few graphs of futures are in flight; else it is started
+// together with its neighbours a moment later, by a thread of its own, as the client's may be busy
+// elsewhere. So a program may start futures faster than graphs can be broadcast.
 //
 // Locks, in this order: starting_ (a start under way), mutex_ (everything else), the arena's.
 // Engine callbacks take mutex_ alone and run no client code.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -53,7 +53,10 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   void on_dropped(const api::FutureState& future) noexcept override;
 
  private:
-  static constexpr std::size_t kMostInFlight = 4;  // graphs of futures, before new ones wait
+  // Graphs of futures in flight, above which new ones wait for their neighbours, and how long.
+  static constexpr std::size_t kFewInFlight = 4;
+  static constexpr std::chrono::milliseconds kGathering{1};
+  static constexpr std::size_t kManyPerRank = 16;  // tasks of one graph
 
   // A graph of futures in flight, by task.
   using ByTask = std::unordered_map<std::int64_t, std::weak_ptr<api::FutureState>>;
@@ -65,7 +68,7 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   };
 
   void launch_pending();  // holds starting_
-  Started start(const api::TaskGraph& tasks, bool in_background, int home);
+  Started start(const api::TaskGraph& tasks, bool in_background, int shift);
   void background();
   void fetch(std::span<const api::FuturePtr> futures);
   void on_made(const MadeResult& made);
@@ -80,8 +83,11 @@ class Futures : public api::FutureKeeper, public std::enable_shared_from_this<Fu
   void finish(api::FutureState& future, const Error& failure);
   void locate(api::TaskGraph& tasks) const;
   void require_open() const;
-  // The rank with the fewest unfinished futures; among several that where the first argument is.
-  int idlest(const api::TaskGraph& tasks);
+  // Gives each task the rank with the fewest unfinished futures and tasks before it; if the one
+  // where its first argument lies is as good, that one.
+  // Of many tasks it leaves that to their position and returns the worker that shall have the
+  // first.
+  int choose_homes(api::TaskGraph& tasks);
 
   Engine* engine_;  // null when closed
   Launcher* launcher_;

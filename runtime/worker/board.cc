@@ -62,7 +62,7 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
     const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
-    annotated_.push_back(tasks != nullptr && tasks->is_annotated());
+    annotated_.push_back(tasks != nullptr && (tasks->is_annotated() || !tasks->homes.empty()));
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
     const Interval range = placement.source_range(topology, layer, rank);
     if (annotated_.back()) {  // those without inputs need an order of their own

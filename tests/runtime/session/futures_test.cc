@@ -177,6 +177,24 @@ TEST_P(OnRanks, ManyFuturesAreStartedFasterThanGraphs) {
   });
 }
 
+// Each waits until all have begun, so all threads of all ranks must have one.
+TEST_P(OnRanks, AsManyRunAtATimeAsThereAreThreads) {
+  gate = 0;
+  run([](Session& session) {
+    const int all = session.ranks() * session.threads();
+    std::vector<Future<int>> futures;
+    for (int i = 0; i < all; ++i) {
+      futures.push_back(session.submit(
+          [](int wanted) {
+            ++gate;
+            return wait_for_gate(wanted);
+          },
+          all));
+    }
+    for (const auto& future : futures) EXPECT_EQ(future.get(), all);
+  });
+}
+
 TEST_P(OnRanks, WhatIsNotDoneWhenTheSessionEndsIsGivenUp) {
   gate = 0;
   std::optional<Future<int>> outlives;

@@ -199,14 +199,18 @@ TEST_P(OnRanks, WhatIsNotDoneWhenTheSessionEndsIsGivenUp) {
   gate = 0;
   std::optional<Future<int>> outlives;
   std::optional<Array> array;
-  std::thread opener([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  // The session, once it ends, waits for the task that runs.
+  std::atomic<bool> ending{false};
+  std::thread opener([&] {
+    while (!ending) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
     gate = 5;
   });
   run([&](Session& session) {
     outlives = session.submit(wait_for_gate, 5);
     for (int i = 0; i < 30; ++i) session.submit(square, i);
     array = session.persist(arange(100, 10) + 1);
+    ending = true;
   });
   opener.join();
   EXPECT_THROW(outlives->get(), Error);

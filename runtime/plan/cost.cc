@@ -8,7 +8,7 @@ namespace {
 
 using graph::Topology;
 
-// Measured on one core of 2020, data warm. Only their relations matter.
+// Rough costs of one core with warm data, estimated. Only their relations matter.
 constexpr double kUnfiltered = 0.5;   // a byte of a file that is stored as it is
 constexpr double kFiltered = 1.5;     // a byte that filters make
 constexpr double kInMemory = 0.1;     // a byte of a chunk that is held

@@ -29,20 +29,10 @@ std::optional<Text> file_of_node(const Text& path) {
   return Text(std::istreambuf_iterator<char>(stream), {});
 }
 
-// The kernel's mask may be longer than cpu_set_t, so the set grows until the call accepts it.
 int cores_of_process() {
-  for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
-    if (set == nullptr) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
-    const int failed = sched_getaffinity(0, bytes, set);
-    const int reason = errno;
-    const int count = failed == 0 ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (failed == 0) return count;
-    if (reason != EINVAL) break;
-  }
-  return static_cast<int>(std::thread::hardware_concurrency());
+  const std::vector<std::int32_t> cores = affinity_list();
+  return cores.empty() ? static_cast<int>(std::thread::hardware_concurrency())
+                       : static_cast<int>(cores.size());
 }
 
 // The non-negative number at the start of `text`, which may be followed by `end_marks` only.
@@ -150,6 +140,24 @@ int local_size(const Surroundings& surroundings) {
     if (const auto size = count_in(surroundings, name)) return std::max(1, *size);
   }
   return std::max(1, slurm_local_size(surroundings).value_or(launcher_size(surroundings)));
+}
+
+// The kernel's mask may be longer than cpu_set_t, so the set grows until the call accepts it.
+std::vector<std::int32_t> affinity_list() {
+  std::vector<std::int32_t> cores;
+  for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
+    if (set == nullptr) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    const int failed = sched_getaffinity(0, bytes, set);
+    const int reason = errno;
+    for (int cpu = 0; failed == 0 && cpu < cpus; ++cpu) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set)) cores.push_back(cpu);
+    }
+    CPU_FREE(set);
+    if (failed == 0 || reason != EINVAL) break;
+  }
+  return cores;
 }
 
 int affinity_cores(const Surroundings& surroundings) { return std::max(1, surroundings.cores); }

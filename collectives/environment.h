@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rankine::collectives {
 
@@ -33,6 +34,8 @@ int local_size(const Surroundings& surroundings = Surroundings::of_process());
 
 // Cores in the affinity mask of this process (sched_getaffinity), at least 1.
 int affinity_cores(const Surroundings& surroundings = Surroundings::of_process());
+// Their numbers, ascending; empty if the system does not say.
+std::vector<std::int32_t> affinity_list();
 // Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
 // affinity mask / the ranks on the node; at least 1.
 int default_threads(const Surroundings& surroundings = Surroundings::of_process());

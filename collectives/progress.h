@@ -24,11 +24,8 @@ class ProgressRight {
   alignas(64) std::atomic<bool> taken_{false};
 };
 
-// Whether every thread on this node has a core of its own.
-enum class Cores { kOwn, kShared };
-inline Cores cores_for(int threads_on_node, int cores_on_node) {
-  return threads_on_node > cores_on_node ? Cores::kShared : Cores::kOwn;
-}
+// Whether the threads of a rank have a core each, or share cores, perhaps with other ranks.
+enum class Cores { kOwn, kShared };  // seats.h
 
 // How one thread waits between two fruitless looks at the network. With a core of its own it
 // spins. Sharing cores it spins for 2 us, gives its core away until 1 ms has passed without

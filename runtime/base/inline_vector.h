@@ -25,7 +25,8 @@ class InlineVector {
   explicit InlineVector(std::size_t count, T value = T{}) {
     check(count);
     size_ = static_cast<std::uint32_t>(count);
-    std::fill_n(data_.begin(), count, value);
+    for_few(count, [&](std::size_t i) { data_[i] = value; });
+    if (count > kFew) std::fill(data_.begin() + kFew, data_.begin() + count, value);
   }
   InlineVector(std::initializer_list<T> values) { append(values.begin(), values.end()); }
   template <class Iterator>
@@ -35,7 +36,10 @@ class InlineVector {
   InlineVector(const InlineVector& other) { *this = other; }
   InlineVector& operator=(const InlineVector& other) {
     size_ = other.size_;
-    std::copy_n(other.data_.begin(), size_, data_.begin());
+    for_few(size_, [&](std::size_t i) { data_[i] = other.data_[i]; });
+    if (size_ > kFew) {
+      std::copy(other.data_.begin() + kFew, other.data_.begin() + size_, data_.begin() + kFew);
+    }
     return *this;
   }
 
@@ -106,6 +110,17 @@ class InlineVector {
   template <class Iterator>
   void append(Iterator first, Iterator last) {
     for (; first != last; ++first) push_back(static_cast<T>(*first));
+  }
+  // Most vectors have few elements, which are moved one by one: a call costs more, and so do wider
+  // moves of what was just written.
+  static constexpr std::size_t kFew = 4;
+  static_assert(N >= kFew);
+  template <class Each>
+  static void for_few(std::size_t count, const Each& each) {
+    if (count > 0) each(0);
+    if (count > 1) each(1);
+    if (count > 2) each(2);
+    if (count > 3) each(3);
   }
   static void check(std::size_t count) {
     if (count > N) throw std::length_error("more axes than an array may have (32)");

@@ -1,6 +1,7 @@
 #include "runtime/base/pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -10,12 +11,6 @@
 #include "runtime/base/error.h"
 
 namespace rankine {
-namespace {
-
-constexpr std::size_t kAlignment = 64;
-
-}  // namespace
-
 // Four classes per power of two.
 std::size_t Pool::block_bytes(std::size_t bytes) {
   if (bytes <= 256)
@@ -43,6 +38,7 @@ void Buffer::reset() {
 }
 
 Pool::~Pool() {
+  drain_stripes();
   for (auto& [capacity, blocks] : cached_) {
     for (std::byte* block : blocks) std::free(block);
   }
@@ -50,7 +46,7 @@ Pool::~Pool() {
 
 Buffer Pool::allocate(std::size_t bytes) {
   const std::size_t capacity = block_bytes(bytes);
-  std::byte* data = take_cached(capacity);
+  std::byte* data = take(capacity);
   if (data == nullptr) {
     data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity));
     if (data == nullptr) {
@@ -62,6 +58,25 @@ Buffer Pool::allocate(std::size_t bytes) {
     }
   }
   return Buffer(this, data, bytes, capacity);
+}
+
+Pool::Stripe& Pool::own_stripe() {
+  static std::atomic<std::size_t> threads{0};
+  thread_local const std::size_t number = threads.fetch_add(1, std::memory_order_relaxed);
+  return stripes_[number % kStripes];
+}
+
+// As take_cached.
+std::byte* Pool::take(std::size_t capacity) {
+  const std::size_t size_class = capacity / kAlignment - 1;
+  if (size_class >= Stripe::kClasses) return take_cached(capacity);
+  {
+    Stripe& stripe = own_stripe();
+    const std::lock_guard lock(stripe.lock);
+    std::uint32_t& count = stripe.counts[size_class];
+    if (count > 0) return stripe.blocks[size_class][--count];
+  }
+  return take_cached(capacity);
 }
 
 // A kept block of the size, or null after others have made room for a new one.
@@ -81,8 +96,23 @@ std::byte* Pool::take_cached(std::size_t capacity) {
   return nullptr;
 }
 
-// Frees kept blocks, the largest first, until `room` more bytes stay below the limit.
+void Pool::drain_stripes() {
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard lock(stripe.lock);
+    for (std::size_t size_class = 0; size_class < Stripe::kClasses; ++size_class) {
+      std::uint32_t& count = stripe.counts[size_class];
+      for (; count > 0; --count) {
+        std::free(stripe.blocks[size_class][count - 1]);
+        taken_ -= static_cast<std::int64_t>((size_class + 1) * kAlignment);
+      }
+    }
+  }
+}
+
+// Frees kept blocks, those of threads and then the largest first, until `room` more bytes stay
+// below the limit.
 void Pool::shrink(std::int64_t room) {
+  if (taken_ + room > limit_) drain_stripes();
   while (taken_ + room > limit_) {
     auto largest = cached_.end();
     for (auto entry = cached_.begin(); entry != cached_.end(); ++entry) {
@@ -108,6 +138,15 @@ std::int64_t Pool::peak_bytes() const {
 }
 
 void Pool::release(std::byte* data, std::size_t capacity) {
+  if (const std::size_t size_class = capacity / kAlignment - 1; size_class < Stripe::kClasses) {
+    Stripe& stripe = own_stripe();
+    const std::lock_guard lock(stripe.lock);
+    std::uint32_t& count = stripe.counts[size_class];
+    if (count < Stripe::kBlocks) {
+      stripe.blocks[size_class][count++] = data;
+      return;
+    }
+  }
   {
     const std::lock_guard lock(lock_);
     if (taken_ <= limit_) {

@@ -57,7 +57,8 @@ class Buffer {
 using SharedBuffer = std::shared_ptr<Buffer>;
 
 // Thread-safe. Freed blocks are kept by size class for reuse, so a steady state allocates nothing,
-// as long as they and the blocks in use stay below a limit. Must outlive its buffers.
+// as long as they and the blocks in use stay below a limit; a few small ones lie apart for each
+// thread, so that threads with small tasks do not wait for each other. Must outlive its buffers.
 class Pool {
  public:
   Pool() = default;
@@ -85,11 +86,27 @@ class Pool {
 
  private:
   friend class Buffer;
+  // Kept small blocks. Threads share one only if there are more of them than stripes.
+  struct alignas(64) Stripe {
+    static constexpr std::size_t kClasses = 4;  // 64 to 256 bytes
+    static constexpr std::uint32_t kBlocks = 16;
+    SpinLock lock;  // never taken before Pool::lock_ by who holds this one
+    std::uint32_t counts[kClasses] = {};
+    std::byte* blocks[kClasses][kBlocks];
+  };
+  static constexpr std::size_t kStripes = 16;
+  static constexpr std::size_t kAlignment = 64;
+
+  Stripe& own_stripe();
+  std::byte* take(std::size_t capacity);
   void release(std::byte* data, std::size_t capacity);
   std::byte* take_cached(std::size_t capacity);
   void shrink(std::int64_t room);  // holds lock_
+  void drain_stripes();            // likewise
 
   static constexpr std::int64_t kDefaultLimit = std::int64_t{256} << 20;
+
+  Stripe stripes_[kStripes];
 
   mutable SpinLock lock_;  // protects the members below
   std::int64_t limit_ = kDefaultLimit;

@@ -382,6 +382,13 @@ Box Topology::elements_read(const LeafEdge& edge, TaskId task) const {
   return source_box(leaf, intersect(box, leaf.domain));
 }
 
+bool Topology::is_read_in_parts(LayerOutput output) const {
+  const auto& consumers = tables_[output.layer].consumers;
+  return std::any_of(consumers.begin(), consumers.end(), [&](const ConsumerEdge& edge) {
+    return edge.output == output.output && !tables_[edge.layer].inputs_from_leaves.empty();
+  });
+}
+
 void Topology::for_each_consumer(const ChunkId& chunk, VisitTask visit) const {
   for_each_use(chunk, [&](TaskId task, const LeafEdge*) { visit(task); });
 }

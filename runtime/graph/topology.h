@@ -77,6 +77,9 @@ class Topology {
   // user tasks count as one element each).
   const ChunkGrid& output_grid(LayerOutput output) const;
   DType output_dtype(LayerOutput output) const;
+  // Whether a Map layer reads the output: perhaps only some elements of a chunk. Others take chunks
+  // as they are.
+  bool is_read_in_parts(LayerOutput output) const;
   // The task that makes a chunk of output_grid.
   std::int64_t task_of(LayerOutput output, const Extents& chunk) const;
   // Bytes of what a task leaves for others; 0 if nothing, or for a user's task, of which nobody

@@ -54,8 +54,9 @@ std::vector<Piece> pieces_elsewhere(const graph::Topology& topology, const Place
 
 Piece piece_on(const graph::Topology& topology, const Placement& placement,
                const graph::ChunkId& chunk, int rank) {
-  const PieceOf piece_of(topology, chunk);
   Piece piece{rank, std::nullopt};
+  if (!topology.is_read_in_parts({chunk.layer, chunk.output})) return piece;
+  const PieceOf piece_of(topology, chunk);
   bool first = true;
   placement.for_each_use_on(topology, chunk, rank,
                             [&](graph::TaskId task, const graph::Topology::LeafEdge* edge) {

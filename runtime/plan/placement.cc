@@ -11,6 +11,7 @@ using graph::Topology;
 
 // Rank r of P has the positions [ceil(r N / P), ceil((r + 1) N / P)): even to one task.
 std::int64_t cut(std::int64_t count, int ranks, int rank) {
+  if (count <= UINT32_MAX) return (count * rank + ranks - 1) / ranks;  // 64 bits do
   const auto product = static_cast<__int128>(count) * rank;
   return static_cast<std::int64_t>((product + ranks - 1) / ranks);
 }

@@ -23,7 +23,13 @@ class RankIndex {
     }
     return {last_, fresh};
   }
+  const std::vector<int>& ranks() const { return ranks_; }
   std::vector<int> take() { return std::move(ranks_); }
+  void clear() {
+    ranks_.clear();
+    if (!numbers_.empty()) numbers_.clear();
+    last_ = 0;
+  }
 
  private:
   static constexpr std::size_t kFew = 16;

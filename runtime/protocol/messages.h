@@ -6,7 +6,8 @@
 //   Announce  a finished chunk, large: it can be pulled       answered by Pull or Decline
 //   Pull      send it by bulk transfer with this tag          answered by the bytes
 //   Decline   not wanted any more (abort)
-//   Credit    eager messages were consumed: so many more bytes may come
+//   Credit    eager messages were consumed: so many more bytes may come; goes with an Eager if one
+//             leaves in time
 // Control plane, between a rank and rank 0 (scheduler/reactor.h):
 //   Progress    rank -> 0  tasks finished in this graph, sent when the rank has nothing left to do
 //   Advance     rank -> 0  tasks finished so far, now and then while the rank works; only shown
@@ -63,7 +64,8 @@ struct Message {
   ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade: position of the task
   std::int64_t bytes = 0;   // kEager kAnnounce kPull: of the chunk; else those that follow
   std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
-                            // kPull: tag; kMade: 1 if the bytes are the whole result
+                            // kPull: tag; kMade: 1 if the bytes are the whole result;
+                            // kEager: as kCredit, what the sender owes
   std::int64_t second = 0;  // kCountReply: received
   std::uint32_t round = 0;  // kCountQuery kCountReply
   std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued

@@ -10,18 +10,23 @@
 
 #include "runtime/base/varint.h"
 #include "runtime/graph/held.h"
+#include "runtime/session/known_graphs.h"
 
 namespace rankine::session {
 
-// Two broadcasts follow: the sealed graph with its placement, and the chunk indexes.
+// Two broadcasts follow, unless the ranks know the graph from before (known_graphs.h): the sealed
+// graph with its placement, and the chunk indexes.
 struct RunGraph {
   std::uint32_t number = 0;
   std::string log_folder;  // where stored chunks are logged; "" without outputs
   std::uint64_t graph_bytes = 0;
   std::uint64_t index_bytes = 0;
+  GraphKey key;
+  bool known = false;
+  bool forget_others = false;  // before anything else
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, log_folder, graph_bytes, index_bytes);
+    archive(number, log_folder, graph_bytes, index_bytes, key, known, forget_others);
   }
 };
 // A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast

@@ -166,6 +166,7 @@ Engine::JobPtr Engine::start(GraphStart graph) {
   command.log_folder = std::move(graph.log_folder);
   command.graph_bytes = graph.graph_bytes.size();
   command.index_bytes = graph.index_bytes.size();
+  command.key = key_of(graph.graph_bytes, graph.index_bytes);
   auto job = std::make_shared<Job>();
   job->command = std::move(command);
   job->graph_bytes = std::move(graph.graph_bytes);
@@ -295,6 +296,10 @@ void Engine::take(JobPtr job) {
     give_up(job->cancelled->first, job->cancelled->second);
     return finish(*job);
   }
+  if (auto* command = std::get_if<RunGraph>(&job->command)) {
+    decide_to_send(*command);
+    job->outcome.sent = !command->known;
+  }
   if (std::holds_alternative<Release>(job->command)) {
     announce_release(*job);
   } else {
@@ -318,6 +323,23 @@ void Engine::take(JobPtr job) {
       fail(launch, failed->second);
     }
   }
+}
+
+// Here the graphs are in the order in which all ranks get them.
+void Engine::decide_to_send(RunGraph& command) {
+  command.forget_others = forget_graphs_.exchange(false);
+  if (command.forget_others) announced_.clear();
+  command.known = announced_.find(command.key) != nullptr;
+  if (!command.known) {
+    announced_.add(command.key,
+                   static_cast<std::int64_t>(command.graph_bytes + command.index_bytes), {});
+  }
+  known_bytes_ = announced_.bytes() * decltype(announced_)::kMemoryPerByte;
+}
+
+void Engine::forget_graphs() {
+  forget_graphs_ = true;
+  known_bytes_ = 0;
 }
 
 void Engine::announce(const Command& command) {
@@ -354,7 +376,7 @@ void Engine::announce_release(Job& job) {
 bool Engine::carry_out(Order& order) {
   try {
     if (const auto* graph = std::get_if<RunGraph>(&order.command)) {
-      if (!receive(order, graph->graph_bytes, graph->index_bytes)) return false;
+      if (!graph->known && !receive(order, graph->graph_bytes, graph->index_bytes)) return false;
       install(order);
       return true;
     }
@@ -373,7 +395,11 @@ bool Engine::carry_out(Order& order) {
   } catch (...) {
     if (communicator_.size() > 1) throw;
     order.job->error = std::current_exception();
-    if (const auto* graph = std::get_if<RunGraph>(&order.command)) launches_.erase(graph->number);
+    if (const auto* graph = std::get_if<RunGraph>(&order.command)) {
+      launches_.erase(graph->number);
+      known_.clear();  // perhaps it is not among them
+      announced_.clear();
+    }
   }
   if (order.job) finish(*order.job);
   return true;

@@ -73,6 +73,7 @@ struct GraphOutcome {
   std::vector<RankReport> ranks;
   // On rank 0.
   StageTimes communicate;  // the broadcasts
+  bool sent = true;        // false: the ranks knew it
   StageTimes schedule;     // installation
   StageTimes execute;
 };
@@ -131,6 +132,10 @@ class Engine : private worker::LoopHost {
   // if a signal was not heeded in time. since_signal: of the caller, empty at first.
   void heed_signals(std::optional<Stopwatch>& since_signal);
   GraphOutcome run_graph(GraphStart graph) { return wait(start(std::move(graph))); }
+  // Rank 0, any thread. What a rank keeps of earlier graphs takes so much memory at most; it can be
+  // given up before the next graph.
+  std::int64_t known_graphs_bytes() const { return known_bytes_.load(); }
+  void forget_graphs();
   // Rank 0. Seconds until every rank has the graph and could start it.
   double rehearse(Bytes graph_bytes);
   // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
@@ -203,6 +208,9 @@ class Engine : private worker::LoopHost {
   bool receive(Order& order, std::uint64_t graph_bytes, std::uint64_t index_bytes);
   void keep_scattered(Order& order);
   void forget(const Release& release);
+  void decide_to_send(RunGraph& command);
+  KnownGraph unpack(Order& order) const;
+  const KnownGraph& known_graph(Order& order, KnownGraph& other);
   void install(Order& order);
   void run_rehearsal(Order& order);
   void run_settle(Job* job, const Settle& command);
@@ -254,9 +262,12 @@ class Engine : private worker::LoopHost {
   std::map<std::uint32_t, Flight> flights_;
   std::map<std::uint32_t, Launch> launches_;
   std::map<std::uint32_t, Error> failed_;  // graphs that are over
+  RecentGraphs<KnownGraph> known_;
+  RecentGraphs<std::monostate> announced_;  // rank 0: what will be known
   struct Watch {
     Stopwatch clock;
     double last_s = 0;            // of the last look
+    double next_look_s = 0;       // rank 0: when it looks at the ranks again
     double next_alive_s = 0;      // when this rank gives its next sign of life
     std::vector<double> heard_s;  // rank 0: by rank, the last sign of life
     std::int64_t completed = -1;  // tasks and graphs
@@ -276,8 +287,10 @@ class Engine : private worker::LoopHost {
   std::uint32_t graphs_ = 0;      // numbers given out
   std::string log_folder_;        // of the last graph with outputs
 
-  std::atomic<int> unfinished_{0};  // jobs that are not done
-  OnRunProgress observer_;          // client thread
+  std::atomic<int> unfinished_{0};            // jobs that are not done
+  std::atomic<std::int64_t> known_bytes_{0};  // rank 0: known_graphs_bytes()
+  std::atomic<bool> forget_graphs_{false};    // rank 0: with the next graph
+  OnRunProgress observer_;                    // client thread
   std::function<void()> last_will_;
   std::function<void(const MadeResult&)> on_made_;
   worker::Loop loop_;

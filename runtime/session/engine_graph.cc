@@ -1,5 +1,6 @@
 // Engine: how a graph is broadcast, installed, watched and ended, and its rehearsal.
 #include <algorithm>
+#include <stdexcept>
 
 #include "collectives/broadcast.h"
 #include "runtime/base/archive.h"
@@ -54,6 +55,31 @@ void Engine::forget(const Release& release) {
   for (const std::uint64_t name : release.scattered) held_.drop_scattered(name);
 }
 
+KnownGraph Engine::unpack(Order& order) const {
+  auto package = from_bytes<GraphPackage>(order.graph_bytes);
+  KnownGraph graph;
+  graph.topology = std::make_shared<const graph::Topology>(package.graph);
+  graph.placement = std::move(package.placement);
+  graph.pool_bytes = package.pool_bytes.value;
+  graph.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
+  order.graph_bytes = Bytes();
+  order.index_bytes = Bytes();
+  return graph;
+}
+
+// other: has room for a graph that is too large to be kept.
+const KnownGraph& Engine::known_graph(Order& order, KnownGraph& other) {
+  const auto& command = std::get<RunGraph>(order.command);
+  if (command.forget_others) known_.clear();
+  if (const KnownGraph* known = known_.find(command.key)) return *known;
+  if (command.known) throw std::logic_error("a graph is not here that was sent before");
+  KnownGraph graph = unpack(order);
+  known_.add(command.key, static_cast<std::int64_t>(command.graph_bytes + command.index_bytes),
+             graph);
+  const KnownGraph* kept = known_.find(command.key);
+  return kept != nullptr ? *kept : other = std::move(graph);
+}
+
 // Ends with the graph installed here. Messages about it may have come before.
 void Engine::install(Order& order) {
   const auto& command = std::get<RunGraph>(order.command);
@@ -66,16 +92,15 @@ void Engine::install(Order& order) {
   }
   {
     const StageClock clock(installing);
-    auto package = from_bytes<GraphPackage>(order.graph_bytes);
+    KnownGraph other;
+    const KnownGraph& known = known_graph(order, other);
     worker::Installation installation;
     installation.number = command.number;
-    installation.topology = std::make_shared<const graph::Topology>(package.graph);
-    installation.placement = std::move(package.placement);
+    installation.topology = known.topology;
+    installation.placement = known.placement;
     installation.resources = options_.resources;
-    installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
-    order.graph_bytes = Bytes();
-    order.index_bytes = Bytes();
-    flight.pool_bytes = package.pool_bytes.value;
+    installation.indexes = known.indexes;
+    flight.pool_bytes = known.pool_bytes;
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
       const std::lock_guard lock(mutex_);

@@ -9,7 +9,8 @@ namespace {
 using protocol::Kind;
 using protocol::Message;
 
-constexpr double kBetweenSigns = 1;      // seconds
+constexpr double kBetweenSigns = 1;  // seconds
+constexpr double kBetweenLooks = 0.05;
 constexpr double kAnswerSeconds = 5;     // for an explanation
 constexpr std::size_t kLongest = 16384;  // bytes of one
 
@@ -29,6 +30,8 @@ bool Engine::watch() {
       watch_.completed = -1;
       return false;
     }
+    if (now < watch_.next_look_s) return false;  // it takes a look at every rank
+    watch_.next_look_s = now + kBetweenLooks;
     watch_ranks(now);
     watch_tasks(now);
     return false;

@@ -46,7 +46,8 @@ Started Launcher::start(const Work& work, PrepareOptions options) {
       forget_finished();
       if (!in_flight_.empty()) oldest = in_flight_.front().job;
       options.machine.client_bytes =
-          plan::plus(work.client_bytes, plan::plus(held_bytes_, in_flight(&InFlight::bytes)));
+          plan::plus(plan::plus(work.client_bytes, engine_.known_graphs_bytes()),
+                     plan::plus(held_bytes_, in_flight(&InFlight::bytes)));
       options.machine.scratch_bytes =
           std::max<std::int64_t>(0, scratch_bytes - in_flight(&InFlight::spilled_bytes));
       Started graph;
@@ -62,7 +63,12 @@ Started Launcher::start(const Work& work, PrepareOptions options) {
       if (work.in_background) background_.push_back(graph);
       return graph;
     } catch (const Error& error) {
-      if (error.exit_code != ExitCode::kRefused || !oldest) throw;
+      if (error.exit_code != ExitCode::kRefused) throw;
+      if (engine_.known_graphs_bytes() > 0) {
+        engine_.forget_graphs();
+        continue;
+      }
+      if (!oldest) throw;
     }
     engine_.await(oldest);
   }

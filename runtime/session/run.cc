@@ -14,6 +14,7 @@
 #include "collectives/gather.h"
 #include "collectives/loopback.h"
 #include "collectives/mpi/mpi_communicator.h"
+#include "collectives/seats.h"
 #include "io/posix_file.h"
 #include "io/probe.h"
 #include "runtime/api/history.h"
@@ -155,13 +156,30 @@ RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSetti
   return settings;
 }
 
+// Collective.
+collectives::Cores own_cores(collectives::Communicator& communicator, int threads) {
+  std::vector<collectives::Seat> seats;
+  for (const Bytes& bytes :
+       collectives::gather(communicator, 0, to_bytes(collectives::own_seat(threads)))) {
+    seats.push_back(from_bytes<collectives::Seat>(bytes));
+  }
+  std::vector<std::uint8_t> shared;  // by rank
+  for (const collectives::Cores cores : collectives::cores_of(seats)) {
+    shared.push_back(cores == collectives::Cores::kShared ? 1 : 0);
+  }
+  Bytes bytes = to_bytes(shared);
+  collectives::broadcast(communicator, 0, bytes);
+  shared = from_bytes<std::vector<std::uint8_t>>(bytes);
+  return shared[static_cast<std::size_t>(communicator.rank())] != 0 ? collectives::Cores::kShared
+                                                                    : collectives::Cores::kOwn;
+}
+
 int run_rank(collectives::Communicator& communicator, bool launched, const RunSettings& settings,
              const Client& client) {
   const RunSettings fitting = fitting_every_rank(communicator, settings);
   session::EngineOptions options;
   options.threads = settings.threads;
-  options.cores = collectives::cores_for(settings.threads * collectives::local_size(),
-                                         collectives::affinity_cores());
+  options.cores = own_cores(communicator, settings.threads);
   options.launched = launched;
   options.scratch = settings.scratch;
   options.resources = settings.resources;

@@ -106,23 +106,28 @@ void warn_of_embedded(const graph::Explicit& tasks) {
 
 }  // namespace
 
-std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
+session::Work Session::work_of(const session::Request& request,
+                               std::optional<api::TaskGraph>& tasks) const {
   session::Work work;
   work.targets = session::targets_of(request.arrays);
-  std::optional<api::TaskGraph> tasks;
   if (request.arena) {
     tasks = futures_->tasks_for(*request.arena, request.tasks);
     for (const Array& array : tasks->arrays) {
       work.targets.push_back({array.node(), std::nullopt, true, false});
     }
-    work.tasks = &*tasks;
-    if (!settings_.quiet) warn_of_embedded(tasks->tasks);
   }
   if (!request.grids.empty()) {
     if (!tasks) tasks.emplace();
     api::add_grids(*tasks, request.grids);
-    work.tasks = &*tasks;
   }
+  if (tasks) work.tasks = &*tasks;
+  return work;
+}
+
+std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
+  std::optional<api::TaskGraph> tasks;
+  const session::Work work = work_of(request, tasks);
+  if (tasks && !settings_.quiet) warn_of_embedded(tasks->tasks);
   stages_file_.open(input_files(work.targets));
   return std::move(execute(work).results);
 }
@@ -264,6 +269,13 @@ std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPat
 PlanReport Session::plan(const std::vector<Array>& arrays) const {
   return session::describe_plan(session::targets_of(arrays),
                                 session::prepare_options(settings_, ranks()));
+}
+
+PlanReport Session::plan(const session::Request& request) const {
+  std::optional<api::TaskGraph> tasks;
+  const session::Work work = work_of(request, tasks);
+  return session::describe_plan(work.targets, session::prepare_options(settings_, ranks()),
+                                work.tasks);
 }
 
 }  // namespace rankine

@@ -207,8 +207,28 @@ class Session {
   void store(const Array& array, const std::string& where, const StoreOptions& options = {});
   void store(const NamedArrays& arrays, const std::string& file, const StoreOptions& options = {});
 
-  // What computing these arrays would take.
+  // What computing all this in one pass would take; runs nothing.
   PlanReport plan(const std::vector<Array>& arrays) const;
+  template <class First, class... Rest>
+  requires(session::is_asked<First> && (session::is_asked<Rest> && ...)) PlanReport
+      plan(const First& first, const Rest&... rest)
+  const { return plan(session::request_of(first, rest...)); }
+
+  // The same values as the optimizer would compute them alone: simplified, with selections moved
+  // into the reads. compute and store do that by themselves, of all that is computed together; this
+  // is to look at it and to time it. Tasks and what grids give stand for themselves.
+  template <class First, class... Rest>
+  requires(session::is_asked<First> &&
+           (session::is_asked<Rest> && ...)) auto optimize(const First& first,
+                                                           const Rest&... rest) const {
+    if constexpr (sizeof...(Rest) > 0) {
+      return std::make_tuple(optimize(first), optimize(rest)...);
+    } else if constexpr (std::is_base_of_v<Array, First>) {
+      return session::optimized(first);
+    } else {
+      return first;
+    }
+  }
 
   // The graph stages alone: the broadcast and installation of a prepared graph, in seconds.
   double rehearse(const session::Prepared& prepared) {
@@ -231,7 +251,11 @@ class Session {
   const RunSettings& settings() const { return settings_; }
 
  private:
+  // tasks: gets what the work refers to.
+  session::Work work_of(const session::Request& request,
+                        std::optional<api::TaskGraph>& tasks) const;
   std::vector<std::vector<std::byte>> run(const session::Request& request);
+  PlanReport plan(const session::Request& request) const;
   session::GraphOutcome execute(const session::Work& work);
   Array held_array(const Array& array, const session::Started& graph, std::uint32_t slot,
                    const std::shared_ptr<session::ArrayRelease>& release);

@@ -70,8 +70,10 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
   stages_[kSchedule].times += outcome.schedule;
   stages_[kExecute].times += outcome.execute;
   stages_[kSerialize].bytes += static_cast<std::int64_t>(prepared.graph_bytes.size());
-  stages_[kCommunicate].bytes +=
-      static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
+  if (outcome.sent) {
+    stages_[kCommunicate].bytes +=
+        static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
+  }
   index_bytes_ += index_bytes;
   promised_bytes_ = std::max(promised_bytes_, prepared.physical.bound_bytes);
   ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));

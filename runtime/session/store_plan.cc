@@ -75,9 +75,13 @@ void StorePlan::take_results(std::vector<std::vector<std::byte>> results) {
   }
 }
 
+Array optimized(const Array& array) {
+  return Array(optimize::rewrite({{array.node(), std::nullopt, false, false}}).front().node);
+}
+
 PlanReport describe_plan(const std::vector<optimize::Target>& targets,
-                         const PrepareOptions& options) {
-  const Prepared prepared = prepare(targets, options);
+                         const PrepareOptions& options, const api::TaskGraph* tasks) {
+  const Prepared prepared = prepare(targets, options, tasks);
   const PhysicalPlan& physical = prepared.physical;
   PlanReport report;
   report.numeric_hash = prepared.numeric_hash;

@@ -67,9 +67,12 @@ struct StorePlan {
 // Throws Error (usage, input).
 StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options);
 
-// Needs no session and no MPI.
+// The expression that the optimizer makes of one.
+Array optimized(const Array& array);
+
+// Needs no session and no MPI. tasks: as for prepare.
 PlanReport describe_plan(const std::vector<optimize::Target>& targets,
-                         const PrepareOptions& options);
+                         const PrepareOptions& options, const api::TaskGraph* tasks = nullptr);
 
 }  // namespace session
 }  // namespace rankine

@@ -26,7 +26,7 @@ Rank::Rank(const World& world, int number)
 bool Rank::has_to_send() const {
   return !letters.empty() || !outbox_.receives.empty() || !outbox_.sends.empty() ||
          !outbox_.bulk_sends.empty() || !outbox_.delivered.empty() || !outbox_.unpinned.empty() ||
-         !failures_.empty();
+         !failures_.empty() || (reactor_.owed() > 0 && board_.nothing_left());
 }
 
 bool Rank::has_to_report() const {
@@ -45,7 +45,9 @@ std::optional<graph::TaskId> Rank::start() {
 }
 
 std::vector<worker::Output> Rank::run(const graph::TaskId& task) {
-  const worker::FindChunk find = [this](const graph::ChunkId& chunk) { return board_.held(chunk); };
+  const auto find = [this](const graph::ChunkId& chunk) -> const worker::HeldChunk& {
+    return board_.held(chunk);
+  };
   try {
     return world_->work.run(number_, task, find);
   } catch (Error& error) {
@@ -170,7 +172,7 @@ void Rank::send_failures() {
 }
 
 void Rank::carry_out() {
-  reactor_.give_back(outbox_);
+  reactor_.give_back(board_.nothing_left(), outbox_);
   for (const auto& post : outbox_.receives) {
     if (!transfers_.emplace(Channel{post.from, post.tag, false}, post.chunk).second) {
       throw std::logic_error("two transfers from one rank have one tag");

@@ -1,6 +1,7 @@
 #include "runtime/simulate/values.h"
 
 #include <unordered_map>
+#include <utility>
 
 #include "runtime/worker/pack_piece.h"
 #include "runtime/worker/reactor.h"
@@ -26,7 +27,8 @@ ValueWork::ValueWork(const graph::Topology& topology)
 
 std::vector<worker::Output> ValueWork::run(int, const graph::TaskId& task,
                                            const worker::FindChunk& find_chunk) {
-  return executor_.run(task, find_chunk, context_);
+  executor_.run(task, find_chunk, context_);
+  return std::exchange(context_.outputs, {});
 }
 
 std::int64_t ValueWork::bytes_of(const graph::ChunkId& chunk, const plan::Piece& piece,
@@ -42,15 +44,15 @@ SharedBuffer ValueWork::pack(const graph::ChunkId& chunk, const plan::Piece& pie
 
 Results run_serially(const graph::Topology& topology) {
   ValueWork work(topology);
-  std::unordered_map<protocol::ChunkName, SharedBuffer, worker::ChunkNameHash> chunks;
-  const worker::FindChunk find_chunk = [&](const graph::ChunkId& chunk) {
-    return worker::HeldChunk(chunks.at({chunk.layer, chunk.output, chunk.position}));
+  std::unordered_map<protocol::ChunkName, worker::HeldChunk, worker::ChunkNameHash> chunks;
+  const auto find_chunk = [&](const graph::ChunkId& chunk) -> const worker::HeldChunk& {
+    return chunks.at({chunk.layer, chunk.output, chunk.position});
   };
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     for (std::int64_t position = 0; position < topology.task_count(layer); ++position) {
       for (worker::Output& output : work.run(0, {layer, position}, find_chunk)) {
         const graph::ChunkId& chunk = output.chunk;
-        chunks[{chunk.layer, chunk.output, chunk.position}] = std::move(output.bytes.buffer);
+        chunks[{chunk.layer, chunk.output, chunk.position}] = std::move(output.bytes);
       }
     }
   }

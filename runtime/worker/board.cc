@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "runtime/graph/story.h"
-#include "runtime/plan/rank_index.h"
 
 namespace rankine::worker {
 namespace {
@@ -189,33 +188,43 @@ bool Board::sources_done() const {
                      [](const Sources& sources) { return sources.next >= sources.range.hi; });
 }
 
+void Board::find_users(const ChunkId& chunk, Users& users) const {
+  users.clear();
+  topology_.for_each_consumer(chunk, [&](TaskId consumer) {
+    const int home = placement_.home(topology_, consumer);
+    if (home == rank_) {
+      users.here.push_back(consumer);
+    } else {
+      users.elsewhere.add(home);
+    }
+  });
+}
+
+void Board::put(const ChunkId& chunk, HeldChunk bytes, const Users& users) {
+  put_down(chunk, std::move(bytes),
+           static_cast<std::int64_t>(users.here.size() + users.elsewhere.ranks().size()));
+  for (const TaskId& consumer : users.here) arrive(consumer);
+}
+
 std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_here) {
-  plan::RankIndex ranks;
-  std::int64_t local = 0;
+  Users users;
   if (made_here) {
-    topology_.for_each_consumer(chunk, [&](TaskId consumer) {
-      const int home = placement_.home(topology_, consumer);
-      if (home != rank_) {
-        ranks.add(home);
-        return;
-      }
-      ++local;
-      arrive(consumer);
-    });
+    find_users(chunk, users);
   } else {
     placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
-      ++local;
-      arrive(consumer);
+      users.here.push_back(consumer);
     });
   }
-  std::vector<int> elsewhere = ranks.take();
-  const std::int64_t uses = local + static_cast<std::int64_t>(elsewhere.size());
-  if (uses == 0) return elsewhere;
+  put(chunk, std::move(bytes), users);
+  return users.elsewhere.take();
+}
+
+void Board::put_down(const ChunkId& chunk, HeldChunk bytes, std::int64_t uses) {
+  if (uses == 0) return;
   auto [held, fresh] = table_of(chunk).try_emplace(chunk.position);
   if (!fresh) throw std::logic_error("a chunk arrived twice:\n" + describe());
   held->chunk = std::move(bytes);
   held->uses = uses;
-  return elsewhere;
 }
 
 void Board::arrive(const TaskId& consumer) {
@@ -234,20 +243,47 @@ const HeldChunk& Board::held(const ChunkId& chunk) const {
 
 void Board::unpin(const ChunkId& chunk) { release(chunk); }
 
-void Board::release(const ChunkId& chunk) {
-  Held* found = table_of(chunk).find(chunk.position);
-  if (found == nullptr) throw std::logic_error("a chunk was released twice:\n" + describe());
-  if (--found->uses == 0) table_of(chunk).erase(chunk.position);
+void Board::release(const ChunkId& chunk) { release(chunk, table_of(chunk).find(chunk.position)); }
+
+HeldChunk Board::release(const ChunkId& chunk, Held* held) {
+  if (held == nullptr || held->uses == 0) {
+    throw std::logic_error("a chunk was released twice:\n" + describe());
+  }
+  if (--held->uses > 0) return {};
+  HeldChunk unused = std::move(held->chunk);
+  table_of(chunk).erase(chunk.position);
+  return unused;
+}
+
+void Board::find_inputs(const TaskId& task, TaskInputs& inputs) {
+  inputs.clear();
+  topology_.for_each_input(task, [&](const ChunkId& chunk) {
+    Held* held = table_of(chunk).find(chunk.position);
+    if (held == nullptr) throw std::logic_error("an input is gone:\n" + describe());
+    inputs.add(chunk, held);
+  });
+}
+
+void Board::complete(const TaskId& task, const TaskInputs& inputs, std::vector<HeldChunk>& unused) {
+  stop_running(task);
+  for (const TaskInputs::Input& input : inputs.all()) {
+    HeldChunk chunk = release(input.id, input.held);
+    if (chunk.buffer || chunk.spilled) unused.push_back(std::move(chunk));
+  }
 }
 
 void Board::complete(const TaskId& task) {
+  stop_running(task);
+  topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
+}
+
+void Board::stop_running(const TaskId& task) {
   const auto running = std::find(running_.begin(), running_.end(), task);
   if (running == running_.end()) {
     throw std::logic_error("a task is over that does not run:\n" + describe());
   }
   *running = running_.back();
   running_.pop_back();
-  topology_.for_each_input(task, [&](const ChunkId& chunk) { release(chunk); });
   give_back(task);
   ++tasks_run_;
 }
@@ -282,8 +318,7 @@ std::int64_t Board::live_uses(const ChunkId& chunk) const {
     const auto is_it = [&](const Ready& ready) { return ready.task == task; };
     const bool live = waiting_[task.layer].find(task.position) != nullptr ||
                       std::find(running_.begin(), running_.end(), task) != running_.end() ||
-                      std::any_of(ready_.all().begin(), ready_.all().end(), is_it) ||
-                      std::any_of(parked_.begin(), parked_.end(), is_it);
+                      ready_.any_of(is_it) || std::any_of(parked_.begin(), parked_.end(), is_it);
     uses += live ? 1 : 0;
   });
   return uses;
@@ -316,7 +351,7 @@ void Board::sanity_check() const {
   for_each_waiting([&](const TaskId& task, std::int64_t missing) {
     return right = right && waits_rightly(task, missing);
   });
-  for (const Ready& ready : ready_.all()) right = right && has_all_inputs(ready.task);
+  right = right && !ready_.any_of([&](const Ready& ready) { return !has_all_inputs(ready.task); });
   for (const Ready& ready : parked_) right = right && has_all_inputs(ready.task);
   for (const TaskId& task : running_) right = right && has_all_inputs(task);
   // A task is parked only while another one has what it needs.

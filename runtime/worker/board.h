@@ -11,15 +11,15 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <vector>
 
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
-#include "runtime/worker/held_chunk.h"
 #include "runtime/worker/page_table.h"
+#include "runtime/worker/ready_queue.h"
+#include "runtime/worker/task_inputs.h"
 
 namespace rankine::worker {
 
@@ -38,16 +38,26 @@ class Board {
   // grid that goes on in time those without inputs come first if they are earlier.
   std::optional<TaskId> next();
 
+  // Who uses a chunk that is made here. Any thread: it looks at the plan only, so it need not be
+  // done under the lock.
+  void find_users(const ChunkId& chunk, Users& users) const;
+  // Puts down a chunk made here, with its users; it stays until every local use is released and
+  // every other rank is unpinned.
+  void put(const ChunkId& chunk, HeldChunk bytes, const Users& users);
   // Puts down a chunk made here or received. Returns the ranks (not this one) where it is needed;
-  // it stays until every local use is released and every returned rank is unpinned. Empty for a
-  // chunk received from elsewhere, of which this rank may have only the part its tasks read.
+  // empty for a chunk received from elsewhere, of which this rank may have only the part its tasks
+  // read.
   std::vector<int> put(const ChunkId& chunk, HeldChunk bytes, bool made_here);
   void unpin(const ChunkId& chunk);  // one remote use is over
 
   // The bytes of an input of a running task; shared, not to be changed. Null if it was spilled.
   SharedBuffer input(const ChunkId& chunk) const { return held(chunk).buffer; }
   const HeldChunk& held(const ChunkId& chunk) const;
-  // The task is done: its inputs are released.
+  // All inputs of a running task, in their order.
+  void find_inputs(const TaskId& task, TaskInputs& inputs);
+  // The task is done: its inputs are released. They are what find_inputs gave, or are looked up.
+  // unused: gets the chunks that nobody needs any more, to be dropped without the lock.
+  void complete(const TaskId& task, const TaskInputs& inputs, std::vector<HeldChunk>& unused);
   void complete(const TaskId& task);
 
   void stop_admitting() { stopped_ = true; }
@@ -55,6 +65,8 @@ class Board {
   bool idle() const {
     return running_.empty() && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
   }
+  // No task is left here that could be started or that waits.
+  bool nothing_left() const { return live_tasks() == 0 && (stopped_ || sources_done()); }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
     return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
@@ -82,20 +94,6 @@ class Board {
   void sanity_check() const;
 
  private:
-  struct Ready {
-    std::int32_t priority;
-    std::int32_t depth;
-    std::int64_t order;
-    TaskId task;
-    // The top of the heap has the highest priority, is the deepest, the earliest.
-    bool operator<(const Ready& other) const {
-      if (priority != other.priority) return priority < other.priority;
-      return depth != other.depth ? depth < other.depth : order > other.order;
-    }
-  };
-  struct ReadyHeap : std::priority_queue<Ready> {
-    const std::vector<Ready>& all() const { return c; }  // in any order
-  };
   // The tasks of one layer that wait for nobody, from front to back. (Of a Grid that goes on in
   // time only the first steps are looked at: plan/placement.h.)
   struct Sources {
@@ -104,10 +102,7 @@ class Board {
     Interval range;
     bool mixed;  // some tasks of the layer do have inputs: look before starting one
   };
-  struct Held {
-    HeldChunk chunk;
-    std::int64_t uses = 0;  // local triples and remote ranks still to come
-  };
+  using Held = HeldOnBoard;
   PageTable<Held>& table_of(const ChunkId& chunk) { return held_[chunk.layer][chunk.output]; }
   // Of the uses of a held chunk, those by tasks at home here that are not over.
   std::int64_t live_uses(const ChunkId& chunk) const;
@@ -131,12 +126,15 @@ class Board {
   bool sources_done() const;
   void arrive(const TaskId& consumer);  // one of its inputs has
   void release(const ChunkId& chunk);
+  HeldChunk release(const ChunkId& chunk, Held* held);  // the chunk, if it was the last use
+  void put_down(const ChunkId& chunk, HeldChunk bytes, std::int64_t uses);
+  void stop_running(const TaskId& task);
 
   const graph::Topology& topology_;
   const plan::Placement& placement_;
   int rank_;
   std::vector<Sources> sources_;
-  ReadyHeap ready_;
+  ReadyQueue ready_;
   std::vector<Ready> parked_;  // ready, but for resources that running tasks have
   std::map<std::string, std::int64_t> free_;
   std::vector<bool> annotated_;                     // by layer: some tasks are

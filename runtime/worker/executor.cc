@@ -76,8 +76,7 @@ Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
       held_(held),
       pool_(pool) {}
 
-std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chunk,
-                                  TaskContext& context) const {
+void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext& context) const {
   const graph::Kind& kind = topology_.graph().layers[task.layer].kind;
   try {
     if (const auto* map = std::get_if<graph::Map>(&kind)) {
@@ -87,12 +86,10 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
       return run_reduce(task, *reduce, find_chunk, context);
     }
     if (const auto* some = std::get_if<graph::Collect>(&kind)) {
-      collect(task, *some, find_chunk);
-      return {};
+      return collect(task, *some, find_chunk);
     }
     if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
-      collect(task, *some, find_chunk);
-      return {};
+      return collect(task, *some, find_chunk);
     }
     return run_user(task, find_chunk, context);
   } catch (Error& error) {
@@ -103,8 +100,8 @@ std::vector<Output> Executor::run(const TaskId& task, const FindChunk& find_chun
 
 std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
 
-std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
-                                       TaskContext& context) const {
+void Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
+                        TaskContext& context) const {
   const Stopwatch compute;
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
@@ -112,13 +109,13 @@ std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find
   if (tasks != nullptr && tasks->holds_results) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
-  return {{{task.layer, 0, task.position}, std::move(result)}};
+  context.outputs.push_back({{task.layer, 0, task.position}, std::move(result)});
 }
 
 void Executor::collect(const TaskId& task, const graph::Collect& collect,
                        const FindChunk& find_chunk) const {
   const ChunkId chunk{collect.layer, 0, collect.tasks[task.position]};
-  const HeldChunk held = find_chunk(chunk);
+  const HeldChunk& held = find_chunk(chunk);
   const auto bytes = std::as_const(*held.buffer).bytes();
   results_[collect.first_result + static_cast<std::size_t>(task.position)].assign(bytes.begin(),
                                                                                   bytes.end());
@@ -134,7 +131,7 @@ void Executor::run_calls(const TaskId& task, const graph::Map& map, const Box& s
 
 void Executor::collect(const TaskId& task, const graph::GridCollect& collect,
                        const FindChunk& find_chunk) const {
-  const HeldChunk held = find_chunk({collect.layer, 0, topology_.collected_position(task)});
+  const HeldChunk& held = find_chunk({collect.layer, 0, topology_.collected_position(task)});
   const auto bytes = std::as_const(*held.buffer).bytes();
   const auto index = static_cast<std::size_t>(task.position);
   if (collect.item_bytes == 0) {
@@ -149,8 +146,8 @@ void Executor::collect(const TaskId& task, const graph::GridCollect& collect,
             results_[collect.first_result].begin() + static_cast<std::ptrdiff_t>(index * item));
 }
 
-std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
-                                      const FindChunk& find_chunk, TaskContext& context) const {
+void Executor::run_map(const TaskId& task, const graph::Map& map, const FindChunk& find_chunk,
+                       TaskContext& context) const {
   const Box box = map.grid.chunk_box(coordinate_of(task.position, topology_.counts(task.layer)));
   std::vector<SharedBuffer> made;
   const graph::CallResult* result = only_result(map);
@@ -193,7 +190,6 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
     kernels::evaluate(map.program, step.shape(), views, sinks, context.scratch);
     context.times.compute_s += compute.seconds();
   }
-  std::vector<Output> outputs;
   for (std::uint32_t i = 0; i < map.heads.size(); ++i) {
     const auto* partial = std::get_if<Partial>(&map.heads[i]);
     if (partial != nullptr && partial->complete) {
@@ -204,13 +200,12 @@ std::vector<Output> Executor::run_map(const TaskId& task, const graph::Map& map,
       made[i] = std::move(value);
     }
     if (partial != nullptr || std::holds_alternative<graph::Keep>(map.heads[i])) {
-      outputs.push_back({{task.layer, i, task.position}, std::move(made[i])});
+      context.outputs.push_back({{task.layer, i, task.position}, std::move(made[i])});
     } else {
       hand_over(task, map.heads[i], box, map.program.output_dtype(static_cast<int>(i)), made[i],
                 context);
     }
   }
-  return outputs;
 }
 
 void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, DType dtype,
@@ -238,8 +233,8 @@ void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, D
 }
 
 // The states of the inputs, left to right in the order of the tree: the order fixes the bits.
-std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce& reduce,
-                                         const FindChunk& find_chunk, TaskContext& context) const {
+void Executor::run_reduce(const TaskId& task, const graph::Reduce& reduce,
+                          const FindChunk& find_chunk, TaskContext& context) const {
   const Stopwatch compute;
   const graph::Reduction& tree = topology_.reduction(task.layer);
   const Extents kept = coordinate_of(task.position / tree.nodes(), tree.kept_grid.counts());
@@ -248,7 +243,7 @@ std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce
       pool_.allocate_shared(static_cast<std::size_t>(reduce.state_bytes(elements)));
   bool first = true;
   topology_.for_each_input(task, [&](const ChunkId& chunk) {
-    const SharedBuffer input = find_chunk(chunk).buffer;
+    Buffer* const input = find_chunk(chunk).buffer.get();
     if (first) {
       std::memcpy(state->data(), input->data(), state->size());
     } else if (reduce.combination) {
@@ -266,7 +261,7 @@ std::vector<Output> Executor::run_reduce(const TaskId& task, const graph::Reduce
     state = std::move(value);
   }
   context.times.compute_s += compute.seconds();
-  return {{{task.layer, 0, task.position}, std::move(state)}};
+  context.outputs.push_back({{task.layer, 0, task.position}, std::move(state)});
 }
 
 }  // namespace rankine::worker

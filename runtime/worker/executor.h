@@ -12,6 +12,7 @@
 #include "io/reader.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
+#include "runtime/worker/task_inputs.h"
 #include "runtime/worker/user_tasks.h"
 
 namespace rankine::worker {
@@ -25,8 +26,18 @@ struct TaskTimes {
   TaskTimes& operator+=(const TaskTimes& other);
 };
 
+// A chunk for other tasks.
+struct Output {
+  graph::ChunkId chunk;
+  HeldChunk bytes;
+};
+
 // What a thread keeps between tasks.
 struct TaskContext {
+  TaskInputs inputs;              // of the task that runs
+  std::vector<Output> outputs;    // that it left
+  std::vector<Users> users;       // of each output; perhaps more of them, which mean nothing
+  std::vector<HeldChunk> unused;  // to be dropped
   kernels::Scratch scratch;
   io::ReadScratch read_scratch;
   io::ReadStats read_stats;
@@ -34,12 +45,6 @@ struct TaskContext {
   std::vector<std::byte> encoded;
   UserScratch user;
   TaskTimes times;
-};
-
-// A chunk for other tasks.
-struct Output {
-  graph::ChunkId chunk;
-  HeldChunk bytes;
 };
 
 class Executor {
@@ -53,22 +58,20 @@ class Executor {
            const UserTasks* user_tasks, io::LogWriter* log,
            std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
 
-  // Throws Error; its story names layer and chunk.
-  std::vector<Output> run(const graph::TaskId& task, const FindChunk& find_chunk,
-                          TaskContext& context) const;
+  // Leaves context.outputs, which must be empty. Throws Error; its story names layer and chunk.
+  void run(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context) const;
 
   // "mean(t2m), chunk (3, 4), job.cc:12"
   std::string story(const graph::TaskId& task) const;
 
  private:
-  std::vector<Output> run_map(const graph::TaskId& task, const graph::Map& map,
-                              const FindChunk& find_chunk, TaskContext& context) const;
+  void run_map(const graph::TaskId& task, const graph::Map& map, const FindChunk& find_chunk,
+               TaskContext& context) const;
   void run_calls(const graph::TaskId& task, const graph::Map& map, const Box& step,
                  LoadSources& sources, TaskContext& context) const;
-  std::vector<Output> run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
-                                 const FindChunk& find_chunk, TaskContext& context) const;
-  std::vector<Output> run_user(const graph::TaskId& task, const FindChunk& find_chunk,
-                               TaskContext& context) const;
+  void run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
+                  const FindChunk& find_chunk, TaskContext& context) const;
+  void run_user(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
   void collect(const graph::TaskId& task, const graph::GridCollect& collect,

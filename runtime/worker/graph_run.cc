@@ -104,22 +104,40 @@ void GraphRun::fail(Error error) {
   failures_.push_back(std::move(error));
 }
 
-std::optional<TaskId> GraphRun::next() {
+std::optional<TaskId> GraphRun::next(TaskContext& context) {
   const std::lock_guard lock(state_);
-  return board_.next();
+  return take_next(context);
+}
+
+std::optional<TaskId> GraphRun::take_next(TaskContext& context) {
+  const std::optional<TaskId> task = board_.next();
+  if (task) board_.find_inputs(*task, context.inputs);
+  return task;
 }
 
 std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
-  std::vector<Output> outputs = run_task(task, context);
+  run_task(task, context);
+  while (context.users.size() < context.outputs.size()) context.users.emplace_back();
+  for (std::size_t i = 0; i < context.outputs.size(); ++i) {
+    board_.find_users(context.outputs[i].chunk, context.users[i]);
+  }
+  const std::optional<TaskId> following = settle_and_take(task, context, pressing);
+  context.unused.clear();
+  return following;
+}
+
+std::optional<TaskId> GraphRun::settle_and_take(const TaskId& task, TaskContext& context,
+                                                bool& pressing) {
   const std::lock_guard lock(state_);
   totals_.times += std::exchange(context.times, {});
   totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
-  settle_task(task, std::move(outputs));
+  settle_task(task, context);
   pressing = !outbox_.sends.empty();
-  return board_.next();
+  return take_next(context);
 }
 
-HeldChunk GraphRun::find_chunk(const graph::ChunkId& chunk) {
+const HeldChunk& GraphRun::find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs) {
+  if (const HeldChunk* held = inputs.find(chunk)) return *held;
   const std::lock_guard lock(state_);
   return board_.held(chunk);
 }
@@ -129,21 +147,26 @@ SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
                     board_.input(chunk), pool_);
 }
 
-std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context) {
+void GraphRun::run_task(const TaskId& task, TaskContext& context) {
   if (topology_->is_held(task.layer)) {
     const std::lock_guard lock(state_);
-    return {{{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())}};
+    context.outputs.push_back(
+        {{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())});
+    return;
   }
+  const auto find = [&](const graph::ChunkId& chunk) -> const HeldChunk& {
+    return find_chunk(chunk, context.inputs);
+  };
   std::optional<Error> failure;
   try {
-    std::vector<Output> outputs = executor_->run(
-        task, [this](const graph::ChunkId& chunk) { return find_chunk(chunk); }, context);
-    if (placement_.layer(task.layer).spilled) {
-      const Stopwatch write;
-      for (Output& output : outputs) output.bytes = put_away(output.chunk, std::move(output.bytes));
-      context.times.write_s += write.seconds();
+    executor_->run(task, find, context);
+    if (!placement_.layer(task.layer).spilled) return;
+    const Stopwatch write;
+    for (Output& output : context.outputs) {
+      output.bytes = put_away(output.chunk, std::move(output.bytes));
     }
-    return outputs;
+    context.times.write_s += write.seconds();
+    return;
   } catch (Error& error) {
     failure = std::move(error);
   } catch (const std::bad_alloc&) {
@@ -155,19 +178,26 @@ std::vector<Output> GraphRun::run_task(const TaskId& task, TaskContext& context)
   if (!failure->task_story.empty() && communicator_.size() > 1) {
     failure->task_story += ", rank " + std::to_string(communicator_.rank());
   }
+  context.outputs.clear();
   fail(std::move(*failure));
-  return {};
 }
 
-void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
+void GraphRun::settle_task(const TaskId& task, TaskContext& context) {
   const auto* tasks = std::get_if<graph::Explicit>(&topology_->graph().layers[task.layer].kind);
   const bool holds = tasks != nullptr && tasks->holds_results;
-  for (Output& output : outputs) {
+  for (std::size_t i = 0; i < context.outputs.size(); ++i) {
+    Output& output = context.outputs[i];
     if (holds) made_.push_back(output);
     const std::int64_t whole_bytes = output.bytes.spilled
                                          ? topology_->output_bytes(output.chunk)
                                          : static_cast<std::int64_t>(output.bytes.buffer->size());
-    if (board_.put(output.chunk, std::move(output.bytes), true).empty()) continue;
+    board_.put(output.chunk, std::move(output.bytes), context.users[i]);
+    const std::vector<int>& elsewhere = context.users[i].elsewhere.ranks();
+    if (elsewhere.empty()) continue;
+    if (!topology_->is_read_in_parts({output.chunk.layer, output.chunk.output})) {
+      reactor_.on_output(name_of(output.chunk), whole_bytes, elsewhere, outbox_);
+      continue;
+    }
     for (const plan::Piece& piece :
          plan::pieces_elsewhere(*topology_, placement_, output.chunk, communicator_.rank())) {
       // The result of a user's task has whatever length it has.
@@ -176,7 +206,8 @@ void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
       reactor_.on_output(name_of(output.chunk), bytes, std::span(&piece.rank, 1), outbox_);
     }
   }
-  board_.complete(task);
+  context.outputs.clear();
+  board_.complete(task, context.inputs, context.unused);
 }
 
 bool GraphRun::turn() {
@@ -284,7 +315,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     SharedBuffer buffer = pool_.allocate_shared(payload.size());
     std::memcpy(buffer->data(), payload.data(), payload.size());
     totals_.bytes_received += message.bytes;
-    arrived_.emplace(message.chunk, with_part(id_of(message.chunk), std::move(buffer)));
+    arrived_.emplace_back(message.chunk, with_part(id_of(message.chunk), std::move(buffer)));
   }
   reactor_.on_message(from, message, outbox_);
 }
@@ -308,7 +339,7 @@ bool GraphRun::advance_transfers() {
       reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
     } else {
       totals_.bytes_received += bytes;
-      arrived_.emplace(transfer.chunk, std::move(here));
+      arrived_.emplace_back(transfer.chunk, std::move(here));
       reactor_.on_bulk_received(transfer.peer, transfer.chunk, outbox_);
     }
     std::swap(transfers_[i], transfers_.back());
@@ -320,7 +351,7 @@ bool GraphRun::advance_transfers() {
 // Receives are posted before the pulls that call for them; an eager chunk is copied into its packet
 // before it may be unpinned.
 void GraphRun::carry_out() {
-  reactor_.give_back(outbox_);
+  reactor_.give_back(board_.nothing_left(), outbox_);
   for (const Outbox::PostReceive& post : outbox_.receives) {
     SharedBuffer buffer = pool_.allocate_shared(static_cast<std::size_t>(post.bytes));
     auto request = communicator_.async_receive(post.from, post.tag, buffer->bytes());
@@ -346,8 +377,11 @@ void GraphRun::carry_out() {
     transfers_.push_back({std::move(request), post.to, post.chunk, buffer, true});
   }
   for (const ChunkName& chunk : outbox_.delivered) {
-    auto node = arrived_.extract(chunk);
-    board_.put(id_of(chunk), std::move(node.mapped()), false);
+    if (arrived_.empty() || arrived_.front().first != chunk) {
+      throw std::logic_error("chunks are delivered in another order than they arrive");
+    }
+    board_.put(id_of(chunk), std::move(arrived_.front().second), false);
+    arrived_.pop_front();
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();

@@ -64,9 +64,9 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
 
   std::uint32_t number() const { return number_; }
   // Any thread: a task for it, if there is one; it must run it.
-  std::optional<TaskId> next();
-  // Any thread: runs a task that next() gave and returns the next one. pressing: it left something
-  // for other ranks.
+  std::optional<TaskId> next(TaskContext& context);
+  // Any thread: runs the task that next() gave with this context and returns the next one.
+  // pressing: it left something for other ranks.
   std::optional<TaskId> run(const TaskId& task, TaskContext& context, bool& pressing);
 
   // With the progress right: a message of this graph; and what is to be done from time to time,
@@ -102,9 +102,11 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     Outbox::PostSend post;
     std::shared_ptr<const SpilledChunk> chunk;
   };
-  // Without outputs if it failed, which is noted then.
-  std::vector<Output> run_task(const TaskId& task, TaskContext& context);
-  void settle_task(const TaskId& task, std::vector<Output> outputs);  // holds state_
+  // Leaves no outputs if it failed, which is noted then.
+  void run_task(const TaskId& task, TaskContext& context);
+  std::optional<TaskId> settle_and_take(const TaskId& task, TaskContext& context, bool& pressing);
+  void settle_task(const TaskId& task, TaskContext& context);  // holds state_
+  std::optional<TaskId> take_next(TaskContext& context);       // holds state_
   bool advance_transfers();
   void carry_out();       // the outbox; holds state_
   void send_failures();   // holds state_
@@ -112,7 +114,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
-  HeldChunk find_chunk(const graph::ChunkId& chunk);
+  const HeldChunk& find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs);
   void feed(const TaskId& task, SharedBuffer value) override;
   // What of a chunk held here in memory goes to a rank, packed; holds state_.
   SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
@@ -144,7 +146,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::deque<Error> failures_;
   std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
   std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
-  std::unordered_map<ChunkName, HeldChunk, ChunkNameHash> arrived_;  // until delivered
+  // Until delivered, which happens in the order of arrival.
+  std::deque<std::pair<ChunkName, HeldChunk>> arrived_;
   std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
   std::int64_t told_ = 0;       // tasks in the last kAdvance
   double next_advance_s_ = 0;   // when the next may leave, by running_for_

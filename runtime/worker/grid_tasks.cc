@@ -56,8 +56,8 @@ void GridTasks::collect_inputs(const graph::GridEdges& edges, const Extents& coo
   const std::vector<graph::GridInput>& inputs = edges.grid().inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     edges.visit_inputs(i, coordinate, [&](std::int64_t position) {
-      scratch.keeps.push_back(find_chunk({inputs[i].layer, 0, position}).buffer);
-      scratch.arguments.push_back(std::as_const(*scratch.keeps.back()).bytes());
+      const HeldChunk& held = find_chunk({inputs[i].layer, 0, position});
+      scratch.arguments.push_back(std::as_const(*held.buffer).bytes());
     });
     scratch.ends.push_back(static_cast<std::uint32_t>(scratch.arguments.size()));
   }

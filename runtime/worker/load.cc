@@ -55,7 +55,7 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   const ChunkGrid& grid = sources.topology.output_grid(output);
   const Box chunks = grid.chunks_over(wanted);
   const std::size_t size = size_of(leaf.dtype);
-  const auto find = [&](const Extents& chunk) {
+  const auto find = [&](const Extents& chunk) -> const HeldChunk& {
     return sources.find_chunk(
         {output.layer, output.output, sources.topology.task_of(output, chunk)});
   };
@@ -63,7 +63,7 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
     return held.part ? *held.part : grid.chunk_box(chunk);
   };
   if (chunks.size() == 1) {
-    const HeldChunk held = find(chunks.lo);
+    const HeldChunk& held = find(chunks.lo);
     const Box box = box_of(held, chunks.lo);
     if (held.spilled) return unspill(*held.spilled, box, wanted, size, sources.pool);
     return {held.buffer->data(), box, held.buffer};
@@ -75,7 +75,7 @@ SourceBlock gather_chunks(const graph::LayerOutput& output, const Leaf& leaf, co
   do {
     Extents chunk = chunks.lo;
     for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += step[k];
-    const HeldChunk held = find(chunk);
+    const HeldChunk& held = find(chunk);
     const Box box = box_of(held, chunk);
     if (held.spilled) {
       held.spilled->read(size, box, intersect(wanted, box), wanted, buffer->data());

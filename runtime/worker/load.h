@@ -3,11 +3,11 @@
 // are viewed in place, else they are gathered into one.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "io/reader.h"
+#include "runtime/base/function_ref.h"
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/kernels/evaluate.h"
@@ -15,8 +15,9 @@
 
 namespace rankine::worker {
 
-// Chunks of other layers, by name. Set by the board.
-using FindChunk = std::function<HeldChunk(const graph::ChunkId&)>;
+// Chunks of other layers, by name: the inputs of a running task, which stay where they are until it
+// is over. Quickest in the order of Topology::for_each_input.
+using FindChunk = FunctionRef<const HeldChunk&(const graph::ChunkId&)>;
 
 // What a call of the task made, over a box of the indices of those who read it.
 struct MadeBlock {

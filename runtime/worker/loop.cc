@@ -8,9 +8,7 @@
 namespace rankine::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr std::chrono::microseconds kBetweenLooks{5};
+constexpr double kBetweenLooksSeconds = 5e-6;
 // A rank without a graph looks at the network as often as one with a graph, for so long.
 constexpr double kAlertSeconds = 0.02;
 
@@ -20,8 +18,9 @@ constexpr double kAlertSeconds = 0.02;
 // something for others or nothing else to do: the next task may take long.
 void Loop::work(int thread, TaskContext& context) {
   collectives::Waiter waiter(cores_);
-  Clock::time_point next_look = Clock::now();
-  Clock::time_point last_graph = next_look;
+  const TickCounter::Ticks between_looks = TickCounter::ticks(kBetweenLooksSeconds);
+  TickCounter::Ticks next_look = TickCounter::now();
+  TickCounter::Ticks last_graph = next_look;
   std::uint64_t seen = 0;
   Runs runs = runs_now(seen);
   GraphRun* current = nullptr;
@@ -38,19 +37,20 @@ void Loop::work(int thread, TaskContext& context) {
     }
     for (std::size_t i = 0; !task && i < runs.size(); ++i) {
       current = runs[i].get();
-      task = current->next();
+      task = current->next(context);
     }
     bool moved = false;
-    const auto now = Clock::now();
+    const TickCounter::Ticks now = TickCounter::now();
     if (!task || pressing || now >= next_look) {
-      next_look = now + kBetweenLooks;
-      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) moved = progress();
+      next_look = now + between_looks;
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock())
+        moved = progress(pressing);
     }
     if (!runs.empty()) last_graph = now;
     if (ran || task || moved) {
       waiter.progressed();
     } else if (runs.empty()) {
-      idle(thread, seen, waiter, std::chrono::duration<double>(now - last_graph).count());
+      idle(thread, seen, waiter, TickCounter::seconds(now - last_graph));
     } else {
       waiter.wait();
     }
@@ -76,7 +76,7 @@ void Loop::help() {
     changed_.wait_for(lock, kBetweenLooks, [&] { return stopped_.load(); });
     lock.unlock();
     if (turns_ == seen) {
-      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress();
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress(false);
     }
     seen = turns_;
     lock.lock();
@@ -162,8 +162,12 @@ void Loop::stop() {
   changed_.notify_all();
 }
 
-bool Loop::progress() {
+bool Loop::progress(bool pressing) {
   turns_.fetch_add(1, std::memory_order_relaxed);
+  if (pressing) {  // others wait for it, while what came here mostly waits for threads
+    for (const auto& run : runs_) run->turn();
+    mail_.flush();
+  }
   const int packets =
       communicator_.receive_packets([this](int from, std::span<const std::byte> packet) {
         protocol::for_each_message(packet,

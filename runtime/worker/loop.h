@@ -76,7 +76,8 @@ class Loop {
     Message message;
     std::vector<std::byte> payload;
   };
-  bool progress();  // holds the right; true if anything happened
+  // Holds the right; true if anything happened. pressing: something is to leave at once.
+  bool progress(bool pressing);
   void dispatch(int from, const Message& message, std::span<const std::byte> payload);
   void retire();
   void publish();  // after a change of runs_

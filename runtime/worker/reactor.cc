@@ -12,6 +12,8 @@ namespace {
 
 using protocol::Kind;
 
+constexpr std::int64_t kCreditParts = 4;  // of a window, that travel by themselves
+
 }  // namespace
 
 void Outbox::clear() {
@@ -50,6 +52,7 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
       peer.lent += cost;
       lent_ += cost;
       message.kind = Kind::kEager;
+      message.first = take_credit(peer);
       send(to, message, outbox);
       outbox.unpinned.push_back(chunk);
     } else {
@@ -64,11 +67,7 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   ++received_;
   switch (message.kind) {
-    case Kind::kEager:
-      outbox.delivered.push_back(message.chunk);
-      if (peers_[from].owed == 0) creditors_.push_back(from);
-      peers_[from].owed += protocol::eager_cost(message.bytes);
-      return;
+    case Kind::kEager: return on_eager(from, message, outbox);
     case Kind::kAnnounce: on_announce(from, message, outbox); return;
     case Kind::kPull:
       ++sent_;  // the bytes count like a message: an abort must wait for them, too
@@ -88,14 +87,34 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   }
 }
 
-void Reactor::give_back(Outbox& outbox) {
-  for (const int from : creditors_) {
+void Reactor::on_eager(int from, const Message& message, Outbox& outbox) {
+  outbox.delivered.push_back(message.chunk);
+  Peer& peer = peers_[from];
+  peer.lent -= message.first;
+  lent_ -= message.first;
+  const std::int64_t cost = protocol::eager_cost(message.bytes);
+  peer.owed += cost;
+  owed_ += cost;
+  if (!std::exchange(peer.listed, true)) creditors_.push_back(from);
+}
+
+std::int64_t Reactor::take_credit(Peer& peer) {
+  owed_ -= peer.owed;
+  return std::exchange(peer.owed, 0);
+}
+
+void Reactor::give_back(bool all, Outbox& outbox) {
+  std::erase_if(creditors_, [&](int from) {
+    Peer& peer = peers_[from];
+    if (!all && !aborting_ && peer.owed > 0 && peer.owed < window_ / kCreditParts) return false;
+    peer.listed = false;
+    if (peer.owed == 0) return true;
     Message credit;
     credit.kind = Kind::kCredit;
-    credit.first = std::exchange(peers_[from].owed, 0);
+    credit.first = take_credit(peer);
     send(from, credit, outbox);
-  }
-  creditors_.clear();
+    return true;
+  });
   for (; aborting_ && !announced_.empty(); announced_.pop_front()) {
     decline(announced_.front().from, announced_.front().chunk, outbox);
   }
@@ -181,7 +200,7 @@ void Reactor::on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox)
 }
 
 bool Reactor::quiet() const {
-  return incoming_.empty() && announced_.empty() && creditors_.empty() && lent_ == 0 &&
+  return incoming_.empty() && announced_.empty() && owed_ == 0 && lent_ == 0 &&
          open_announces_ == 0;
 }
 
@@ -197,23 +216,26 @@ void Reactor::sanity_check() const {
   }
   std::int64_t lent = 0;
   std::int64_t announced = 0;
-  std::size_t creditors = 0;
+  std::int64_t owed = 0;
+  std::size_t listed = 0;
   bool right = true;
   for (const auto& [rank, peer] : peers_) {
     lent += peer.lent;
     announced += peer.open_announces;
-    creditors += peer.owed > 0 ? 1 : 0;
+    owed += peer.owed;
+    listed += peer.listed ? 1 : 0;
+    right = right && (peer.owed == 0 || peer.listed);
     // Above the window only by one message, which was sent while nothing else was under way.
     const bool overdrawn = peer.lent > std::max(window_, 2 * protocol::kEagerWindow);
     right = right && rank >= 0 && rank < ranks_ && rank != rank_ && !overdrawn && peer.lent >= 0 &&
             peer.owed >= 0 && peer.open_announces >= 0;
   }
   for (const int rank : creditors_)
-    right = right && peers_.contains(rank) && peers_.at(rank).owed > 0;
+    right = right && peers_.contains(rank) && peers_.at(rank).listed;
   for (const auto& [chunk, from] : incoming_) right = right && peers_.contains(from);
   const auto sends = static_cast<std::int64_t>(sending_.size() + pulled_.size());
-  if (!right || lent != lent_ || announced != open_announces_ || creditors != creditors_.size() ||
-      sends > open_announces_ || sent_ < 0 || received_ < 0) {
+  if (!right || lent != lent_ || announced != open_announces_ || owed != owed_ ||
+      listed != creditors_.size() || sends > open_announces_ || sent_ < 0 || received_ < 0) {
     throw std::logic_error("the books of the reactor are wrong:\n" + describe());
   }
 }

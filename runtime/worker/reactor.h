@@ -78,14 +78,19 @@ class Reactor {
   void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
   void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);
   void on_abort() { aborting_ = true; }
-  // Gives back the credits of what was received since the last call, one message for each sender,
-  // and after an abort declines what waits to be pulled. The loop calls it before it carries out
-  // what an event left to do.
-  void give_back(Outbox& outbox);
+  // Credits travel with the next eager message to their rank. This gives back by a message of their
+  // own those that are a good part of a window, or `all` of them (which a rank must do in the end:
+  // when no task of it is left that could send something, and after an abort); and after an abort
+  // declines what waits to be pulled. The loop calls it before it carries out what an event left to
+  // do. A sender never waits for credits (it announces what it has none for), so late ones delay
+  // nobody but the end.
+  void give_back(bool all, Outbox& outbox);
 
   bool aborting() const { return aborting_; }
   // Nothing is owed: all credits are home, no announce, pull or transfer is open.
   bool quiet() const;
+  // Bytes of credits to be given.
+  std::int64_t owed() const { return owed_; }
   struct Announced {
     int from;
     ChunkName chunk;
@@ -103,7 +108,8 @@ class Reactor {
   // What stands open between this rank and another one.
   struct Peer {
     std::int64_t lent = 0;            // of the window to it: bytes of eager messages under way
-    std::int64_t owed = 0;            // credits that give_back will give to it, in bytes
+    std::int64_t owed = 0;            // credits to be given to it, in bytes
+    bool listed = false;              // in creditors_
     std::int64_t open_announces = 0;  // to it, not yet answered or still being sent
     std::uint32_t next_tag = 0;       // of pulls from it
   };
@@ -118,6 +124,8 @@ class Reactor {
 
  private:
   void send(int to, Message message, Outbox& outbox);
+  void on_eager(int from, const Message& message, Outbox& outbox);
+  std::int64_t take_credit(Peer& peer);
   void on_announce(int from, const Message& message, Outbox& outbox);
   void pull(int from, const ChunkName& chunk, std::int64_t bytes, Outbox& outbox);
   void pull_announced(Outbox& outbox);
@@ -137,9 +145,10 @@ class Reactor {
   bool aborting_ = false;
   // Made on first use: a rank keeps as much as it has partners, not as there are ranks.
   std::unordered_map<int, Peer> peers_;
-  std::vector<int> creditors_;                                  // peers with owed > 0
-  std::int64_t lent_ = 0;                                       // sum over the peers
-  std::int64_t open_announces_ = 0;                             // likewise
+  std::vector<int> creditors_;       // all peers with owed > 0, and perhaps others
+  std::int64_t owed_ = 0;            // sum over the peers
+  std::int64_t lent_ = 0;            // sum over the peers
+  std::int64_t open_announces_ = 0;  // likewise
   std::unordered_map<ChunkName, int, ChunkNameHash> incoming_;  // pulled, from which rank
   std::vector<bool> spilled_;                                   // by layer
   std::deque<Announced> announced_;                             // of such layers, not pulled yet

@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "runtime/base/current_error.h"
-#include "runtime/base/pool.h"
 
 namespace rankine::worker {
 
 struct UserScratch {
   std::vector<std::span<const std::byte>> arguments;
-  std::vector<SharedBuffer> keeps;  // what the arguments lie in
-  // Or these: by number of the array among those of the layer.
+  // What arguments lie in that are arrays: by number of the array among those of the layer.
   std::vector<std::pair<std::uint32_t, std::vector<std::byte>>> arrays;
   std::vector<std::uint32_t> ends;  // of a grid's inputs, among the arguments
   std::vector<std::byte> result;
@@ -24,7 +22,6 @@ struct UserScratch {
   void clear() {
     constexpr std::size_t kKept = std::size_t{64} << 10;
     arguments.clear();
-    keeps.clear();
     arrays.clear();
     ends.clear();
     result.clear();

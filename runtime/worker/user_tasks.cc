@@ -119,8 +119,7 @@ void UserTasks::collect_arguments(const TaskId& task, const FindChunk& find_chun
 
 void UserTasks::add_chunk(const graph::ChunkId& chunk, bool outcome, const FindChunk& find_chunk,
                           UserScratch& scratch) const {
-  scratch.keeps.push_back(find_chunk(chunk).buffer);
-  const auto bytes = std::as_const(*scratch.keeps.back()).bytes();
+  const auto bytes = std::as_const(*find_chunk(chunk).buffer).bytes();
   scratch.arguments.push_back(outcome ? kernels::value_of(bytes) : bytes);
 }
 
@@ -147,7 +146,8 @@ void UserTasks::gather(const graph::LayerOutput& array, const FindChunk& find_ch
   const Extents counts = grid.counts();
   Extents chunk(counts.size(), 0);
   for (std::int64_t left = volume(counts); left > 0; --left, next_coordinate(chunk, counts)) {
-    const HeldChunk held = find_chunk({array.layer, array.output, topology_.task_of(array, chunk)});
+    const HeldChunk& held =
+        find_chunk({array.layer, array.output, topology_.task_of(array, chunk)});
     kernels::copy_overlap(size_of(dtype), grid.chunk_box(chunk), held.buffer->data(), whole,
                           dense.data());
   }

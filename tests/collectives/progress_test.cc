@@ -26,11 +26,6 @@ TEST(Waiter, GivesASharedCoreAwayAfterTwoMicrosecondsAndSleepsAfterOneMillisecon
   EXPECT_EQ(Waiter::step(Cores::kShared, 1h), Step::kSleep);
 }
 
-TEST(Cores, AreSharedWhenTheNodeHasMoreThreadsThanCores) {
-  EXPECT_EQ(cores_for(2, 2), Cores::kOwn);
-  EXPECT_EQ(cores_for(3, 2), Cores::kShared);
-}
-
 TEST(ProgressRight, IsHeldByOneThreadAtATime) {
   ProgressRight right;
   EXPECT_TRUE(right.try_lock());

@@ -33,7 +33,7 @@ TEST(WorkerReactor, KeepsNothingOfRanksItHasNothingToDoWith) {
   EXPECT_EQ(reactor.peers().at(5).owed, protocol::kEagerCost);
   EXPECT_EQ(reactor.peers().at(to).lent, protocol::kEagerCost);
   reactor.sanity_check();
-  reactor.give_back(outbox);
+  reactor.give_back(true, outbox);
   Message credit;
   credit.kind = Kind::kCredit;
   credit.first = protocol::kEagerCost;

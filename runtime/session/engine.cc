@@ -95,6 +95,7 @@ Engine::JobPtr Engine::submit(JobPtr job) {
     const std::lock_guard lock(mutex_);
     if (auto* graph = std::get_if<RunGraph>(&job->command)) graph->number = ++graphs_;
     jobs_.push_back(job);
+    has_jobs_.store(true, std::memory_order_release);
     ++unfinished_;
   }
   loop_.wake();
@@ -272,7 +273,7 @@ void Engine::on_message(int from, const Message& message, std::span<const std::b
 }
 
 bool Engine::turn() {
-  if (communicator_.rank() == 0) take_jobs();
+  if (has_jobs_.load(std::memory_order_acquire)) take_jobs();
   bool moved = watch();
   while (!orders_.empty() && carry_out(orders_.front())) {
     orders_.pop_front();
@@ -287,6 +288,7 @@ void Engine::take_jobs() {
   {
     const std::lock_guard lock(mutex_);
     jobs.swap(jobs_);
+    has_jobs_.store(false, std::memory_order_relaxed);
   }
   for (JobPtr& job : jobs) take(std::move(job));
 }

@@ -287,6 +287,7 @@ class Engine : private worker::LoopHost {
   std::uint32_t graphs_ = 0;      // numbers given out
   std::string log_folder_;        // of the last graph with outputs
 
+  std::atomic<bool> has_jobs_{false};  // jobs_ is not empty; changed under the mutex
   std::atomic<int> unfinished_{0};            // jobs that are not done
   std::atomic<std::int64_t> known_bytes_{0};  // rank 0: known_graphs_bytes()
   std::atomic<bool> forget_graphs_{false};    // rank 0: with the next graph

@@ -35,16 +35,21 @@ void Loop::work(int thread, TaskContext& context) {
       task = current->run(*task, context, pressing);
       running_[static_cast<std::size_t>(thread)].graph.store(0, std::memory_order_relaxed);
     }
+    const GraphRun* exhausted = ran && !task ? current : nullptr;  // it was asked just now
     for (std::size_t i = 0; !task && i < runs.size(); ++i) {
+      if (runs[i].get() == exhausted) continue;
       current = runs[i].get();
       task = current->next(context);
     }
     bool moved = false;
     const TickCounter::Ticks now = TickCounter::now();
-    if (!task || pressing || now >= next_look) {
-      next_look = now + between_looks;
-      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock())
-        moved = progress(pressing);
+    const bool looks = !task || now >= next_look;
+    if (looks || pressing) {
+      if (looks) next_look = now + between_looks;
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) {
+        if (pressing) send_off();
+        if (looks) moved = progress();
+      }
     }
     if (!runs.empty()) last_graph = now;
     if (ran || task || moved) {
@@ -76,7 +81,7 @@ void Loop::help() {
     changed_.wait_for(lock, kBetweenLooks, [&] { return stopped_.load(); });
     lock.unlock();
     if (turns_ == seen) {
-      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress(false);
+      if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress();
     }
     seen = turns_;
     lock.lock();
@@ -162,12 +167,13 @@ void Loop::stop() {
   changed_.notify_all();
 }
 
-bool Loop::progress(bool pressing) {
+void Loop::send_off() {
+  for (const auto& run : runs_) run->turn();
+  mail_.flush();
+}
+
+bool Loop::progress() {
   turns_.fetch_add(1, std::memory_order_relaxed);
-  if (pressing) {  // others wait for it, while what came here mostly waits for threads
-    for (const auto& run : runs_) run->turn();
-    mail_.flush();
-  }
   const int packets =
       communicator_.receive_packets([this](int from, std::span<const std::byte> packet) {
         protocol::for_each_message(packet,

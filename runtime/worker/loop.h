@@ -76,8 +76,10 @@ class Loop {
     Message message;
     std::vector<std::byte> payload;
   };
-  // Holds the right; true if anything happened. pressing: something is to leave at once.
-  bool progress(bool pressing);
+  // Both hold the right. What tasks left for other ranks leaves; and all there is to do: true if
+  // anything happened.
+  void send_off();
+  bool progress();
   void dispatch(int from, const Message& message, std::span<const std::byte> payload);
   void retire();
   void publish();  // after a change of runs_

@@ -72,6 +72,7 @@ void Engine::install(Order& order) {
     installation.topology = std::make_shared<const graph::Topology>(package.graph);
     installation.placement = std::move(package.placement);
     installation.resources = options_.resources;
+    installation.threads = options_.threads;
     installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
     order.graph_bytes = Bytes();
     order.index_bytes = Bytes();

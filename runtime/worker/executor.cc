@@ -109,7 +109,7 @@ std::vector<Output> Executor::run_user(const TaskId& task, const FindChunk& find
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
   const auto* tasks = std::get_if<graph::Explicit>(&topology_.graph().layers[task.layer].kind);
-  if (tasks != nullptr && tasks->holds_results) {
+  if (tasks != nullptr && tasks->holds_results && !context.away) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
   return {{{task.layer, 0, task.position}, std::move(result)}};

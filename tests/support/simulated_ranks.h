@@ -52,8 +52,8 @@ class SimulatedRanks {
   // Two states with equal fingerprints behave alike.
   // By history: ranks share nothing but messages, so a state is a function of what happened on each
   // rank, in which order, of how many messages of each rank the scheduler has taken (it keeps them
-  // by rank, so their order among ranks is the same), and of whether a failure or the end came
-  // first. This assumes nothing of the code of a rank.
+  // by rank, so their order among ranks is the same), of what it thinks of moving tasks, and of
+  // whether a failure or the end came first. This assumes nothing of the code of a rank.
   // By contents: a rank is counters and sets, so the order of its past does not matter, only what
   // happened, what is under way, and what can be seen of it. This joins far more states; a test
   // shows that both ways count the same orders.
@@ -170,11 +170,13 @@ class SimulatedRanks {
                     world.topology.task_count() - world.missing_tasks),
           taken(world.ranks, 0),
           progress(world.ranks, -1),
+          moves(world.placement.moves()),
           replies(world.ranks),
           earlier_replies(world.ranks) {}
     scheduler::Reactor scheduler;
     std::vector<std::uint8_t> taken;
     std::vector<std::int64_t> progress;
+    bool moves;  // what one rank says may matter to others
     std::vector<Message> replies;
     std::vector<Message> earlier_replies;
     std::uint64_t seen = 0;  // contents() after the last change
@@ -183,6 +185,9 @@ class SimulatedRanks {
       Digest digest;
       for (std::uint8_t count : taken) digest.add(count);
       digest.add((scheduler.finished() ? 1 : 0) + (scheduler.failure() ? 2 : 0));
+      if (!moves) return digest.a;
+      const std::string balance = scheduler.balance().describe();
+      digest.add(hash_bytes(std::as_bytes(std::span(balance)), 0));
       return digest.a;
     }
     std::uint64_t contents() const {
@@ -234,7 +239,7 @@ class SimulatedRanks {
     if (rank.can_start()) events.push_back({Event::kStart, r});
     if (rank.can_advance()) events.push_back({Event::kAdvance, r});
     if (rank.can_be_interrupted()) events.push_back({Event::kInterrupt, r});
-    if (rank.has_to_send() || rank.has_to_report()) events.push_back({Event::kProgress, r});
+    if (rank.has_to_send() || rank.has_to_report() || rank.has_news()) events.push_back({Event::kProgress, r});
   }
 
   Arrival take_arrival(const SimulatedEvent& event) {

@@ -70,7 +70,11 @@ struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
   SimulatedWorld(std::shared_ptr<const graph::Graph> graph, int rank_count)
       : SimulatedGraph(std::move(graph), rank_count),
         IdentityWork(installed),
-        World{installed, placed, *this, rank_count} {}
+        World{installed, placed, *this, rank_count} {
+    steal = {0, 0, 0};
+  }
+  // Tasks may move whenever a rank has one to give and another one has none.
+  void move_tasks() { placed.set_moves(true); }
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
   // and finishing a task are two events, and what a rank has to send may wait while others happen.

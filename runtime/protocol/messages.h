@@ -78,10 +78,10 @@ struct Message {
   std::int64_t first = 0;   // states: tasks; kCountReply: sent; kCredit: bytes; kPull: tag;
                             // kMade: 1 if the bytes are the whole result; kAsk: for which rank;
                             // kReturn: outputs that come, -1 if it was not run
-  std::int64_t second = 0;  // kCountReply: received; kAdvance kGave: tasks that others may take;
+  std::int64_t second = 0;  // kCountReply: received; kAdvance kGave: tasks per thread to give away;
                             // kProgress: own tasks that others ran, less those of others
   std::uint32_t round = 0;  // kCountQuery kCountReply; states: tasks it has room for; kAsk: at most
-  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; states kAsk: Wants
+  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; states: Wants
 };
 static_assert(sizeof(Message) == 56);
 

@@ -17,6 +17,7 @@ void Balance::on_state(int from, const Message& state) {
   rank.wants = static_cast<Wants>(std::min<std::uint32_t>(state.idle, 2));
   rank.room = state.round;
   rank.gives_seen = state.chunk.position;
+  rank.tasks = state.second;
   rank.work_ns = state.kind == Kind::kProgress ? 0 : state.bytes;
   place(from);
 }
@@ -62,8 +63,9 @@ void Balance::leave_bucket(int number) {
 }
 
 // Each entry that is passed over was put there by a word of its rank, so this costs O(1) a word.
-std::optional<int> Balance::take_thief() {
+std::optional<int> Balance::take_thief(bool busy_too) {
   for (const Wants kind : {Wants::kNow, Wants::kSoon}) {
+    if (kind == Wants::kSoon && !busy_too) break;
     auto& queue = queues_[static_cast<std::size_t>(kind) - 1];
     while (!queue.empty()) {
       const int number = queue.front();
@@ -76,11 +78,12 @@ std::optional<int> Balance::take_thief() {
 
 std::optional<Balance::Order> Balance::next() {
   if (filled_ == 0) return std::nullopt;
-  const std::optional<int> thief = take_thief();
-  if (!thief) return std::nullopt;
   const auto most = static_cast<std::size_t>(std::bit_width(filled_) - 1);
   const int victim = buckets_[most].back();
-  const Order order{victim, *thief, at(*thief).room, at(*thief).waits};
+  constexpr std::int64_t kMany = 3;
+  const std::optional<int> thief = take_thief(at(victim).tasks >= kMany);
+  if (!thief) return std::nullopt;
+  const Order order{victim, *thief, at(*thief).room};
   at(victim).partner = *thief;
   at(*thief).partner = victim;
   ++open_;
@@ -131,16 +134,19 @@ std::string Balance::describe() const {
   std::size_t lines = 0;
   for (const std::deque<int>& queue : queues_) {
     for (const int rank : queue) {
-      if (lines++ < kMostLines) text += "  rank " + std::to_string(rank) + " waits for tasks\n";
+      if (lines++ == kMostLines) break;
+      text += "  rank " + std::to_string(rank) + " was told to wait for tasks\n";
     }
   }
-  for (std::size_t i = 0; i < ranks_.size() && lines < kMostLines; ++i) {
+  for (std::size_t i = 0; i < ranks_.size() && lines < 2 * kMostLines; ++i, ++lines) {
     const Rank& rank = ranks_[i];
-    if (rank.partner == kNobody && rank.bucket == kNobody && rank.gives == 0) continue;
-    ++lines;
-    text += "  rank " + std::to_string(i) + " was given " + std::to_string(rank.gives) +
+    text += "  rank " + std::to_string(i) + " wants " +
+            std::to_string(static_cast<int>(rank.wants)) + ", waits for " +
+            std::to_string(static_cast<int>(rank.waits)) + ", has room for " +
+            std::to_string(rank.room) + ", was given " + std::to_string(rank.gives) +
             ", knows of " + std::to_string(rank.gives_seen) + ", has " +
-            std::to_string(rank.work_ns) + " ns of work to give" +
+            std::to_string(rank.tasks) + " tasks, " + std::to_string(rank.work_ns) +
+            " ns, to give for each thread" +
             (rank.partner == kNobody ? "" : ", order with rank " + std::to_string(rank.partner)) +
             "\n";
   }

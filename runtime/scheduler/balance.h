@@ -2,7 +2,8 @@
 // rank only what that said last, and brings those that want tasks together with those that have
 // most. O(1) for each word of a rank, however many ranks there are.
 //
-// A rank that wants tasks waits in one of two queues, those with idle threads first; one that has
+// A rank that wants tasks waits in one of two queues, those with idle threads first. The others get
+// none of the last tasks of a rank: those are for threads that have nothing. One that has
 // many lies in a bucket by the work that waits for each of its threads. It is asked once at a time,
 // and a rank takes part in one order at a time, as one of the two. Each order is answered (kGave),
 // so none is open for ever. A thief may speak before or after it gets what it is given: it says how
@@ -27,7 +28,6 @@ class Balance {
     int victim;
     int thief;
     std::uint32_t tasks;  // at most
-    protocol::Wants wants;
   };
 
   explicit Balance(int ranks) : ranks_(static_cast<std::size_t>(ranks)) {}
@@ -50,7 +50,8 @@ class Balance {
     std::uint32_t room = 0;
     std::int64_t gives_seen = 0;  // as it says
     std::int64_t gives = 0;       // as its victims say
-    std::int64_t work_ns = 0;
+    std::int64_t tasks = 0;    // to give away, for each of its threads
+    std::int64_t work_ns = 0;  // of them
     int partner = kNobody;  // of an open order
     // In queue_[waits - 1] (perhaps more than once; entries of another kind are stale).
     protocol::Wants waits = protocol::Wants::kNothing;
@@ -61,7 +62,7 @@ class Balance {
   void close(int victim, const protocol::Message& gave);
   void place(int rank);  // into the lists where it belongs
   void leave_bucket(int rank);
-  std::optional<int> take_thief();
+  std::optional<int> take_thief(bool busy_too);
   bool waits_rightly(const Rank& rank, protocol::Wants queue) const;
 
   std::vector<Rank> ranks_;

@@ -64,7 +64,6 @@ void Reactor::move_tasks(Outbox& outbox) {
     ask.graph = graph_;
     ask.first = order->thief;
     ask.round = order->tasks;
-    ask.idle = static_cast<std::uint32_t>(order->wants);
     outbox.push_back({order->victim, ask});
   }
 }

@@ -99,13 +99,10 @@ bool Steal::worth_it(std::int64_t queued) const {
   return queued > 0 && task_ns_ >= rules_.least_task_ns && work_ns(queued) >= rules_.least_work_ns;
 }
 
-// Much while there is much, at the end one by one. A thief whose threads are all busy gets nothing of
-// the last tasks: others may have nothing to do.
+// Much while there is much, at the end one by one.
 std::int64_t Steal::to_give(const Message& ask, const Board& board) const {
   const std::int64_t queued = lendable(board);
   if (!worth_it(queued)) return 0;
-  const bool busy = ask.idle != static_cast<std::uint32_t>(Wants::kNow);
-  if (busy && queued < 3 * std::int64_t{threads_}) return 0;
   constexpr std::int64_t kShare = 8;
   const std::int64_t free =
       plan::moved_tasks(threads_) - static_cast<std::int64_t>(board.away().size());
@@ -124,6 +121,7 @@ Message Steal::on_ask(const Message& ask, const Desk& desk) {
   }
   constexpr std::int64_t kMostPatience = 1024;
   patience_ = given > 0 ? 1 : std::min(2 * patience_, kMostPatience);
+  barren_ = given > 0 ? -1 : desk.board.tasks_run();
   Message answer;
   answer.kind = Kind::kGave;
   answer.chunk.output = static_cast<std::uint32_t>(thief);
@@ -347,7 +345,7 @@ bool Steal::has_news(const Board& board, std::int64_t now_ns) const {
   if (wants(board) > told_wants_) return true;
   if (now_ns < next_word_ns_) return false;
   const std::int64_t queued = lendable(board);
-  if (!worth_it(queued)) return false;
+  if (!worth_it(queued) || board.tasks_run() == barren_) return false;
   return told_queued_ == 0 || queued <= told_queued_ / 2 || queued / 2 >= told_queued_;
 }
 
@@ -355,15 +353,14 @@ void Steal::tell(Message& state, const Board& board, std::int64_t now_ns) {
   if (!on_) return;
   told_wants_ = wants(board);
   const std::int64_t queued = lendable(board);
-  const bool barren = patience_ > 1 && state.kind == Kind::kGave;
-  told_queued_ = !barren && worth_it(queued) ? queued : 0;
+  told_queued_ = worth_it(queued) && board.tasks_run() != barren_ ? queued : 0;
   next_word_ns_ = now_ns + rules_.between_ns * patience_;
   state.idle = static_cast<std::uint32_t>(told_wants_);
   state.round = static_cast<std::uint32_t>(std::max<std::int64_t>(0, room()));
   state.chunk.position = gives_seen_;
   if (state.kind == Kind::kProgress) return;  // it has nothing to give
-  state.second = told_queued_;
-  state.bytes = told_queued_ > 0 ? work_ns(told_queued_) : 0;
+  state.second = (told_queued_ + threads_ - 1) / threads_;
+  state.bytes = told_queued_ > 0 ? std::max<std::int64_t>(1, work_ns(told_queued_)) : 0;
 }
 
 void Steal::sanity_check(const Board& board) const {
@@ -405,7 +402,10 @@ std::string Steal::describe() const {
                      " own tasks are on other ranks, " + std::to_string(taken_.size()) +
                      " of others are here; rank 0 knows of " + std::to_string(told_queued_) +
                      " to take, and " + kWants[static_cast<std::size_t>(told_wants_)] +
-                     (refused_ ? "; one was refused\n" : "\n");
+                     (refused_ ? "; one was refused" : "") +
+                     (barren_ >= 0 ? "; nothing could be given after " + std::to_string(barren_) +
+                                         " tasks\n"
+                                   : "\n");
   std::size_t lines = 0;
   for (const auto& [task, lent] : lent_) {
     if (lines++ == kMostLines) break;

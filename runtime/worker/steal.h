@@ -184,7 +184,9 @@ class Steal {
   protocol::Wants told_wants_ = protocol::Wants::kNothing;
   std::int64_t told_queued_ = 0;  // 0: not worth a steal
   std::int64_t next_word_ns_ = 0;
-  std::int64_t patience_ = 1;  // grows while asks find nothing
+  // After an ask that found nothing to give: longer from time to time, and not until a task is over.
+  std::int64_t patience_ = 1;
+  std::int64_t barren_ = -1;  // tasks that were over then
   bool measured_ = false;
   std::int64_t task_ns_ = 0;
 };

@@ -102,6 +102,8 @@ class SimulatedRank : private simulate::Rank {
     if (fails) outputs.clear();
     settle(marked, std::move(outputs));
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
+    measure(1);
+    if (worker::is_taken(marked)) ++world_->moved;
   }
 
   void interrupt() {

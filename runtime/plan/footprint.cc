@@ -63,7 +63,7 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
   const bool streamed = streaming_layers(topology, placement)[tree.source.layer];
   const bool in_order = kept_axes_first(placement, tree.source.layer, tree.reduced) &&
                         (streamed || ready_together(topology, tree.source.layer, tree.reduced));
-  const std::int64_t moved = placement.moves() ? moved_tasks(threads) + 2 : 0;
+  const std::int64_t moved = placement.moves() ? lent_tasks(threads) + 2 : 0;
   const std::int64_t groups =
       std::int64_t{threads} + (placement.ranks() == 1 && streamed ? 1 : 2) + moved;
   std::int64_t states = 0;
@@ -257,7 +257,8 @@ std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
 // what is received of it to be spilled.
 std::int64_t sent_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   if (placement.ranks() == 1) return 0;
-  const std::int64_t packets = std::min(kPackets, topology.task_count(layer));
+  const std::int64_t packets =  // where tasks move others travel, too
+      placement.moves() ? kPackets : std::min(kPackets, topology.task_count(layer));
   const std::int64_t largest = largest_output(topology, layer);
   const std::int64_t together = pool_block(kBulkBytes);
   const std::int64_t bulk =
@@ -271,7 +272,7 @@ std::int64_t sent_by(const Topology& topology, const Placement& placement, std::
 }  // namespace
 
 std::int64_t Footprint::pool_bytes(int threads) const {
-  return plus(times(task_pool_bytes, threads), plus(held_bytes, plus(sent_bytes, moved_bytes)));
+  return plus(times(task_pool_bytes, threads), plus(held_bytes, plus(sent_bytes, taken_bytes)));
 }
 
 std::int64_t Footprint::total(int threads) const {
@@ -312,7 +313,7 @@ Footprint footprint(const Topology& topology, const Placement& placement, int th
     result.least_bytes = std::max(result.least_bytes, largest);
     result.sent_bytes = std::max(result.sent_bytes, sent_by(topology, placement, layer));
   }
-  if (placement.moves()) result.moved_bytes = moved_bytes(topology, placement, threads);
+  if (placement.moves()) result.taken_bytes = taken_bytes(topology, placement, threads);
   result.task_pool_bytes = running_tasks.pool;
   result.task_bytes = running_tasks.total();
   for (const graph::Result& fetched : topology.graph().results) {

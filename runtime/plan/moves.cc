@@ -50,9 +50,9 @@ bool feeds_tree(const graph::Topology& topology, std::uint32_t layer) {
   return false;
 }
 
-// Of inputs a copy where they are received and one in packets; of outputs one where they are made,
-// in packets, and where they are received. The length of users' results is not known.
-std::int64_t moved_bytes(const graph::Topology& topology, const Placement& placement,
+// Inputs from their arrival, outputs until they have left; copies in packets are counted with those
+// of others. The length of users' results is not known.
+std::int64_t taken_bytes(const graph::Topology& topology, const Placement& placement,
                          int threads) {
   std::int64_t most = 0;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
@@ -64,9 +64,9 @@ std::int64_t moved_bytes(const graph::Topology& topology, const Placement& place
       }
     }
     const std::int64_t inputs = input_bytes(topology, layer);
-    most = std::max(most, plus(times(2, inputs), times(3, outputs)));
+    most = std::max(most, plus(inputs, outputs));
   }
-  return times(moved_tasks(threads), most);
+  return times(taken_tasks(threads), most);
 }
 
 }  // namespace rankine::plan

@@ -10,8 +10,9 @@
 namespace rankine::plan {
 
 // Tasks of others that a rank has at one time, from the moment it sets memory aside until their
-// results have left; and as many of its own are away at most.
-inline std::int64_t moved_tasks(int threads) { return 2 * std::int64_t{threads} + 1; }
+// results have left; and of its own that are away.
+inline std::int64_t taken_tasks(int threads) { return 2 * std::int64_t{threads} + 1; }
+inline std::int64_t lent_tasks(int threads) { return 4 * std::int64_t{threads} + 8; }
 // Of one task: the inputs it takes along, and their bytes in blocks of the pool. Others stay at home.
 inline constexpr std::int64_t kMovedInputs = 64;
 inline constexpr std::int64_t kMovedInputBytes = std::int64_t{4} << 20;
@@ -24,8 +25,8 @@ bool layer_moves(const graph::Topology& topology, const Placement& placement, st
 // those only tasks without inputs move.
 bool feeds_tree(const graph::Topology& topology, std::uint32_t layer);
 
-// What the tasks that moved to a rank and from it take there at most, in buffers: inputs and
-// outputs of both, and what of them is in packets.
-std::int64_t moved_bytes(const graph::Topology& topology, const Placement& placement, int threads);
+// What tasks that moved to a rank take there at most, in buffers. At home they take what they would
+// take if they ran there: their outputs count as held from the moment they arrive.
+std::int64_t taken_bytes(const graph::Topology& topology, const Placement& placement, int threads);
 
 }  // namespace rankine::plan

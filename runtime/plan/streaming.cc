@@ -57,7 +57,7 @@ std::int64_t streamed_chunks(const Topology& topology, const Placement& placemen
       if (edge.producer == output && !streaming[layer]) return -1;
     }
   }
-  const std::int64_t moved = placement.moves() ? moved_tasks(threads) + 1 : 0;
+  const std::int64_t moved = placement.moves() ? lent_tasks(threads) + 1 : 0;
   return std::min<std::int64_t>(share_of(topology, placement, output.layer),
                                 std::int64_t{threads} + 1 + moved);
 }

@@ -67,7 +67,10 @@ class Rank {
   bool can_advance() const { return !reactor_.aborting() && board_.tasks_run() != told_; }
   // About the balance of work, at this time of the rank.
   bool has_news(std::int64_t now_ns) const {
-    return !finished_ && steal_.on() && steal_.has_news(board_, now_ns);
+    return !finished_ && steal_.has_news(board_, now_ns);
+  }
+  std::optional<std::int64_t> will_want_ns() const {
+    return finished_ ? std::nullopt : steal_.will_want_ns(board_);
   }
 
   // The next task to run, which then runs; it may be one of another rank (worker::is_taken). Tasks

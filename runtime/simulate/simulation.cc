@@ -133,7 +133,7 @@ void Simulation::wake(int rank) {
   turn(rank);
 }
 
-// All threads are inside tasks, or were.
+// All threads are inside tasks, or were, or none had anything to do.
 bool Simulation::needs_help(int rank) {
   Node& node = nodes_[rank];
   node.helped = false;
@@ -170,6 +170,10 @@ void Simulation::turn(int rank) {
     queue_.add({now_ns_ + cost_ns, 0, Event::Kind::kThreadFree, rank});
   } else {
     ++node.idle;
+    const auto word_ns = node.rank.will_want_ns();
+    if (word_ns && *word_ns > now_ns_ && !std::exchange(node.helped, true)) {
+      queue_.add({*word_ns, 0, Event::Kind::kHelp, rank});
+    }
   }
   use_idle_threads(rank, now_ns_ + cost_ns);
 }

@@ -44,6 +44,8 @@ Steal::Steal(const graph::Topology& topology, const plan::Placement& placement, 
       rank_(rank),
       threads_(threads),
       rules_(rules) {
+  between_ns_ = std::max(rules.between_ns, placement.ranks() * rules.between_each_ns);
+  next_word_ns_ = between_ns_;
   if (!placement.moves() || placement.ranks() == 1) return;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     moves_.push_back(plan::layer_moves(topology, placement, layer));
@@ -87,7 +89,7 @@ bool Steal::may_lend(const TaskId& task, int thief, const Board& board) const {
 std::int64_t Steal::lendable(const Board& board) const {
   if (!on_ || aborting_ || refused_ || board.stopped()) return 0;
   const auto away = static_cast<std::int64_t>(board.away().size());
-  return away >= plan::moved_tasks(threads_) ? 0 : board.queued();
+  return away >= plan::lent_tasks(threads_) ? 0 : board.queued();
 }
 
 std::int64_t Steal::work_ns(std::int64_t queued) const {
@@ -105,7 +107,7 @@ std::int64_t Steal::to_give(const Message& ask, const Board& board) const {
   if (!worth_it(queued)) return 0;
   constexpr std::int64_t kShare = 8;
   const std::int64_t free =
-      plan::moved_tasks(threads_) - static_cast<std::int64_t>(board.away().size());
+      plan::lent_tasks(threads_) - static_cast<std::int64_t>(board.away().size());
   return std::min({std::max<std::int64_t>(1, queued / kShare), std::int64_t{ask.round}, free});
 }
 
@@ -320,7 +322,7 @@ void Steal::measure(std::int64_t tasks, std::int64_t ns) {
 }
 
 std::int64_t Steal::room() const {
-  return plan::moved_tasks(threads_) - static_cast<std::int64_t>(taken_.size());
+  return plan::taken_tasks(threads_) - static_cast<std::int64_t>(taken_.size());
 }
 
 // A rank whose own tasks are away wants none: tasks would go in circles.
@@ -340,10 +342,14 @@ Wants Steal::wants(const Board& board) const {
   return task_ns_ >= rules_.least_task_ns ? Wants::kSoon : Wants::kNothing;
 }
 
+std::optional<std::int64_t> Steal::will_want_ns(const Board& board) const {
+  if (!on_ || aborting_ || wants(board) <= told_wants_) return std::nullopt;
+  return next_word_ns_;
+}
+
 bool Steal::has_news(const Board& board, std::int64_t now_ns) const {
-  if (!on_ || aborting_) return false;
+  if (!on_ || aborting_ || now_ns < next_word_ns_) return false;
   if (wants(board) > told_wants_) return true;
-  if (now_ns < next_word_ns_) return false;
   const std::int64_t queued = lendable(board);
   if (!worth_it(queued) || board.tasks_run() == barren_) return false;
   return told_queued_ == 0 || queued <= told_queued_ / 2 || queued / 2 >= told_queued_;
@@ -354,7 +360,7 @@ void Steal::tell(Message& state, const Board& board, std::int64_t now_ns) {
   told_wants_ = wants(board);
   const std::int64_t queued = lendable(board);
   told_queued_ = worth_it(queued) && board.tasks_run() != barren_ ? queued : 0;
-  next_word_ns_ = now_ns + rules_.between_ns * patience_;
+  next_word_ns_ = now_ns + between_ns_ * patience_;
   state.idle = static_cast<std::uint32_t>(told_wants_);
   state.round = static_cast<std::uint32_t>(std::max<std::int64_t>(0, room()));
   state.chunk.position = gives_seen_;
@@ -390,7 +396,7 @@ void Steal::sanity_check(const Board& board) const {
       std::count_if(outgoing_.begin(), outgoing_.end(),
                     [](const auto& entry) { return is_result(entry.first); }));
   if (!right || running != running_ || ready != ready_.size() || results != sent || room() < 0 ||
-      static_cast<std::int64_t>(board.away().size()) > plan::moved_tasks(threads_)) {
+      static_cast<std::int64_t>(board.away().size()) > plan::lent_tasks(threads_)) {
     throw std::logic_error("the books of moved tasks are wrong:\n" + describe());
   }
 }

@@ -24,8 +24,8 @@
 // Abort. Give, Take and Return are data messages and counted by both sides, so a graph that is given
 // up ends only when none is under way; a thief that runs a task is not idle.
 //
-// Memory: a thief has moved_tasks(threads) at most (plan/moves.h), each with few bytes of inputs, and
-// so many of a home's are away at most.
+// Memory: a thief has taken_tasks(threads) at most (plan/moves.h), each with few bytes of inputs, and
+// lent_tasks(threads) of a home are away at most.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,10 @@ namespace rankine::worker {
 struct StealRules {
   std::int64_t least_work_ns = 2'000'000;  // that waits for each thread of a victim
   std::int64_t least_task_ns = 50'000;     // of one task
-  std::int64_t between_ns = 1'000'000;     // from one word about much work to the next
+  // From one word of a rank about its work to the next, at least, and from its start to the first:
+  // so rank 0 spends a small part of its time on them, however many ranks there are.
+  std::int64_t between_ns = 500'000;
+  std::int64_t between_each_ns = 2'000;  // times the number of ranks, if that is longer
 };
 
 // A task of another rank, as the threads of this one get it.
@@ -114,6 +117,8 @@ class Steal {
   void measure(std::int64_t tasks, std::int64_t ns);
   // Rank 0 should hear of this rank, at a time of its clock.
   bool has_news(const Board& board, std::int64_t now_ns) const;
+  // When it will have, if it has nothing to do until then.
+  std::optional<std::int64_t> will_want_ns(const Board& board) const;
   // Fills in a state (protocol::is_state).
   void tell(Message& state, const Board& board, std::int64_t now_ns);
 
@@ -183,6 +188,7 @@ class Steal {
   std::int64_t gives_seen_ = 0;
   protocol::Wants told_wants_ = protocol::Wants::kNothing;
   std::int64_t told_queued_ = 0;  // 0: not worth a steal
+  std::int64_t between_ns_ = 0;
   std::int64_t next_word_ns_ = 0;
   // After an ask that found nothing to give: longer from time to time, and not until a task is over.
   std::int64_t patience_ = 1;

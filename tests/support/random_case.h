@@ -197,7 +197,7 @@ struct RandomRun {
     window = kWindows[random.between(0, 2)];
     bulk_sends = random.one_in(2) ? 1 : plan::kBulkSends;
     moves = random.one_in(2);
-    if (random.one_in(2)) steal = {0, 0, random.between(0, 20'000)};  // whatever it is worth
+    if (random.one_in(2)) steal = {0, 0, random.between(0, 5) * 4000, 0};  // whatever it is worth
     options.check = random.one_in(4);
     if (random.one_in(20)) {
       options.broken_rank = static_cast<int>(random.between(0, machine.ranks - 1));
@@ -212,7 +212,7 @@ struct RandomRun {
   std::int64_t window = 0;
   std::int64_t bulk_sends = 0;
   bool moves = false;
-  worker::StealRules steal = {20'000, 1'000, 5'000};  // tasks take some microseconds
+  worker::StealRules steal = {20'000, 1'000, 5'000, 0};  // tasks take some microseconds
 };
 
 enum class Outcome { kRight, kFailed, kStopped };

@@ -71,7 +71,7 @@ struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
       : SimulatedGraph(std::move(graph), rank_count),
         IdentityWork(installed),
         World{installed, placed, *this, rank_count} {
-    steal = {0, 0, 0};
+    steal = {0, 0, 0, 0};
   }
   // Tasks may move whenever a rank has one to give and another one has none.
   void move_tasks() { placed.set_moves(true); }

@@ -221,6 +221,7 @@ class Session {
 
   // As --no-fuse, for what is computed and stored from now on.
   void set_fuse(bool fuse) { settings_.fuse = fuse; }
+  void set_steal(bool steal) { settings_.steal = steal; }
 
   // Of all graphs that are over.
   const session::StageTable& stages() const {

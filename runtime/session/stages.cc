@@ -131,6 +131,12 @@ std::string StageTable::text() const {
   return text + verdict(ranks_);
 }
 
+std::int64_t StageTable::tasks_stolen() const {
+  std::int64_t stolen = 0;
+  for (const RankReport& rank : ranks_) stolen += rank.totals.tasks_stolen;
+  return stolen;
+}
+
 std::string StageTable::json(int threads) const {
   nlohmann::ordered_json root;
   root["ranks"] = ranks_.size();

@@ -302,13 +302,14 @@ void add_metg_options(CLI::App& verb, BenchOptions& options) {
 
 void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App& verb =
-      cli.add_verb({"bench", "graph|tasks|metg|hop|balance [--tasks N,N,...] [--check] [--json FILE]",
-                    "Measures graphs before their first task, empty tasks, small tasks, hops, balance.",
-                    "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
-                   Ranks::kAll, [&cli, options] { return bench(cli, *options); });
+  CLI::App& verb = cli.add_verb(
+      {"bench", "graph|tasks|metg|hop|balance [--tasks N,N,...] [--check] [--json FILE]",
+       "Measures graphs before their first task, empty tasks, small tasks, hops, balance.",
+       "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
+      Ranks::kAll, [&cli, options] { return bench(cli, *options); });
   verb.add_option("WHAT", options->what, "graph, tasks, metg, hop, balance")->required();
-  verb.add_option("--tasks", options->tasks, "graph, tasks: sizes of the graph, in tasks; balance: tasks for each thread")
+  verb.add_option("--tasks", options->tasks,
+                  "graph, tasks: sizes of the graph, in tasks; balance: tasks for each thread")
       ->delimiter(',');
   verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")
       ->check(CLI::Range(1, 10000));

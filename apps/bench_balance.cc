@@ -11,6 +11,7 @@
 #include "apps/bench_pattern.h"
 #include "apps/bench_work.h"
 #include "apps/figures.h"
+#include "collectives/environment.h"
 #include "runtime/rankine.h"
 
 namespace rankine::apps {
@@ -55,9 +56,11 @@ BalanceFigure run_once(Session& session, const BalanceOptions& options, bool sle
   BalanceFigure figure;
   figure.tasks = sleeps ? "sleep" : "compute";
   figure.steal = steal;
-  figure.cores = session.ranks() * session.threads();
+  figure.threads = session.ranks() * session.threads();
+  const int at_once =
+      sleeps ? figure.threads : std::min(figure.threads, collectives::affinity_cores());
   std::vector<Delayed<Span>> tasks;
-  for (std::int64_t i = 0; i < options.tasks * figure.cores; ++i) {
+  for (std::int64_t i = 0; i < options.tasks * figure.threads; ++i) {
     const double seconds = 2e-6 * options.task_us * uniform(7, i, 0, 0);
     tasks.push_back(delayed(sleeps ? sleep_for : compute_for, seconds));
   }
@@ -73,7 +76,7 @@ BalanceFigure run_once(Session& session, const BalanceOptions& options, bool sle
     longest = std::max(longest, span.work_s);
   }
   figure.makespan_s = end - start;
-  figure.ideal_s = std::max(longest, work / figure.cores);
+  figure.ideal_s = std::max(longest, work / at_once);
   return figure;
 }
 
@@ -90,9 +93,8 @@ std::vector<BalanceFigure> measure_balance(Session& session, const BalanceOption
       }
     }
     for (auto& kind : runs) {
-      std::sort(kind.begin(), kind.end(), [](const auto& a, const auto& b) {
-        return a.efficiency() < b.efficiency();
-      });
+      std::sort(kind.begin(), kind.end(),
+                [](const auto& a, const auto& b) { return a.efficiency() < b.efficiency(); });
       figures.push_back(kind[kind.size() / 2]);
     }
   }
@@ -105,7 +107,7 @@ std::string text_of(const std::vector<BalanceFigure>& figures) {
                                  "threads", "makespan ms", "ideal ms", "efficiency", "stolen");
   for (const BalanceFigure& figure : figures) {
     text += fmt::format("{:<8} {:>6} {:>8} {:>12.2f} {:>10.2f} {:>11.3f} {:>8}\n", figure.tasks,
-                        figure.steal ? "on" : "off", figure.cores, 1e3 * figure.makespan_s,
+                        figure.steal ? "on" : "off", figure.threads, 1e3 * figure.makespan_s,
                         1e3 * figure.ideal_s, figure.efficiency(), figure.stolen);
   }
   return text;
@@ -116,7 +118,7 @@ void write_json(const std::string& path, const std::vector<BalanceFigure>& figur
   for (const BalanceFigure& figure : figures) {
     json.push_back({{"tasks", figure.tasks},
                     {"steal", figure.steal},
-                    {"threads", figure.cores},
+                    {"threads", figure.threads},
                     {"makespan_s", figure.makespan_s},
                     {"ideal_s", figure.ideal_s},
                     {"efficiency", figure.efficiency()},

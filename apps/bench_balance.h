@@ -10,17 +10,17 @@
 namespace rankine::apps {
 
 struct BalanceOptions {
-  std::int64_t tasks = 64;   // for each thread of a rank
-  double task_us = 10'000;   // in the mean; tasks take from nothing to twice that, evenly
+  std::int64_t tasks = 64;  // for each thread of a rank
+  double task_us = 10'000;  // in the mean; tasks take from nothing to twice that, evenly
   int repeat = 3;
 };
 
 struct BalanceFigure {
   std::string tasks;  // sleep: they wait; compute: they use a core
   bool steal = false;
-  int cores = 0;         // threads of all ranks
+  int threads = 0;        // of all ranks
   double makespan_s = 0;  // from the first start to the last end, by the clock of the machine
-  double ideal_s = 0;     // all work over all threads, or the longest task
+  double ideal_s = 0;     // all work over all threads that can run, or the longest task
   std::int64_t stolen = 0;
   double efficiency() const { return ideal_s / makespan_s; }
 };

@@ -113,7 +113,8 @@ std::string text_of(const SimulatedRun& run) {
              report.data_messages, report.control_messages, report.packets,
              byte_size(static_cast<std::uint64_t>(report.packet_bytes)), report.transfers,
              byte_size(static_cast<std::uint64_t>(report.transfer_bytes)), report.reports,
-             report.tasks_moved, run.compared ? "check     the results are those of a serial run\n" : "", replay(run));
+             report.tasks_moved,
+             run.compared ? "check     the results are those of a serial run\n" : "", replay(run));
 }
 
 void write_json(const std::string& path, const SimulatedRun& run) {

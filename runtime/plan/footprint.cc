@@ -53,9 +53,9 @@ bool ready_together(const Topology& topology, std::uint32_t layer, const Extents
 // waits for a task that runs: on each level there are at most as many such groups as threads, and
 // one where a leaf waits for the second of two inputs (streamed_chunks). Until the next start no
 // other group begins. One or two more per level are shared with the neighbours of this rank's
-// range, or were left when the inputs of an earlier result arrived. Where tasks move, the same holds
-// of the back, from where leaves are lent in order and only when no node is ready; groups wait for
-// tasks that are away as for those that run.
+// range, or were left when the inputs of an earlier result arrived. Where tasks move, the same
+// holds of the back, from where leaves are lent in order and only when no node is ready; groups
+// wait for tasks that are away as for those that run.
 std::int64_t tree_states(const Topology& topology, const Placement& placement, std::uint32_t layer,
                          const graph::Reduce& tree, int threads) {
   const graph::Reduction& constants = topology.reduction(layer);

@@ -21,7 +21,8 @@ std::int64_t input_bytes(const graph::Topology& topology, std::uint32_t layer) {
     bytes = times(tree->fan_in, output_block(topology, tree->source));
   } else if (std::holds_alternative<graph::Map>(kind)) {
     for (const auto& edge : topology.leaf_edges(layer)) {
-      bytes = plus(bytes, times(chunks_read(topology, edge), output_block(topology, edge.producer)));
+      bytes =
+          plus(bytes, times(chunks_read(topology, edge), output_block(topology, edge.producer)));
     }
   } else if (!topology.is_source(layer)) {  // users' results, of any length
     bytes = kMovedInputBytes;
@@ -31,8 +32,7 @@ std::int64_t input_bytes(const graph::Topology& topology, std::uint32_t layer) {
 
 }  // namespace
 
-bool layer_moves(const graph::Topology& topology, const Placement& placement,
-                 std::uint32_t layer) {
+bool layer_moves(const graph::Topology& topology, const Placement& placement, std::uint32_t layer) {
   if (placement.layer(layer).pinned >= 0 || placement.layer(layer).spilled) return false;
   const graph::Kind& kind = topology.graph().layers[layer].kind;
   if (const auto* map = std::get_if<graph::Map>(&kind)) {
@@ -52,8 +52,7 @@ bool feeds_tree(const graph::Topology& topology, std::uint32_t layer) {
 
 // Inputs from their arrival, outputs until they have left; copies in packets are counted with those
 // of others. The length of users' results is not known.
-std::int64_t taken_bytes(const graph::Topology& topology, const Placement& placement,
-                         int threads) {
+std::int64_t taken_bytes(const graph::Topology& topology, const Placement& placement, int threads) {
   std::int64_t most = 0;
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     if (!layer_moves(topology, placement, layer)) continue;

@@ -13,12 +13,13 @@ namespace rankine::plan {
 // results have left; and of its own that are away.
 inline std::int64_t taken_tasks(int threads) { return 2 * std::int64_t{threads} + 1; }
 inline std::int64_t lent_tasks(int threads) { return 4 * std::int64_t{threads} + 8; }
-// Of one task: the inputs it takes along, and their bytes in blocks of the pool. Others stay at home.
+// Of one task: the inputs it takes along, and their bytes in blocks of the pool. Others stay at
+// home.
 inline constexpr std::int64_t kMovedInputs = 64;
 inline constexpr std::int64_t kMovedInputBytes = std::int64_t{4} << 20;
 
-// Whether tasks of the layer may move: Map tasks, unless they leave something on their rank (results
-// on rank 0, chunks for later graphs, spilled chunks), nodes of reductions, users' tasks.
+// Whether tasks of the layer may move: Map tasks, unless they leave something on their rank
+// (results on rank 0, chunks for later graphs, spilled chunks), nodes of reductions, users' tasks.
 bool layer_moves(const graph::Topology& topology, const Placement& placement, std::uint32_t layer);
 
 // Whether a task's chunks belong to trees, which are bounded by the order in which leaves start: of

@@ -108,8 +108,8 @@ inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 
 // What a rank's part of the graph takes; the others are for the engine of the rank.
 inline bool is_for_graph(Kind kind) {
-  return is_data(kind) || kind == Kind::kAsk || kind == Kind::kAbort ||
-         kind == Kind::kCountQuery || kind == Kind::kFinish;
+  return is_data(kind) || kind == Kind::kAsk || kind == Kind::kAbort || kind == Kind::kCountQuery ||
+         kind == Kind::kFinish;
 }
 inline bool is_state(Kind kind) {
   return kind == Kind::kProgress || kind == Kind::kAdvance || kind == Kind::kGave;

@@ -110,8 +110,8 @@ void Balance::sanity_check() const {
     if (rank.bucket != kNobody) {
       ++in_buckets;
       const auto& bucket = buckets_[static_cast<std::size_t>(rank.bucket)];
-      right = right && rank.place < bucket.size() &&
-              bucket[rank.place] == static_cast<int>(i) && rank.work_ns > 0;
+      right = right && rank.place < bucket.size() && bucket[rank.place] == static_cast<int>(i) &&
+              rank.work_ns > 0;
     }
     if (rank.waits == Wants::kNothing) continue;
     const auto& queue = queues_[static_cast<std::size_t>(rank.waits) - 1];
@@ -140,15 +140,13 @@ std::string Balance::describe() const {
   }
   for (std::size_t i = 0; i < ranks_.size() && lines < 2 * kMostLines; ++i, ++lines) {
     const Rank& rank = ranks_[i];
-    text += "  rank " + std::to_string(i) + " wants " +
-            std::to_string(static_cast<int>(rank.wants)) + ", waits for " +
-            std::to_string(static_cast<int>(rank.waits)) + ", has room for " +
-            std::to_string(rank.room) + ", was given " + std::to_string(rank.gives) +
-            ", knows of " + std::to_string(rank.gives_seen) + ", has " +
-            std::to_string(rank.tasks) + " tasks, " + std::to_string(rank.work_ns) +
-            " ns, to give for each thread" +
-            (rank.partner == kNobody ? "" : ", order with rank " + std::to_string(rank.partner)) +
-            "\n";
+    text +=
+        "  rank " + std::to_string(i) + " wants " + std::to_string(static_cast<int>(rank.wants)) +
+        ", waits for " + std::to_string(static_cast<int>(rank.waits)) + ", has room for " +
+        std::to_string(rank.room) + ", was given " + std::to_string(rank.gives) + ", knows of " +
+        std::to_string(rank.gives_seen) + ", has " + std::to_string(rank.tasks) + " tasks, " +
+        std::to_string(rank.work_ns) + " ns, to give for each thread" +
+        (rank.partner == kNobody ? "" : ", order with rank " + std::to_string(rank.partner)) + "\n";
   }
   return text;
 }

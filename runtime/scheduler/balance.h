@@ -50,9 +50,9 @@ class Balance {
     std::uint32_t room = 0;
     std::int64_t gives_seen = 0;  // as it says
     std::int64_t gives = 0;       // as its victims say
-    std::int64_t tasks = 0;    // to give away, for each of its threads
-    std::int64_t work_ns = 0;  // of them
-    int partner = kNobody;  // of an open order
+    std::int64_t tasks = 0;       // to give away, for each of its threads
+    std::int64_t work_ns = 0;     // of them
+    int partner = kNobody;        // of an open order
     // In queue_[waits - 1] (perhaps more than once; entries of another kind are stale).
     protocol::Wants waits = protocol::Wants::kNothing;
     int bucket = kNobody;   // in which it lies,

@@ -122,8 +122,8 @@ void Reactor::sanity_check() const {
   const bool aborted = failure_.has_value();
   const bool over = aborted || (reporters == done_.size() && done == total_ && moves == 0 &&
                                 balance_.open() == 0);
-  if (!right || moves != moves_total_ || reporters != reporters_ || done != done_total_ || seen != seen_total_ ||
-      seen > total_ || replies_ > done_.size() || aborted != (round_ > 0) ||
+  if (!right || moves != moves_total_ || reporters != reporters_ || done != done_total_ ||
+      seen != seen_total_ || seen > total_ || replies_ > done_.size() || aborted != (round_ > 0) ||
       (phase_ == Phase::kAborting && !aborted) || (phase_ == Phase::kRunning && aborted) ||
       (phase_ == Phase::kFinished && !over)) {
     throw std::logic_error("the scheduler counts wrong:\n" + describe());

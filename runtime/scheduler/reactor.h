@@ -9,14 +9,14 @@
 // task has run and been reported; its rank reported it while it owed nothing, and ran nothing
 // later, so it sent nothing later: no message of the graph is under way, and Finish may be sent. A
 // rank that could not install the graph says so before its first report, so no failure comes after
-// the end. A task that moved is counted at home, and each report says how many own tasks others ran,
-// less those of others that are over there. When the counts add up the first part is complete, so
-// the sum is zero only when each rank has reported after it was done with every task of others, and
-// owed nothing: what was said is true of those, too (worker/steal.h). The questions about tasks to
-// give (balance.h) must be answered; later ones are not asked. Abort. After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for
-// the counts of sent and received messages in rounds. Two equal rounds in which the sums agree and
-// every rank is idle mean that nothing was under way between them (Mattern 1987, four-counter
-// method).
+// the end. A task that moved is counted at home, and each report says how many own tasks others
+// ran, less those of others that are over there. When the counts add up the first part is complete,
+// so the sum is zero only when each rank has reported after it was done with every task of others,
+// and owed nothing: what was said is true of those, too (worker/steal.h). The questions about tasks
+// to give (balance.h) must be answered; later ones are not asked. Abort. After Abort no rank starts
+// a task, but chunks may be under way. Rank 0 asks for the counts of sent and received messages in
+// rounds. Two equal rounds in which the sums agree and every rank is idle mean that nothing was
+// under way between them (Mattern 1987, four-counter method).
 #pragma once
 
 #include <cstdint>
@@ -74,9 +74,9 @@ class Reactor {
   std::uint32_t graph_;
   std::int64_t total_;
   Phase phase_ = Phase::kRunning;
-  std::vector<std::int64_t> done_;  // by rank, while it owed nothing; -1 until its first report
+  std::vector<std::int64_t> done_;   // by rank, while it owed nothing; -1 until its first report
   std::vector<std::int64_t> moves_;  // by rank, as reported: own tasks elsewhere less others' here
-  std::vector<std::int64_t> seen_;  // by rank; for people, not for the end
+  std::vector<std::int64_t> seen_;   // by rank; for people, not for the end
   // Sums over the ranks, kept so that a report costs the same however many ranks there are.
   std::size_t reporters_ = 0;
   std::int64_t done_total_ = 0;

@@ -233,8 +233,8 @@ RunSettings take_run_options(int& argc, char** argv) {
       name.resize(equals);
     }
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
-                             name == "--reuse" || name == "--scratch" ||
-                             name == "--resources" || name == "--steal";
+                             name == "--reuse" || name == "--scratch" || name == "--resources" ||
+                             name == "--steal";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
                       name == "--allow-plugins" || name == "--allow-external";

@@ -35,7 +35,7 @@ struct RunSettings {
   std::vector<std::map<std::string, std::int64_t>> resources_of_ranks;  // set by run()
   session::Reuse reuse = session::Reuse::kChoose;
   bool fuse = true;
-  bool steal = true;  // idle ranks run tasks of others
+  bool steal = true;                                     // idle ranks run tasks of others
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
   std::int64_t scratch_bytes = INT64_MAX;                // room there for one rank
   std::string stages_file;

@@ -31,8 +31,7 @@ bool Rank::has_to_send() const {
 }
 
 bool Rank::has_to_report() const {
-  const bool news =
-      board_.tasks_run() != reported_ || steal_.over_here() != reported_moves_;
+  const bool news = board_.tasks_run() != reported_ || steal_.over_here() != reported_moves_;
   return news && !reactor_.aborting() && board_.all_certain_done() && board_.idle() &&
          reactor_.quiet() && steal_.quiet() && transfers_.empty();
 }
@@ -61,9 +60,9 @@ std::vector<worker::Output> Rank::run(const graph::TaskId& task) {
 
 void Rank::settle(const graph::TaskId& task, std::vector<worker::Output> outputs) {
   if (worker::is_taken(task)) {
-    return steal_.finish(task, outputs, desk(), [this](const auto& chunk, const auto& held, int to) {
-      return weigh(chunk, held, to);
-    });
+    return steal_.finish(
+        task, outputs, desk(),
+        [this](const auto& chunk, const auto& held, int to) { return weigh(chunk, held, to); });
   }
   put_down(std::move(outputs));
   board_.complete(task);
@@ -165,8 +164,8 @@ void Rank::check() const {
 }
 
 void Rank::check_over() const {
-  if (!transfers_.empty() || !reactor_.quiet() || !steal_.quiet() || !arrived_.empty() || !board_.running().empty() ||
-      (!reactor_.aborting() && !board_.empty())) {
+  if (!transfers_.empty() || !reactor_.quiet() || !steal_.quiet() || !arrived_.empty() ||
+      !board_.running().empty() || (!reactor_.aborting() && !board_.empty())) {
     throw Leftover("something is left of a finished graph:\n" + explain());
   }
 }

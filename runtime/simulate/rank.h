@@ -66,9 +66,7 @@ class Rank {
   bool has_to_report() const;
   bool can_advance() const { return !reactor_.aborting() && board_.tasks_run() != told_; }
   // About the balance of work, at this time of the rank.
-  bool has_news(std::int64_t now_ns) const {
-    return !finished_ && steal_.has_news(board_, now_ns);
-  }
+  bool has_news(std::int64_t now_ns) const { return !finished_ && steal_.has_news(board_, now_ns); }
   std::optional<std::int64_t> will_want_ns() const {
     return finished_ ? std::nullopt : steal_.will_want_ns(board_);
   }

@@ -154,8 +154,8 @@ std::optional<TaskId> Board::next() {
 Board::Sources* Board::earlier_source(const Ready& ready) {
   for (Sources& sources : sources_) {
     if (sources.layer != ready.task.layer) continue;
-    const bool earlier = placement_.layer(sources.layer).stepped &&
-                         sources.next < sources.end && sources.next < ready.order;
+    const bool earlier = placement_.layer(sources.layer).stepped && sources.next < sources.end &&
+                         sources.next < ready.order;
     return earlier ? &sources : nullptr;
   }
   return nullptr;

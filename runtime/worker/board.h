@@ -58,9 +58,9 @@ class Board {
   // layer that has done the smallest part of its range from the back. Nothing if that may not be
   // lent. Its inputs stay until it is complete.
   std::optional<TaskId> lend(MayLend may_lend);
-  void bring_back(const TaskId& task);      // it was not run, and is ready again
-  void complete_away(const TaskId& task);   // as complete, of one that was lent
-  std::int64_t queued() const;              // tasks that could start now, about
+  void bring_back(const TaskId& task);     // it was not run, and is ready again
+  void complete_away(const TaskId& task);  // as complete, of one that was lent
+  std::int64_t queued() const;             // tasks that could start now, about
 
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
@@ -113,7 +113,7 @@ class Board {
   };
   struct ReadyHeap : std::priority_queue<Ready> {
     const std::vector<Ready>& all() const { return c; }  // in any order
-    void take(std::size_t leaf);  // one that has none below it
+    void take(std::size_t leaf);                         // one that has none below it
   };
   // The tasks of one layer that wait for nobody: [next, end) of the range is left, of which this
   // rank starts the first and lends the last. (Of a Grid that goes on in time only the first steps

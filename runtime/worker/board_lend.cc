@@ -30,8 +30,7 @@ void Board::ReadyHeap::take(std::size_t leaf) {
 // that is away counts like one that runs, and none without inputs leaves while another is ready.
 std::optional<TaskId> Board::lend(MayLend may_lend) {
   if (stopped_) return std::nullopt;
-  const std::optional<TaskId> task =
-      ready_.empty() ? lend_source(may_lend) : lend_ready(may_lend);
+  const std::optional<TaskId> task = ready_.empty() ? lend_source(may_lend) : lend_ready(may_lend);
   if (task) away_.push_back(*task);
   return task;
 }
@@ -65,8 +64,7 @@ std::optional<TaskId> Board::lend_source(MayLend may_lend) {
   }
   if (behind == nullptr) return std::nullopt;
   const auto last = [&] {
-    return TaskId{behind->layer,
-                  placement_.position_at(topology_, behind->layer, behind->end - 1)};
+    return TaskId{behind->layer, placement_.position_at(topology_, behind->layer, behind->end - 1)};
   };
   // The first one left has no inputs, so this ends.
   while (behind->mixed && topology_.count_inputs(last()) > 0) --behind->end;

@@ -202,7 +202,8 @@ bool GraphRun::settle_returned() {
   return !returned.empty();
 }
 
-// Before the report that may be the last one; the store may feed other graphs, which lock themselves.
+// Before the report that may be the last one; the store may feed other graphs, which lock
+// themselves.
 void GraphRun::keep_returned() {
   std::vector<Output> outputs;
   {

@@ -118,7 +118,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void tell_state(Message& state);
   Steal::Desk desk() { return {board_, reactor_, outbox_}; }
   bool advance_transfers();
-  void carry_out();       // the outbox, until it stays empty; holds state_
+  void carry_out();  // the outbox, until it stays empty; holds state_
   void carry_out_once();
   void send_failures();   // holds state_
   void send_made();       // holds state_
@@ -161,13 +161,13 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
   std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
   std::unordered_map<ChunkName, HeldChunk, ChunkNameHash> arrived_;  // until delivered
-  std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
-  std::int64_t told_ = 0;       // tasks in the last state
-  std::int64_t reported_moves_ = 0;   // tasks of others in the last kProgress
-  std::vector<Output> to_keep_;       // results that ran elsewhere, for later graphs
-  std::int64_t measured_tasks_ = 0;   // when it was last looked how long tasks take
-  double measured_s_ = 0;             // likewise, of all threads
-  double next_advance_s_ = 0;   // when the next may leave, by running_for_
+  std::int64_t reported_ = -1;       // tasks in the last kProgress; -1: none was sent yet
+  std::int64_t told_ = 0;            // tasks in the last state
+  std::int64_t reported_moves_ = 0;  // tasks of others in the last kProgress
+  std::vector<Output> to_keep_;      // results that ran elsewhere, for later graphs
+  std::int64_t measured_tasks_ = 0;  // when it was last looked how long tasks take
+  double measured_s_ = 0;            // likewise, of all threads
+  double next_advance_s_ = 0;        // when the next may leave, by running_for_
   double next_measure_s_ = 0;
   const Stopwatch running_for_;
   RunTotals totals_;

@@ -75,7 +75,8 @@ class Reactor {
                  Outbox& outbox);
   // A message about a task that moves (steal.h), which is counted here.
   void send(int to, Message message, Outbox& outbox);
-  // A data message of this graph; of those about tasks that move it is only counted. For kEager the loop has stored the payload already.
+  // A data message of this graph; of those about tasks that move it is only counted. For kEager the
+  // loop has stored the payload already.
   void on_message(int from, const Message& message, Outbox& outbox);
   void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
   void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);

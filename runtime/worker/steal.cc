@@ -404,14 +404,13 @@ void Steal::sanity_check(const Board& board) const {
 std::string Steal::describe() const {
   if (!on_) return "";
   constexpr std::size_t kMostLines = 8;
-  std::string text = "  rank " + std::to_string(rank_) + ": " + std::to_string(lent_.size()) +
-                     " own tasks are on other ranks, " + std::to_string(taken_.size()) +
-                     " of others are here; rank 0 knows of " + std::to_string(told_queued_) +
-                     " to take, and " + kWants[static_cast<std::size_t>(told_wants_)] +
-                     (refused_ ? "; one was refused" : "") +
-                     (barren_ >= 0 ? "; nothing could be given after " + std::to_string(barren_) +
-                                         " tasks\n"
-                                   : "\n");
+  std::string text =
+      "  rank " + std::to_string(rank_) + ": " + std::to_string(lent_.size()) +
+      " own tasks are on other ranks, " + std::to_string(taken_.size()) +
+      " of others are here; rank 0 knows of " + std::to_string(told_queued_) + " to take, and " +
+      kWants[static_cast<std::size_t>(told_wants_)] + (refused_ ? "; one was refused" : "") +
+      (barren_ >= 0 ? "; nothing could be given after " + std::to_string(barren_) + " tasks\n"
+                    : "\n");
   std::size_t lines = 0;
   for (const auto& [task, lent] : lent_) {
     if (lines++ == kMostLines) break;

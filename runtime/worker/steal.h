@@ -7,25 +7,25 @@
 //   thief -> home    Take     memory is set aside: the inputs may come
 //   home -> thief    the inputs, as Eager or Announce, with names of the task (protocol::is_moved)
 //   thief -> home    Return   it is over; the results follow in the same way
-// The home treats the results as if the task had run there, so nobody else learns that it moved, and
-// its chunks go where they would have gone. A task moves once: a thief does not give it away.
+// The home treats the results as if the task had run there, so nobody else learns that it moved,
+// and its chunks go where they would have gone. A task moves once: a thief does not give it away.
 //
 // Every Give is answered by one Return: the thief answers at once if it has no room or the graph is
 // given up, when the task is over, or, if the graph is given up before it started, then. What the
-// thief waits for (inputs) the home sends without condition once it has the Take, unless the graph is
-// given up; then the thief hears of that, too. Results are sent like chunks. So when all have ended
-// what is under way nothing is left here (quiet()).
+// thief waits for (inputs) the home sends without condition once it has the Take, unless the graph
+// is given up; then the thief hears of that, too. Results are sent like chunks. So when all have
+// ended what is under way nothing is left here (quiet()).
 //
-// End of the graph (scheduler/reactor.h). A task is counted by its home, when its results are there.
-// A report says how many own tasks others ran, less those of others that are over here with all their
-// results gone. When all tasks are counted, each home has told of all that moved from it; so these
-// numbers add up to zero only when each thief has reported after the last message it owed for any of
-// them, and after any failure it told of. Rank 0 awaits that, and the answers to what it asked.
-// Abort. Give, Take and Return are data messages and counted by both sides, so a graph that is given
-// up ends only when none is under way; a thief that runs a task is not idle.
+// End of the graph (scheduler/reactor.h). A task is counted by its home, when its results are
+// there. A report says how many own tasks others ran, less those of others that are over here with
+// all their results gone. When all tasks are counted, each home has told of all that moved from it;
+// so these numbers add up to zero only when each thief has reported after the last message it owed
+// for any of them, and after any failure it told of. Rank 0 awaits that, and the answers to what it
+// asked. Abort. Give, Take and Return are data messages and counted by both sides, so a graph that
+// is given up ends only when none is under way; a thief that runs a task is not idle.
 //
-// Memory: a thief has taken_tasks(threads) at most (plan/moves.h), each with few bytes of inputs, and
-// lent_tasks(threads) of a home are away at most.
+// Memory: a thief has taken_tasks(threads) at most (plan/moves.h), each with few bytes of inputs,
+// and lent_tasks(threads) of a home are away at most.
 #pragma once
 
 #include <cstdint>
@@ -110,7 +110,7 @@ class Steal {
   bool quiet() const {
     return lent_.empty() && taken_.empty() && outgoing_.empty() && returned_.empty();
   }
-  std::int64_t over_here() const { return over_here_; }         // tasks of others
+  std::int64_t over_here() const { return over_here_; }            // tasks of others
   std::int64_t over_elsewhere() const { return over_elsewhere_; }  // tasks of this rank
 
   // How long tasks took since the last measurement, over all threads.
@@ -129,9 +129,9 @@ class Steal {
  private:
   struct Lent {
     int thief;
-    bool over = false;             // Return came
-    std::int64_t outputs = 0;      // that come
-    std::vector<Output> made = {}; // that came
+    bool over = false;              // Return came
+    std::int64_t outputs = 0;       // that come
+    std::vector<Output> made = {};  // that came
   };
   enum class State { kAwaitsInputs, kReady, kRuns, kReturns };
   struct Taken {
@@ -190,7 +190,8 @@ class Steal {
   std::int64_t told_queued_ = 0;  // 0: not worth a steal
   std::int64_t between_ns_ = 0;
   std::int64_t next_word_ns_ = 0;
-  // After an ask that found nothing to give: longer from time to time, and not until a task is over.
+  // After an ask that found nothing to give: longer from time to time, and not until a task is
+  // over.
   std::int64_t patience_ = 1;
   std::int64_t barren_ = -1;  // tasks that were over then
   bool measured_ = false;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include "collectives/environment.h"
@@ -106,7 +105,6 @@ TEST(Steal, AStolenTaskThatFailsTellsItsStory) {
       EXPECT_NE(error.block().find("task 23 is wrong"), std::string::npos) << error.block();
       EXPECT_NE(error.task_story.find("rank "), std::string::npos) << error.task_story;
       EXPECT_NE(error.task_story.find("steal_mpi.cc"), std::string::npos) << error.task_story;
-      std::printf("%s\n", error.task_story.c_str());
     }
     EXPECT_EQ(session.compute(delayed(sum_of, 1, 2)), 3) << "the session goes on";
   });
@@ -129,8 +127,8 @@ TEST(Steal, FuturesComeHome) {
     std::int64_t expected = 0;
     for (const std::int64_t i : numbers) expected += i + 1;
     EXPECT_EQ(sum, expected);
-    std::printf("%lld futures were made elsewhere\n",
-                static_cast<long long>(session.stages().tasks_stolen() - before));
+    EXPECT_EQ(session.compute(delayed(sum_of, 1, 2)), 3);  // what is over is counted by then
+    EXPECT_GT(session.stages().tasks_stolen() - before, 0);
   });
 }
 

@@ -225,9 +225,9 @@ inline Outcome run_case(const RandomCase& wanted, const RandomRun& how,
   placement.set_moves(how.moves);
   simulate::ValueWork work(topology);
   simulate::Draws draws(how.machine);
-  const simulate::World world{
-      topology,   placement,      work,   how.machine.ranks, how.eager_limit, how.window,
-      how.bulk_sends, how.machine.threads, how.steal};
+  const simulate::World world{topology,          placement,           work,
+                              how.machine.ranks, how.eager_limit,     how.window,
+                              how.bulk_sends,    how.machine.threads, how.steal};
   const simulate::Report report =
       simulate::Simulation(world, how.machine, draws, how.options).run();
   if (moved != nullptr) *moved += report.tasks_moved;

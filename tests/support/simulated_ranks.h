@@ -52,11 +52,11 @@ class SimulatedRanks {
   // Two states with equal fingerprints behave alike.
   // By history: ranks share nothing but messages, so a state is a function of what happened on each
   // rank, in which order, of how many messages of each rank the scheduler has taken (it keeps them
-  // by rank, so their order among ranks is the same), of what it thinks of and asks about moving tasks, and of
-  // whether a failure or the end came first. This assumes nothing of the code of a rank.
-  // By contents: a rank is counters and sets, so the order of its past does not matter, only what
-  // happened, what is under way, and what can be seen of it. This joins far more states; a test
-  // shows that both ways count the same orders.
+  // by rank, so their order among ranks is the same), of what it thinks of and asks about moving
+  // tasks, and of whether a failure or the end came first. This assumes nothing of the code of a
+  // rank. By contents: a rank is counters and sets, so the order of its past does not matter, only
+  // what happened, what is under way, and what can be seen of it. This joins far more states; a
+  // test shows that both ways count the same orders.
   explicit SimulatedRanks(SimulatedWorld& world, bool by_history = false)
       : world_(&world),
         by_history_(by_history),
@@ -243,7 +243,8 @@ class SimulatedRanks {
     if (rank.can_start()) events.push_back({Event::kStart, r});
     if (rank.can_advance()) events.push_back({Event::kAdvance, r});
     if (rank.can_be_interrupted()) events.push_back({Event::kInterrupt, r});
-    if (rank.has_to_send() || rank.has_to_report() || rank.has_news()) events.push_back({Event::kProgress, r});
+    if (rank.has_to_send() || rank.has_to_report() || rank.has_news())
+      events.push_back({Event::kProgress, r});
   }
 
   Arrival take_arrival(const SimulatedEvent& event) {

@@ -215,14 +215,32 @@ class EveryOrderOfMoves : public EveryOrder {
 std::vector<Shape> moving_shapes(const Net& net) {
   using namespace testing;
   std::vector<Shape> shapes = {
-      {"two", 2, 3, [] { return tasks_graph({{}, {}}); }},
-      {"one input", 2, 3, [] { return tasks_graph({{}, {0}}); }},
-      {"two on rank 0", 2, 4, [] { return tasks_graph({{}, {}, {0}}); }},
-      {"two on each", 2, 5, [] { return tasks_graph({{}, {}, {}, {0, 1, 2}}); }},
+      {"two", 2, 3,
+       [] {
+         return tasks_graph({{}, {}});
+       }},
+      {"one input", 2, 3,
+       [] {
+         return tasks_graph({{}, {0}});
+       }},
+      {"two on rank 0", 2, 4,
+       [] {
+         return tasks_graph({{}, {}, {0}});
+       }},
+      {"two on each", 2, 5,
+       [] {
+         return tasks_graph({{}, {}, {}, {0, 1, 2}});
+       }},
       {"chain 2x2", 2, 4, [] { return chain_graph(2, 2); }},
       {"crossing", 2, 4, [] { return crossing_graph(2); }, true},
-      {"tasks", 2, 4, [] { return tasks_graph({{}, {}, {0, 1}}); }},
-      {"inputs", 2, 5, [] { return tasks_graph({{}, {0}, {0}, {1, 2}}); }},
+      {"tasks", 2, 4,
+       [] {
+         return tasks_graph({{}, {}, {0, 1}});
+       }},
+      {"inputs", 2, 5,
+       [] {
+         return tasks_graph({{}, {0}, {0}, {1, 2}});
+       }},
       {"tree of 4", 2, 6, [] { return tree_graph(4); }},
       {"grid 2x2", 2, 5, [] { return grid_graph(2, 2); }},
   };

@@ -2,13 +2,12 @@
 // machine like worker/reactor.h.
 //
 // End. The number of tasks of a graph is known in closed form. A rank reports its count of finished
-// tasks when it has nothing left to do and owes nothing (worker reactor quiet), and once even
-// if it has no task at all. It may leave out reports while it is certain that a later one comes,
-// because tasks at home there are not done. When every rank has reported and the counts add up to
-// the total, every
-// task has run and been reported; its rank reported it while it owed nothing, and ran nothing
-// later, so it sent nothing later: no message of the graph is under way, and Finish may be sent. A
-// rank that could not install the graph says so before its first report, so no failure comes after
+// tasks when it has nothing left to do and owes nothing (worker reactor quiet), and once even if it
+// has no task at all. It may leave out reports while it is certain that a later one comes, because
+// tasks at home there are not done. When every rank has reported and the counts add up to the
+// total, every task has run and been reported; its rank reported it while it owed nothing, and ran
+// nothing later, so it sent nothing later: no message of the graph is under way, and Finish may be
+// sent. A rank that could not install the graph says so before its first report, so no failure comes after
 // the end. A task that moved is counted at home, and each report says how many own tasks others
 // ran, less those of others that are over there. When the counts add up the first part is complete,
 // so the sum is zero only when each rank has reported after it was done with every task of others,

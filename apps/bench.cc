@@ -1,6 +1,6 @@
 // bench: measures this machine. `bench graph`: what a graph costs before its first task runs;
 // `bench tasks`: how many tasks that do nothing run in a second; `bench metg`: how small tasks may
-// be; `bench hop`: from a rank to another one.
+// be; `bench hop`: from a rank to another one; `bench balance`: tasks of random lengths.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "apps/bench_balance.h"
 #include "apps/bench_graph.h"
 #include "apps/bench_hop.h"
 #include "apps/bench_metg.h"
@@ -34,6 +35,7 @@ struct BenchOptions {
   MetgOptions metg;
   std::int64_t imbalance = 0;
   std::int64_t bytes = 8;
+  BalanceOptions balance;
 };
 
 struct Row {
@@ -239,6 +241,20 @@ int bench_hop(const RunSettings& settings, const BenchOptions& options) {
   });
 }
 
+int bench_balance(const RunSettings& settings, const BenchOptions& options) {
+  BalanceOptions balance = options.balance;
+  if (options.repeat > 0) balance.repeat = options.repeat;
+  if (!options.tasks.empty()) {
+    check_sizes(options.tasks, kMostNamedTasks);
+    balance.tasks = std::llround(options.tasks.front());
+  }
+  return run_with(settings, [&](Session& session) {
+    const std::vector<BalanceFigure> figures = measure_balance(session, balance);
+    print_result(text_of(figures));
+    if (!options.json.empty()) write_json(options.json, figures);
+  });
+}
+
 int bench(Cli& cli, BenchOptions options) {
   RunSettings settings = run_settings(cli);
   settings.quiet = true;
@@ -247,10 +263,11 @@ int bench(Cli& cli, BenchOptions options) {
   }
   if (options.what == "metg") return bench_metg(settings, options);
   if (options.what == "hop") return bench_hop(settings, options);
+  if (options.what == "balance") return bench_balance(settings, options);
   const bool graph = options.what == "graph";
   if (!graph && options.what != "tasks") {
     throw usage_error("there is no benchmark '" + options.what + "'",
-                      "rankine bench graph, tasks, metg or hop");
+                      "rankine bench graph, tasks, metg, hop or balance");
   }
   if (options.tasks.empty()) {
     options.tasks = graph ? std::vector<double>{1e3, 1e6, 1e9} : std::vector<double>{1e6};
@@ -276,6 +293,8 @@ void add_metg_options(CLI::App& verb, BenchOptions& options) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{32}));
   verb.add_option("--imbalance", options.imbalance, "metg: 1 gives tasks random lengths")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1}));
+  verb.add_option("--task-us", options.balance.task_us, "balance: length of a task, in the mean")
+      ->check(CLI::Range(0.0, 1e8));
   verb.add_option("--bytes", options.bytes, "hop: of a result, 8, 1024 or 65536");
 }
 
@@ -283,13 +302,14 @@ void add_metg_options(CLI::App& verb, BenchOptions& options) {
 
 void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App& verb =
-      cli.add_verb({"bench", "graph|tasks|metg|hop [--tasks N,N,...] [--check] [--json FILE]",
-                    "Measures graphs before their first task, empty tasks, small tasks, hops.",
-                    "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
-                   Ranks::kAll, [&cli, options] { return bench(cli, *options); });
-  verb.add_option("WHAT", options->what, "graph, tasks, metg, hop")->required();
-  verb.add_option("--tasks", options->tasks, "graph, tasks: sizes of the graph, in tasks")
+  CLI::App& verb = cli.add_verb(
+      {"bench", "graph|tasks|metg|hop|balance [--tasks N,N,...] [--check] [--json FILE]",
+       "Measures graphs before their first task, empty tasks, small tasks, hops, balance.",
+       "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
+      Ranks::kAll, [&cli, options] { return bench(cli, *options); });
+  verb.add_option("WHAT", options->what, "graph, tasks, metg, hop, balance")->required();
+  verb.add_option("--tasks", options->tasks,
+                  "graph, tasks: sizes of the graph, in tasks; balance: tasks for each thread")
       ->delimiter(',');
   verb.add_option("--repeat", options->repeat, "runs of each size, the median is printed")
       ->check(CLI::Range(1, 10000));

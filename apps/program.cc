@@ -57,6 +57,7 @@ void add_run_options(CLI::App& verb) {
   value("--reuse", "hold|reread|spill", "what becomes of values several tasks need");
   value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
   value("--resources", "NAME=N,...", "what each rank has for tasks that ask for it");
+  value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
   on("--dedicated-scheduler", "rank 0 runs no tasks");

@@ -31,7 +31,8 @@ void compare_values(const graph::Topology& topology, const plan::Placement& plac
                     const simulate::Machine& machine) {
   simulate::ValueWork work(topology);
   simulate::Draws draws(machine);
-  const simulate::World world{topology, placement, work, machine.ranks};
+  simulate::World world{topology, placement, work, machine.ranks};
+  world.threads = machine.threads;
   const simulate::Report report =
       simulate::Simulation(world, machine, draws, {.check = true}).run();
   if (report.failure) throw *report.failure;
@@ -78,10 +79,12 @@ int simulate_graph(const SimulateOptions& options) {
   if (of_program) run.program = program_arguments(*options.program);
   const graph::Topology topology(of_program ? graph_of_program(*options.program, run)
                                             : simulate::make_shape(run.shape_name, run.shape));
-  const plan::Placement placement(topology, run.machine.ranks, run.dedicated_scheduler ? 1 : 0);
+  plan::Placement placement(topology, run.machine.ranks, run.dedicated_scheduler ? 1 : 0);
+  placement.set_moves(run.steal);
   simulate::Draws draws(run.machine);
   simulate::PhantomWork work(topology, draws, run.shape.chunk_bytes);
-  const simulate::World world{topology, placement, work, run.machine.ranks};
+  simulate::World world{topology, placement, work, run.machine.ranks};
+  world.threads = run.machine.threads;
   run.layers = static_cast<std::int64_t>(topology.layer_count());
   run.tasks = topology.task_count();
   run.report = simulate::Simulation(world, run.machine, draws, {.check = options.check}).run();
@@ -118,6 +121,8 @@ void add_machine_options(CLI::App& verb, simulate::Machine& machine) {
       ->capture_default_str();
   verb.add_option("--imbalance", machine.imbalance, "tasks take from 1/X to X times that")
       ->capture_default_str();
+  verb.add_option("--spread", machine.spread, "tasks take from 1-X to 1+X times that, evenly")
+      ->capture_default_str();
   verb.add_option("--slow-ranks", machine.slow_ranks, "how many ranks are slow")
       ->capture_default_str();
   verb.add_option("--slow-factor", machine.slow_factor, "how many times slower they are")
@@ -153,6 +158,11 @@ void add_simulate(Cli& cli) {
       ->capture_default_str();
   verb.add_flag("--dedicated-scheduler", options->run.dedicated_scheduler,
                 "rank 0 runs no tasks but those that hand results over");
+  verb.add_option_function<std::string>(
+          "--steal", [options](const std::string& word) { options->run.steal = word == "on"; },
+          "idle ranks run tasks of busy ones (default: on)")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
   verb.add_flag("--check", options->check,
                 "look at every counter after every event, and compare what users' tasks give with "
                 "a serial run");

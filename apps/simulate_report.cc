@@ -54,6 +54,8 @@ std::string replay(const SimulatedRun& run) {
       machine.gigabytes_per_s);
   if (machine.reorder) text += " --reorder";
   if (run.dedicated_scheduler) text += " --dedicated-scheduler";
+  if (machine.spread > 0) text += fmt::format(" --spread {}", machine.spread);
+  if (!run.steal) text += " --steal off";
   return text;
 }
 
@@ -105,11 +107,13 @@ std::string text_of(const SimulatedRun& run) {
          fmt::format(
              "messages  {} of data and {} of control in {} packets, {}; {} transfers, {}\n"
              "reports   {} to rank 0\n"
+             "stolen    {} tasks ran on other ranks than their homes\n"
              "{}"
              "replay    {}\n",
              report.data_messages, report.control_messages, report.packets,
              byte_size(static_cast<std::uint64_t>(report.packet_bytes)), report.transfers,
              byte_size(static_cast<std::uint64_t>(report.transfer_bytes)), report.reports,
+             report.tasks_moved,
              run.compared ? "check     the results are those of a serial run\n" : "", replay(run));
 }
 
@@ -146,6 +150,7 @@ void write_json(const std::string& path, const SimulatedRun& run) {
       {"transfers", report.transfers},
       {"transfer_bytes", report.transfer_bytes},
       {"reports", report.reports},
+      {"tasks_stolen", report.tasks_moved},
       {"events", report.events},
       {"replay", replay(run)},
       {"ranks_detail", std::move(ranks)}};

@@ -16,6 +16,7 @@ struct SimulatedRun {
   std::string shape_name = "random";
   simulate::ShapeOptions shape;
   bool dedicated_scheduler = false;
+  bool steal = true;
 
   std::int64_t layers = 0;
   std::int64_t tasks = 0;

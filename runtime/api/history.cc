@@ -13,9 +13,9 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array<std::string_view, 10> kDroppedWithValue = {
-    "-o",       "--output", "--threads", "--memory",  "--reuse",
-    "--stages", "--report", "--trace",   "--scratch", "--resources"};
+constexpr std::array<std::string_view, 11> kDroppedWithValue = {
+    "-o",       "--output", "--threads", "--memory",    "--reuse", "--stages",
+    "--report", "--trace",  "--scratch", "--resources", "--steal"};
 constexpr std::array<std::string_view, 9> kDroppedFlags = {
     "--overwrite", "--quiet",   "--no-history",    "--resume",        "--dedicated-scheduler",
     "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};

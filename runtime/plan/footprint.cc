@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/plan/edge_chunks.h"
+#include "runtime/plan/moves.h"
 #include "runtime/plan/saturate.h"
 #include "runtime/plan/streaming.h"
 #include "runtime/plan/task_memory.h"
@@ -52,7 +53,9 @@ bool ready_together(const Topology& topology, std::uint32_t layer, const Extents
 // waits for a task that runs: on each level there are at most as many such groups as threads, and
 // one where a leaf waits for the second of two inputs (streamed_chunks). Until the next start no
 // other group begins. One or two more per level are shared with the neighbours of this rank's
-// range, or were left when the inputs of an earlier result arrived.
+// range, or were left when the inputs of an earlier result arrived. Where tasks move, the same
+// holds of the back, from where leaves are lent in order and only when no node is ready; groups
+// wait for tasks that are away as for those that run.
 std::int64_t tree_states(const Topology& topology, const Placement& placement, std::uint32_t layer,
                          const graph::Reduce& tree, int threads) {
   const graph::Reduction& constants = topology.reduction(layer);
@@ -60,7 +63,9 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
   const bool streamed = streaming_layers(topology, placement)[tree.source.layer];
   const bool in_order = kept_axes_first(placement, tree.source.layer, tree.reduced) &&
                         (streamed || ready_together(topology, tree.source.layer, tree.reduced));
-  const std::int64_t groups = std::int64_t{threads} + (placement.ranks() == 1 && streamed ? 1 : 2);
+  const std::int64_t moved = placement.moves() ? lent_tasks(threads) + 2 : 0;
+  const std::int64_t groups =
+      std::int64_t{threads} + (placement.ranks() == 1 && streamed ? 1 : 2) + moved;
   std::int64_t states = 0;
   std::int64_t width = constants.leaves;
   for (std::size_t level = 0; level < constants.level_start.size(); ++level) {
@@ -252,7 +257,8 @@ std::int64_t largest_output(const Topology& topology, std::uint32_t layer) {
 // what is received of it to be spilled.
 std::int64_t sent_by(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   if (placement.ranks() == 1) return 0;
-  const std::int64_t packets = std::min(kPackets, topology.task_count(layer));
+  const std::int64_t packets =  // where tasks move others travel, too
+      placement.moves() ? kPackets : std::min(kPackets, topology.task_count(layer));
   const std::int64_t largest = largest_output(topology, layer);
   const std::int64_t together = pool_block(kBulkBytes);
   const std::int64_t bulk =
@@ -266,7 +272,7 @@ std::int64_t sent_by(const Topology& topology, const Placement& placement, std::
 }  // namespace
 
 std::int64_t Footprint::pool_bytes(int threads) const {
-  return plus(times(task_pool_bytes, threads), plus(held_bytes, sent_bytes));
+  return plus(times(task_pool_bytes, threads), plus(held_bytes, plus(sent_bytes, taken_bytes)));
 }
 
 std::int64_t Footprint::total(int threads) const {
@@ -307,6 +313,7 @@ Footprint footprint(const Topology& topology, const Placement& placement, int th
     result.least_bytes = std::max(result.least_bytes, largest);
     result.sent_bytes = std::max(result.sent_bytes, sent_by(topology, placement, layer));
   }
+  if (placement.moves()) result.taken_bytes = taken_bytes(topology, placement, threads);
   result.task_pool_bytes = running_tasks.pool;
   result.task_bytes = running_tasks.total();
   for (const graph::Result& fetched : topology.graph().results) {

@@ -28,6 +28,7 @@ struct Footprint {
   std::int64_t held_bytes = 0;       // chunks that wait for their consumers, at most at one time
   std::int64_t persisted_bytes = 0;  // of held_bytes, what stays beyond the end of the graph
   std::int64_t sent_bytes = 0;       // chunks and pieces on their way between ranks
+  std::int64_t taken_bytes = 0;      // inputs and outputs of tasks that came from other ranks
   std::int64_t spilled_bytes = 0;    // chunks that wait in scratch, at most: not in memory
   std::int64_t result_bytes = 0;     // arrays fetched to rank 0
   // Chunk indexes of inputs, records of written chunks, descriptions of users' tasks, in the copies

@@ -43,6 +43,7 @@ class Placement {
   Placement(const graph::Topology& topology, int ranks, int first_worker = 0, int shift = 0);
 
   int ranks() const { return ranks_; }
+  int first_worker() const { return first_worker_; }
   int home(const graph::Topology& topology, graph::TaskId task) const;
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
@@ -62,6 +63,10 @@ class Placement {
   std::vector<bool> spilled_layers() const;
   void set_spilled(std::uint32_t layer, bool spilled) { layers_[layer].spilled = spilled; }
 
+  // Tasks may run on other ranks than their homes (plan/moves.h).
+  bool moves() const { return moves_; }
+  void set_moves(bool moves) { moves_ = moves; }
+
   // The uses of a chunk by tasks at home on `rank`, found without looking at those of other ranks
   // where the consumer is a Map layer.
   void for_each_use_on(const graph::Topology& topology, const graph::ChunkId& chunk, int rank,
@@ -69,7 +74,7 @@ class Placement {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(layers_, ranks_, first_worker_);
+    archive(layers_, ranks_, first_worker_, moves_);
   }
 
  private:
@@ -89,6 +94,7 @@ class Placement {
   std::vector<LayerPlacement> layers_;
   std::int32_t ranks_ = 1;
   std::int32_t first_worker_ = 0;
+  bool moves_ = false;
 };
 
 }  // namespace rankine::plan

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "runtime/plan/edge_chunks.h"
+#include "runtime/plan/moves.h"
 
 namespace rankine::plan {
 namespace {
@@ -44,7 +45,8 @@ std::vector<bool> streaming_layers(const Topology& topology, const Placement& pl
 // some of these layers have run and some have not, each has a task that runs, is the one that is
 // started now, or waits for a layer without inputs; such layers have equal ranges and advance in
 // turn, so those differ by one position. That makes threads + 1, and none is added until the next
-// start.
+// start. Where tasks move, those away count like those that run, and the layers advance from the
+// back in the same way (worker/board_lend.cc), where they differ by one position more.
 std::int64_t streamed_chunks(const Topology& topology, const Placement& placement,
                              graph::LayerOutput output, int threads) {
   const std::vector<bool> streaming = streaming_layers(topology, placement);
@@ -55,8 +57,9 @@ std::int64_t streamed_chunks(const Topology& topology, const Placement& placemen
       if (edge.producer == output && !streaming[layer]) return -1;
     }
   }
+  const std::int64_t moved = placement.moves() ? lent_tasks(threads) + 1 : 0;
   return std::min<std::int64_t>(share_of(topology, placement, output.layer),
-                                std::int64_t{threads} + 1);
+                                std::int64_t{threads} + 1 + moved);
 }
 
 }  // namespace rankine::plan

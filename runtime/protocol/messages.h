@@ -6,11 +6,16 @@
 //   Announce  a finished chunk, large: it can be pulled       answered by Pull or Decline
 //   Pull      send it by bulk transfer with this tag          answered by the bytes
 //   Decline   not wanted any more (abort)
+//   Give      a task of mine for you to run (worker/steal.h)   answered by one Return
+//   Take      there is memory for it: its inputs may come, as chunks with names of their own
+//   Return    it is over, its results come like its inputs; or it was not run
 //   Credit    eager messages were consumed: so many more bytes may come; goes with an Eager if one
 //             leaves in time
 // Control plane, between a rank and rank 0 (scheduler/reactor.h):
 //   Progress    rank -> 0  tasks finished in this graph, sent when the rank has nothing left to do
-//   Advance     rank -> 0  tasks finished so far, now and then while the rank works; only shown
+//   Advance     rank -> 0  tasks finished so far, now and then while the rank works: the heartbeat
+//   Ask         0 -> rank  give tasks to a rank that has too few (scheduler/balance.h)
+//   Gave        rank -> 0  the answer: how many were given
 //   Failed      rank -> 0  a task failed; the error follows as bytes
 //   Abort       0 -> all   stop admitting tasks, decline what is announced
 //   CountQuery  0 -> all   after an abort: how many data messages did you send and receive?
@@ -33,9 +38,14 @@ enum class Kind : std::uint8_t {
   kAnnounce,
   kPull,
   kDecline,
+  kGive,
+  kTake,
+  kReturn,
   kCredit,
   kProgress,
   kAdvance,
+  kAsk,
+  kGave,
   kFailed,
   kAbort,
   kCountQuery,
@@ -61,16 +71,33 @@ struct Message {
   Kind kind = Kind::kEager;
   std::uint8_t unused[3] = {};
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
-  ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade: position of the task
-  std::int64_t bytes = 0;   // kEager kAnnounce kPull: of the chunk; else those that follow
-  std::int64_t first = 0;   // kProgress kAdvance: tasks; kCountReply: sent; kCredit: bytes;
-                            // kPull: tag; kMade: 1 if the bytes are the whole result;
-                            // kEager: as kCredit, what the sender owes
-  std::int64_t second = 0;  // kCountReply: received
-  std::uint32_t round = 0;  // kCountQuery kCountReply
-  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued
+  ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade kGive kTake kReturn: the task;
+                            // states: position: kGive messages it has had; kGave: output: to which
+                            // rank, layer: how many
+  std::int64_t bytes = 0;   // kEager kAnnounce kPull: of the chunk; states: nanoseconds of work of
+                            // each thread in `second`; else bytes that follow
+  std::int64_t first = 0;   // states: tasks; kCountReply: sent; kCredit: bytes; kPull: tag;
+                            // kMade: 1 if the bytes are the whole result; kAsk: for which rank;
+                            // kReturn: outputs that come, -1 if it was not run; kEager: as kCredit,
+                            // what the sender owes
+  std::int64_t second = 0;  // kCountReply: received; kAdvance kGave: tasks per thread to give away;
+                            // kProgress: own tasks that others ran, less those of others
+  std::uint32_t round = 0;  // kCountQuery kCountReply; states: tasks it has room for; kAsk: at most
+  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; states: Wants
 };
 static_assert(sizeof(Message) == 56);
+
+// What a rank says of itself by kProgress, kAdvance and kGave, the states: whether it wants tasks.
+enum class Wants : std::uint32_t {
+  kNothing,
+  kSoon,  // none waits for the threads that now run one
+  kNow,   // a thread has none
+};
+
+// Names of chunks that belong to a task that moved: its inputs, by number, and its results.
+inline constexpr std::uint32_t kMovedMark = std::uint32_t{1} << 31;
+inline constexpr std::uint32_t kResultMark = std::uint32_t{1} << 30;
+inline bool is_moved(const ChunkName& chunk) { return (chunk.output & kMovedMark) != 0; }
 
 // Bytes follow the message in the packet.
 inline bool has_payload(Kind kind) {
@@ -83,8 +110,11 @@ inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 
 // What a rank's part of the graph takes; the others are for the engine of the rank.
 inline bool is_for_graph(Kind kind) {
-  return is_data(kind) || kind == Kind::kAbort || kind == Kind::kCountQuery ||
+  return is_data(kind) || kind == Kind::kAsk || kind == Kind::kAbort || kind == Kind::kCountQuery ||
          kind == Kind::kFinish;
+}
+inline bool is_state(Kind kind) {
+  return kind == Kind::kProgress || kind == Kind::kAdvance || kind == Kind::kGave;
 }
 
 inline constexpr std::int64_t kToldLimit = 1024;        // bytes of a result that travels with kMade

@@ -18,7 +18,9 @@ Reactor::Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks)
     : graph_(graph),
       total_(total_tasks),
       done_(ranks, kNoReport),
+      moves_(ranks, 0),
       seen_(ranks, 0),
+      balance_(ranks),
       counts_(ranks),
       last_counts_(ranks) {}
 
@@ -32,12 +34,38 @@ void Reactor::to_all(Kind kind, Outbox& outbox) {
   }
 }
 
-void Reactor::take_report(int from, std::int64_t tasks) {
+void Reactor::take_report(int from, const Message& report) {
   if (done_[from] == kNoReport) {
     ++reporters_;
     done_[from] = 0;
   }
-  done_total_ += tasks - std::exchange(done_[from], tasks);
+  done_total_ += report.first - std::exchange(done_[from], report.first);
+  moves_total_ += report.second - std::exchange(moves_[from], report.second);
+}
+
+void Reactor::take_state(int from, const Message& message, Outbox& outbox) {
+  const std::int64_t seen = std::max(seen_[from], message.first);
+  seen_total_ += seen - std::exchange(seen_[from], seen);
+  if (message.kind == Kind::kProgress) take_report(from, message);
+  balance_.on_state(from, message);
+  if (phase_ != Phase::kRunning) return;
+  const bool all = reporters_ == done_.size() && done_total_ == total_ && moves_total_ == 0;
+  if (all && balance_.open() == 0) {
+    finish(outbox);
+  } else if (!all) {
+    move_tasks(outbox);
+  }
+}
+
+void Reactor::move_tasks(Outbox& outbox) {
+  while (const auto order = balance_.next()) {
+    Message ask;
+    ask.kind = Kind::kAsk;
+    ask.graph = graph_;
+    ask.first = order->thief;
+    ask.round = order->tasks;
+    outbox.push_back({order->victim, ask});
+  }
 }
 
 void Reactor::finish(Outbox& outbox) {
@@ -46,17 +74,7 @@ void Reactor::finish(Outbox& outbox) {
 }
 
 void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
-  if (message.kind == Kind::kAdvance || message.kind == Kind::kProgress) {
-    const std::int64_t seen = std::max(seen_[from], message.first);
-    seen_total_ += seen - std::exchange(seen_[from], seen);
-  }
-  if (message.kind == Kind::kAdvance) return;
-  if (message.kind == Kind::kProgress) {
-    take_report(from, message.first);
-    const bool all = reporters_ == done_.size() && done_total_ == total_;
-    if (phase_ == Phase::kRunning && all) finish(outbox);
-    return;
-  }
+  if (protocol::is_state(message.kind)) return take_state(from, message, outbox);
   if (phase_ != Phase::kAborting || message.round != round_) return;
   counts_[from] = {message.first, message.second, message.idle != 0};
   if (++replies_ < counts_.size()) return;
@@ -90,18 +108,22 @@ void Reactor::next_round(Outbox& outbox) {
 void Reactor::sanity_check() const {
   std::size_t reporters = 0;
   std::int64_t done = 0;
+  std::int64_t moves = 0;
   std::int64_t seen = 0;
   bool right = true;
+  balance_.sanity_check();
   for (std::size_t rank = 0; rank < done_.size(); ++rank) {
     reporters += done_[rank] != kNoReport ? 1 : 0;
     done += std::max<std::int64_t>(0, done_[rank]);
+    moves += moves_[rank];
     seen += seen_[rank];
     right = right && seen_[rank] >= done_[rank];
   }
   const bool aborted = failure_.has_value();
-  const bool over = aborted || (reporters == done_.size() && done == total_);
-  if (!right || reporters != reporters_ || done != done_total_ || seen != seen_total_ ||
-      seen > total_ || replies_ > done_.size() || aborted != (round_ > 0) ||
+  const bool over = aborted || (reporters == done_.size() && done == total_ && moves == 0 &&
+                                balance_.open() == 0);
+  if (!right || moves != moves_total_ || reporters != reporters_ || done != done_total_ ||
+      seen != seen_total_ || seen > total_ || replies_ > done_.size() || aborted != (round_ > 0) ||
       (phase_ == Phase::kAborting && !aborted) || (phase_ == Phase::kRunning && aborted) ||
       (phase_ == Phase::kFinished && !over)) {
     throw std::logic_error("the scheduler counts wrong:\n" + describe());
@@ -118,6 +140,7 @@ std::string Reactor::describe() const {
             " ranks have answered";
   }
   text += phase_ == Phase::kFinished ? ", finished\n" : "\n";
+  if (balance_.moved() > 0 || balance_.open() > 0) text += balance_.describe();
   const auto silent = std::find(done_.begin(), done_.end(), kNoReport);
   if (silent == done_.end() || phase_ != Phase::kRunning) return text;
   return text + "  rank " + std::to_string(silent - done_.begin()) +

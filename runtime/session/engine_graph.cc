@@ -99,6 +99,7 @@ void Engine::install(Order& order) {
     installation.topology = known.topology;
     installation.placement = known.placement;
     installation.resources = options_.resources;
+    installation.threads = options_.threads;
     installation.indexes = known.indexes;
     flight.pool_bytes = known.pool_bytes;
     std::optional<Error> log_failure;

@@ -235,6 +235,16 @@ void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
   }
 }
 
+// Balance is worth some memory, but no plan is refused or changed for it.
+void let_tasks_move(PhysicalPlan& plan, const Machine& machine) {
+  if (!machine.steal || machine.ranks == 1) return;
+  plan.placement.set_moves(true);
+  bound(plan, machine);
+  if (fits(plan, machine)) return;
+  plan.placement.set_moves(false);
+  bound(plan, machine);
+}
+
 // What was decided about shared producers, and why.
 std::string explain(const Choices& choices, const Choice& choice, const PhysicalPlan& plan,
                     const std::string& why) {
@@ -348,6 +358,7 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
     if (simple) break;
   }
   require_fit(best->plan, machine);
+  let_tasks_move(best->plan, machine);
   const bool asked = reuse == Reuse::kReread || reuse == Reuse::kSpill;
   const std::string why = asked ? std::string("asked for")
                                 : "holding needs " + size_text(wanted) + " on a rank" +

@@ -29,7 +29,8 @@ struct Machine {
   bool refuses = true;  // false: plans that do not fit are made too, to be looked at
   // What each rank has of countable things (--resources); by rank, empty: nothing.
   std::vector<std::map<std::string, std::int64_t>> resources = {};
-  int shift = 0;  // of users' tasks (plan/placement.h)
+  int shift = 0;      // of users' tasks (plan/placement.h)
+  bool steal = true;  // tasks may run on other ranks than their homes, if there is memory for it
 };
 
 struct PhysicalPlan {

@@ -86,6 +86,12 @@ session::Reuse parse_reuse(const std::string& text) {
   throw usage_error("--reuse does not take '" + text + "'", "give it hold, reread or spill");
 }
 
+bool parse_steal(const std::string& text) {
+  if (text == "on") return true;
+  if (text == "off") return false;
+  throw usage_error("--steal does not take '" + text + "'", "give it on or off");
+}
+
 // A failure of the client is the last word: no table and no other failure after its block.
 void show_stages(Session& session, bool failed) {
   if (!session.stages().any()) return;
@@ -245,7 +251,8 @@ RunSettings take_run_options(int& argc, char** argv) {
       name.resize(equals);
     }
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
-                             name == "--reuse" || name == "--scratch" || name == "--resources";
+                             name == "--reuse" || name == "--scratch" || name == "--resources" ||
+                             name == "--steal";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
                       name == "--allow-plugins" || name == "--allow-external";
@@ -262,6 +269,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--memory") settings.memory_bytes = parse_memory(value);
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);
+    if (name == "--steal") settings.steal = parse_steal(value);
     if (name == "--scratch") settings.scratch = value;
     if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;

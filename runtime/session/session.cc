@@ -50,6 +50,7 @@ session::PrepareOptions session::prepare_options(const RunSettings& settings, in
   options.machine.ranks = ranks;
   options.machine.threads = std::max(settings.threads, settings.most_threads);
   options.machine.first_worker = settings.dedicated_scheduler ? 1 : 0;
+  options.machine.steal = settings.steal;
   options.machine.memory_bytes = settings.memory_bytes;
   options.machine.scratch_bytes = settings.scratch_bytes;
   options.machine.resources = settings.resources_of_ranks;

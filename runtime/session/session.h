@@ -35,6 +35,7 @@ struct RunSettings {
   std::vector<std::map<std::string, std::int64_t>> resources_of_ranks;  // set by run()
   session::Reuse reuse = session::Reuse::kChoose;
   bool fuse = true;
+  bool steal = true;                                     // idle ranks run tasks of others
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
   std::int64_t scratch_bytes = INT64_MAX;                // room there for one rank
   std::string stages_file;
@@ -240,6 +241,7 @@ class Session {
 
   // As --no-fuse, for what is computed and stored from now on.
   void set_fuse(bool fuse) { settings_.fuse = fuse; }
+  void set_steal(bool steal) { settings_.steal = steal; }
 
   // Of all graphs that are over.
   const session::StageTable& stages() const {

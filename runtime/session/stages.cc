@@ -16,6 +16,7 @@ void accumulate(RankReport& sum, const RankReport& one) {
   sum.totals.bytes_sent += one.totals.bytes_sent;
   sum.totals.bytes_received += one.totals.bytes_received;
   sum.totals.bytes_spilled += one.totals.bytes_spilled;
+  sum.totals.tasks_stolen += one.totals.tasks_stolen;
   sum.totals.times += one.totals.times;
   sum.peak_rss_bytes = std::max(sum.peak_rss_bytes, one.peak_rss_bytes);
   sum.peak_pool_bytes = std::max(sum.peak_pool_bytes, one.peak_pool_bytes);
@@ -117,15 +118,25 @@ std::string StageTable::text() const {
   for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
     const RankReport& report = ranks_[rank];
     text += fmt::format(
-        "rank {}: {} tasks, {:.1f} MB read, {:.1f} MB to other ranks, {:.1f} MB spilled, peak "
+        "rank {}: {} tasks{}, {:.1f} MB read, {:.1f} MB to other ranks, {:.1f} MB spilled, peak "
         "{:.0f} of {:.0f} MiB promised\n",
-        rank, report.totals.tasks_run, static_cast<double>(report.totals.bytes_read) * 1e-6,
+        rank, report.totals.tasks_run,
+        report.totals.tasks_stolen > 0
+            ? fmt::format(" and {} of other ranks", report.totals.tasks_stolen)
+            : "",
+        static_cast<double>(report.totals.bytes_read) * 1e-6,
         static_cast<double>(report.totals.bytes_sent) * 1e-6,
         static_cast<double>(report.totals.bytes_spilled) * 1e-6,
         static_cast<double>(report.peak_rss_bytes) / 1048576.0,
         static_cast<double>(promised_bytes_) / 1048576.0);
   }
   return text + verdict(ranks_);
+}
+
+std::int64_t StageTable::tasks_stolen() const {
+  std::int64_t stolen = 0;
+  for (const RankReport& rank : ranks_) stolen += rank.totals.tasks_stolen;
+  return stolen;
 }
 
 std::string StageTable::json(int threads) const {
@@ -152,6 +163,7 @@ std::string StageTable::json(int threads) const {
                                     {"bytes_sent_to_peers", report.totals.bytes_sent},
                                     {"bytes_received_from_peers", report.totals.bytes_received},
                                     {"bytes_spilled", report.totals.bytes_spilled},
+                                    {"tasks_stolen", report.totals.tasks_stolen},
                                     {"broadcast_wall_s", report.broadcast_s},
                                     {"promised_bytes", promised_bytes_},
                                     {"peak_rss_bytes", report.peak_rss_bytes}});

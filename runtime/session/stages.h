@@ -30,7 +30,8 @@ class StageTable {
 
   bool any() const { return graphs_ > 0; }
   std::int64_t bytes_broadcast() const { return stages_[3].bytes; }
-  std::string text() const;  // the table, one budget line per rank, and the verdict
+  std::int64_t tasks_stolen() const;  // run on other ranks than their homes
+  std::string text() const;           // the table, one budget line per rank, and the verdict
   std::string json(int threads) const;
 
  private:

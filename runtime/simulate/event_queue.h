@@ -14,6 +14,7 @@ struct Event {
     kTaskEnd,     // task
     kRelease,     // the progress right of a rank is free
     kThreadFree,  // a thread that carried messages has nothing to do any more
+    kHelp,        // the helper of a rank looks whether messages wait
     kReach,       // delivery: the first of it is at its rank
     kArrive,      // delivery: all of it is
     kSent,        // delivery: a transfer has left its sender

@@ -11,7 +11,7 @@ namespace rankine::simulate {
 namespace {
 
 // One stream of words for each thing that is drawn.
-enum class Stream : std::uint64_t { kTask = 1, kSlow, kDelay };
+enum class Stream : std::uint64_t { kTask = 1, kSlow, kDelay, kSpread };
 std::uint64_t drawn(std::uint64_t seed, Stream stream, std::uint64_t what) {
   return mixed(mixed(seed + static_cast<std::uint64_t>(stream) * 0x632be59bd9b4e019U) ^ what);
 }
@@ -27,6 +27,7 @@ void Machine::check() const {
   require(ranks >= 1 && threads >= 1, "a machine has one rank and one thread at least");
   require(task_us >= 0 && task_us <= kHour, "a task takes from nothing to an hour");
   require(imbalance >= 1 && imbalance <= 1e6, "imbalance is a factor from 1 to 1,000,000");
+  require(spread >= 0 && spread <= 1, "a spread is from 0 to 1");
   require(slow_ranks >= 0 && slow_ranks <= ranks, "there are not so many ranks to be slow");
   require(slow_factor >= 1 && slow_factor <= 1e6, "slowness is a factor from 1 to 1,000,000");
   require(latency_us >= 0 && latency_us <= kHour, "a latency is from nothing to an hour");
@@ -51,6 +52,11 @@ std::int64_t Draws::task_ns(const graph::TaskId& task) const {
     const std::uint64_t word = drawn(machine_.seed, Stream::kTask,
                                      mixed(task.layer) ^ static_cast<std::uint64_t>(task.position));
     us *= std::pow(machine_.imbalance, 2 * unit(word) - 1);
+  }
+  if (machine_.spread > 0) {
+    const std::uint64_t word = drawn(machine_.seed, Stream::kSpread,
+                                     mixed(task.layer) ^ static_cast<std::uint64_t>(task.position));
+    us *= 1 + machine_.spread * (2 * unit(word) - 1);
   }
   return std::llround(us * 1e3);
 }

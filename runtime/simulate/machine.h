@@ -17,6 +17,7 @@ struct Machine {
 
   double task_us = 100;         // of a task in the middle
   double imbalance = 1;         // tasks take from 1/imbalance to imbalance times that
+  double spread = 0;            // and from 1 - spread to 1 + spread times that, all alike likely
   std::int64_t slow_ranks = 0;  // so many ranks, chosen by the seed,
   double slow_factor = 4;       // take so much longer for every task and message
 

@@ -21,35 +21,38 @@ Rank::Rank(const World& world, int number)
     : world_(&world),
       number_(number),
       board_(world.topology, world.placement, number),
-      reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends) {}
+      reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends),
+      steal_(world.topology, world.placement, number, world.threads, world.steal) {}
 
 bool Rank::has_to_send() const {
   return !letters.empty() || !outbox_.receives.empty() || !outbox_.sends.empty() ||
          !outbox_.bulk_sends.empty() || !outbox_.delivered.empty() || !outbox_.unpinned.empty() ||
-         !failures_.empty() || (reactor_.owed() > 0 && board_.nothing_left());
+         !failures_.empty() || steal_.has_returned() ||
+         (reactor_.owed() > 0 && board_.nothing_left());
 }
 
 bool Rank::has_to_report() const {
-  return !reactor_.aborting() && board_.idle() && reactor_.quiet() &&
-         board_.tasks_run() != reported_ && transfers_.empty();
+  const bool news = board_.tasks_run() != reported_ || steal_.over_here() != reported_moves_;
+  return news && !reactor_.aborting() && board_.all_certain_done() && board_.idle() &&
+         reactor_.quiet() && steal_.quiet() && transfers_.empty();
 }
 
 std::optional<graph::TaskId> Rank::start() {
-  const auto task = board_.next();
+  auto task = board_.next();
+  if (!task) task = steal_.next(board_);
   if (!task) return task;
   if (reactor_.aborting()) throw std::logic_error("a task starts after the abort");
-  if (world_->placement.home(world_->topology, *task) != number_) {
-    throw std::logic_error("a task runs away from home");
-  }
+  const bool home = world_->placement.home(world_->topology, worker::plain(*task)) == number_;
+  if (home == worker::is_taken(*task)) throw std::logic_error("a task runs away from home");
   return task;
 }
 
 std::vector<worker::Output> Rank::run(const graph::TaskId& task) {
-  const auto find = [this](const graph::ChunkId& chunk) -> const worker::HeldChunk& {
-    return board_.held(chunk);
+  const auto find = [&](const graph::ChunkId& chunk) -> const worker::HeldChunk& {
+    return worker::is_taken(task) ? steal_.input(task, chunk) : board_.held(chunk);
   };
   try {
-    return world_->work.run(number_, task, find);
+    return world_->work.run(number_, worker::plain(task), find);
   } catch (Error& error) {
     fail(std::move(error));
   }
@@ -57,6 +60,32 @@ std::vector<worker::Output> Rank::run(const graph::TaskId& task) {
 }
 
 void Rank::settle(const graph::TaskId& task, std::vector<worker::Output> outputs) {
+  if (worker::is_taken(task)) {
+    return steal_.finish(
+        task, outputs, desk(),
+        [this](const auto& chunk, const auto& held, int to) { return weigh(chunk, held, to); });
+  }
+  put_down(std::move(outputs));
+  board_.complete(task);
+}
+
+bool Rank::settle_returned() {
+  std::vector<worker::Steal::Returned> returned = steal_.take_returned();
+  for (auto& [task, outputs] : returned) {
+    put_down(std::move(outputs));
+    steal_.note_settled(task, board_);
+  }
+  return !returned.empty();
+}
+
+std::int64_t Rank::weigh(const graph::ChunkId& chunk, const worker::HeldChunk& held,
+                         int rank) const {
+  plan::Piece piece{rank, std::nullopt};
+  if (held.part) piece.part = *held.part;
+  return world_->work.bytes_of(chunk, piece, *held.buffer);
+}
+
+void Rank::put_down(std::vector<worker::Output> outputs) {
   for (worker::Output& output : outputs) {
     std::vector<int> elsewhere = board_.put(output.chunk, output.bytes, true);
     if (elsewhere.empty()) continue;
@@ -72,7 +101,6 @@ void Rank::settle(const graph::TaskId& task, std::vector<worker::Output> outputs
     std::sort(served.begin(), served.end());
     if (served != elsewhere) throw std::logic_error("pieces do not go where they are needed");
   }
-  board_.complete(task);
 }
 
 void Rank::fail(Error error) {
@@ -87,12 +115,24 @@ void Rank::deliver(int from, const Message& message, const SharedBuffer& payload
     case Kind::kAbort:
       board_.stop_admitting();
       reactor_.on_abort();
+      steal_.on_abort(desk());
       return;
+    case Kind::kAsk: return answer_ask(message);
     case Kind::kCountQuery: answer_count(message.round); return;
     case Kind::kEager: arrive(message.chunk, payload); break;
     default: break;
   }
   reactor_.on_message(from, message, outbox_);
+  steal_.on_message(from, message, desk(), [this](const auto& chunk, const auto& held, int to) {
+    return weigh(chunk, held, to);
+  });
+}
+
+void Rank::answer_ask(const Message& ask) {
+  Message answer = steal_.on_ask(ask, desk());
+  answer.first = told_ = board_.tasks_run();
+  steal_.tell(answer, board_, now_ns_);
+  send(0, answer, nullptr);
 }
 
 void Rank::end_transfer(const Channel& channel, const SharedBuffer& buffer) {
@@ -106,30 +146,34 @@ void Rank::end_transfer(const Channel& channel, const SharedBuffer& buffer) {
   reactor_.on_bulk_received(channel.peer, transfer.mapped(), outbox_);
 }
 
-void Rank::progress(bool advance) {
+void Rank::progress(bool advance, std::int64_t now_ns) {
+  now_ns_ = now_ns;
   carry_out();
   send_failures();
   if (advance) report_tasks(Kind::kAdvance);
   if (!has_to_report()) return;
   reported_ = board_.tasks_run();
+  reported_moves_ = steal_.over_here();
   report_tasks(Kind::kProgress);
 }
 
 void Rank::check() const {
   board_.sanity_check();
   reactor_.sanity_check();
+  if (!steal_.has_returned()) steal_.sanity_check(board_);
   if (finished_ && !has_to_send()) check_over();
 }
 
 void Rank::check_over() const {
-  if (!transfers_.empty() || !reactor_.quiet() || !arrived_.empty() || !board_.running().empty() ||
-      (!reactor_.aborting() && !board_.empty())) {
+  if (!transfers_.empty() || !reactor_.quiet() || !steal_.quiet() || !arrived_.empty() ||
+      !board_.running().empty() || (!reactor_.aborting() && !board_.empty())) {
     throw Leftover("something is left of a finished graph:\n" + explain());
   }
 }
 
 std::string Rank::explain() const {
-  return worker::explain_stall(world_->topology, world_->placement, board_, reactor_);
+  return worker::explain_stall(world_->topology, world_->placement, board_, reactor_) +
+         steal_.describe();
 }
 
 void Rank::arrive(const ChunkName& chunk, const SharedBuffer& payload) {
@@ -146,7 +190,7 @@ void Rank::answer_count(std::uint32_t round) {
   reply.round = round;
   reply.first = reactor_.messages_sent();
   reply.second = reactor_.messages_received();
-  reply.idle = board_.idle() && transfers_.empty() ? 1 : 0;
+  reply.idle = board_.idle() && steal_.idle(board_) && transfers_.empty() ? 1 : 0;
   send(0, reply, nullptr);
 }
 
@@ -155,6 +199,8 @@ void Rank::report_tasks(Kind kind) {
   Message message;
   message.kind = kind;
   message.first = told_;
+  if (kind == Kind::kProgress) message.second = steal_.over_elsewhere() - steal_.over_here();
+  steal_.tell(message, board_, now_ns_);
   send(0, message, nullptr);
 }
 
@@ -172,6 +218,12 @@ void Rank::send_failures() {
 }
 
 void Rank::carry_out() {
+  do {
+    carry_out_once();
+  } while (settle_returned());
+}
+
+void Rank::carry_out_once() {
   reactor_.give_back(board_.nothing_left(), outbox_);
   for (const auto& post : outbox_.receives) {
     if (!transfers_.emplace(Channel{post.from, post.tag, false}, post.chunk).second) {
@@ -186,19 +238,29 @@ void Rank::carry_out() {
     if (!transfers_.emplace(Channel{post.to, post.tag, true}, post.chunk).second) {
       throw std::logic_error("two transfers to one rank have one tag");
     }
-    std::int64_t bytes = 0;
+    std::int64_t bytes = post.bytes;
     SharedBuffer buffer = piece_for(post.chunk, post.to, &bytes);
     bulk_sends.push_back({post.to, post.tag, bytes, std::move(buffer)});
   }
   for (const auto& chunk : outbox_.delivered) {
     auto node = arrived_.extract(chunk);
     if (node.empty()) throw std::logic_error("a chunk is delivered that did not arrive");
+    if (protocol::is_moved(chunk)) {
+      steal_.deliver(chunk, std::move(node.mapped()));
+      continue;
+    }
     plan::Piece piece = plan::piece_on(world_->topology, world_->placement, id_of(chunk), number_);
     worker::HeldChunk held(std::move(node.mapped()));
     if (piece.part) held.part = std::make_shared<const Box>(*piece.part);
     board_.put(id_of(chunk), std::move(held), false);
   }
-  for (const auto& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
+  for (const auto& chunk : outbox_.unpinned) {
+    if (protocol::is_moved(chunk)) {
+      steal_.unpin(chunk);
+    } else {
+      board_.unpin(id_of(chunk));
+    }
+  }
   outbox_.clear();
 }
 
@@ -208,6 +270,7 @@ void Rank::send(int to, Message message, SharedBuffer payload) {
 }
 
 SharedBuffer Rank::piece_for(const ChunkName& chunk, int to, std::int64_t* bytes) const {
+  if (protocol::is_moved(chunk)) return steal_.outgoing(chunk);
   const SharedBuffer whole = board_.input(id_of(chunk));
   const plan::Piece piece = plan::piece_on(world_->topology, world_->placement, id_of(chunk), to);
   if (bytes != nullptr) *bytes = world_->work.bytes_of(id_of(chunk), piece, *whole);

@@ -20,6 +20,7 @@
 #include "runtime/simulate/work.h"
 #include "runtime/worker/board.h"
 #include "runtime/worker/reactor.h"
+#include "runtime/worker/steal.h"
 
 namespace rankine::simulate {
 
@@ -59,17 +60,26 @@ class Rank {
   bool finished() const { return finished_; }
   const worker::Board& board() const { return board_; }
   const worker::Reactor& reactor() const { return reactor_; }
+  const worker::Steal& steal() const { return steal_; }
   const std::map<Channel, ChunkName>& transfers() const { return transfers_; }
   bool has_to_send() const;
   bool has_to_report() const;
   bool can_advance() const { return !reactor_.aborting() && board_.tasks_run() != told_; }
+  // About the balance of work, at this time of the rank.
+  bool has_news(std::int64_t now_ns) const { return !finished_ && steal_.has_news(board_, now_ns); }
+  std::optional<std::int64_t> will_want_ns() const {
+    return finished_ ? std::nullopt : steal_.will_want_ns(board_);
+  }
 
-  // The next task to run, which then runs. Tasks may overlap.
+  // The next task to run, which then runs; it may be one of another rank (worker::is_taken). Tasks
+  // may overlap.
   std::optional<graph::TaskId> start();
   // What a running task makes; noted as a failure of the rank if it fails.
   std::vector<worker::Output> run(const graph::TaskId& task);
   // The task is over.
   void settle(const graph::TaskId& task, std::vector<worker::Output> outputs);
+  // How long a task that is over took.
+  void measure(std::int64_t task_ns) { steal_.measure(1, task_ns); }
   // A failure outside a task, or of one that still runs.
   void fail(Error error);
 
@@ -79,7 +89,7 @@ class Rank {
   void end_transfer(const Channel& channel, const SharedBuffer& buffer);
 
   // The network takes what leaves afterwards. With `advance` the rank says how far it is.
-  void progress(bool advance);
+  void progress(bool advance, std::int64_t now_ns = 0);
 
   void check() const;       // sanity of board and reactor, and check_over() after the end
   void check_over() const;  // throws Leftover if something of the finished graph is left
@@ -95,6 +105,7 @@ class Rank {
   int number() const { return number_; }
   const worker::Outbox& outbox() const { return outbox_; }
   std::int64_t reported() const { return reported_; }
+  std::int64_t reported_moves() const { return reported_moves_; }
   std::int64_t told() const { return told_; }
   std::size_t failures() const { return failures_.size(); }
   // Before the first event: all chunks travel as those that are spilled (worker/reactor.h), so many
@@ -108,7 +119,13 @@ class Rank {
   void answer_count(std::uint32_t round);
   void report_tasks(Kind kind);
   void send_failures();
+  worker::Steal::Desk desk() { return {board_, reactor_, outbox_}; }
+  std::int64_t weigh(const graph::ChunkId& chunk, const worker::HeldChunk& held, int rank) const;
+  void answer_ask(const Message& ask);
+  void put_down(std::vector<worker::Output> outputs);
+  bool settle_returned();  // true if there was something
   void carry_out();
+  void carry_out_once();
   void send(int to, Message message, SharedBuffer payload);
   SharedBuffer piece_for(const ChunkName& chunk, int to, std::int64_t* bytes) const;
 
@@ -116,12 +133,15 @@ class Rank {
   int number_;
   worker::Board board_;
   worker::Reactor reactor_;
+  worker::Steal steal_;
   worker::Outbox outbox_;
   std::vector<Error> failures_;                                                 // not yet told
   std::unordered_map<ChunkName, SharedBuffer, worker::ChunkNameHash> arrived_;  // not yet put down
   std::map<Channel, ChunkName> transfers_;                                      // under way
   std::int64_t reported_ = -1;
+  std::int64_t reported_moves_ = 0;
   std::int64_t told_ = 0;
+  std::int64_t now_ns_ = 0;
   bool finished_ = false;
 };
 

@@ -22,6 +22,7 @@ struct RankTally {
 
 struct Report {
   std::int64_t tasks_run = 0;
+  std::int64_t tasks_moved = 0;  // of them, not at home
   std::optional<Error> failure;  // as the user would see it
   std::int64_t first_start_ns = 0;
   std::int64_t last_end_ns = 0;  // of a task

@@ -37,6 +37,14 @@ GraphPtr wide(const ShapeOptions& options) {
   return graph_of(std::move(list));
 }
 
+GraphPtr independent(const ShapeOptions& options) {
+  TaskList list;
+  for (std::int64_t i = 0; i < options.tasks; ++i) list.add(static_cast<std::uint64_t>(i), {});
+  auto graph = std::make_shared<graph::Graph>();
+  graph::append_tasks(*graph, list.take());
+  return graph;
+}
+
 GraphPtr chain(const ShapeOptions& options) {
   TaskList list;
   std::uint32_t last = list.add(0, {});
@@ -112,6 +120,7 @@ struct Shape {
 constexpr Shape kShapes[] = {
     {"random", "users' tasks that take results of any earlier ones", random, true},
     {"wide", "one users' task that takes the results of all others", wide, true},
+    {"independent", "users' tasks that have nothing to do with each other", independent, true},
     {"chain", "users' tasks one after the other", chain, true},
     {"tree", "users' tasks, two into one", tree, true},
     {"map-reduce", "users' tasks, then some that take 32 from all over", map_reduce, true},

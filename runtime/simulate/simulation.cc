@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <iterator>
 #include <stdexcept>
 #include <utility>
 
 #include "collectives/communicator.h"
+#include "runtime/worker/loop.h"
 
 namespace rankine::simulate {
 namespace {
@@ -16,10 +18,10 @@ using protocol::Kind;
 using protocol::Message;
 
 constexpr std::int64_t kAdvanceNs = 200'000'000;  // worker/graph_run.cc says how far it is
+constexpr std::int64_t kHelperNs = std::chrono::nanoseconds(worker::kBetweenHelps).count();
 
 bool is_for_scheduler(Kind kind) {
-  return kind == Kind::kProgress || kind == Kind::kAdvance || kind == Kind::kFailed ||
-         kind == Kind::kCountReply;
+  return protocol::is_state(kind) || kind == Kind::kFailed || kind == Kind::kCountReply;
 }
 
 }  // namespace
@@ -47,6 +49,7 @@ Report Simulation::run() {
   while (!queue_.empty()) {
     const Event event = queue_.take();
     now_ns_ = event.time_ns;
+    if (event.kind == Event::Kind::kHelp && !needs_help(event.rank)) continue;
     happen(event);
     look_at(event.rank);
   }
@@ -63,6 +66,7 @@ void Simulation::happen(const Event& event) {
     case Event::Kind::kTaskEnd: return end_task(event.rank, {event.layer, event.position});
     case Event::Kind::kRelease: node.right_taken = false; return wake(event.rank);
     case Event::Kind::kThreadFree: return turn(event.rank);
+    case Event::Kind::kHelp: return help(event.rank);
     case Event::Kind::kReach: {
       const Delivery& delivery = deliveries_[event.delivery];
       const std::int64_t there_ns =
@@ -108,6 +112,8 @@ void Simulation::arrive(const Event& event) {
 void Simulation::end_task(int rank, const graph::TaskId& task) {
   Rank& state = nodes_[rank].rank;
   state.settle(task, state.run(task));
+  state.measure(slowed(rank, draws_.task_ns(worker::plain(task))));
+  report_.tasks_moved += worker::is_taken(task) ? 1 : 0;
   ++report_.tasks_run;
   ++report_.ranks[rank].tasks;
   report_.last_end_ns = std::max(report_.last_end_ns, now_ns_);
@@ -116,14 +122,35 @@ void Simulation::end_task(int rank, const graph::TaskId& task) {
 
 void Simulation::wake(int rank) {
   Node& node = nodes_[rank];
-  if (!node.started || node.idle == 0 || node.right_taken || !has_to_progress(node)) return;
+  if (!node.started || node.right_taken || !has_to_progress(node)) return;
+  if (node.idle == 0) {
+    if (!std::exchange(node.helped, true)) {
+      queue_.add({now_ns_ + kHelperNs, 0, Event::Kind::kHelp, rank});
+    }
+    return;
+  }
   --node.idle;
   turn(rank);
 }
 
+// All threads are inside tasks, or were, or none had anything to do.
+bool Simulation::needs_help(int rank) {
+  Node& node = nodes_[rank];
+  node.helped = false;
+  return !node.right_taken && has_to_progress(node);
+}
+
+void Simulation::help(int rank) {
+  Node& node = nodes_[rank];
+  const std::int64_t cost_ns = progress(rank);
+  node.right_taken = true;
+  queue_.add({now_ns_ + cost_ns, 0, Event::Kind::kRelease, rank});
+  use_idle_threads(rank, now_ns_ + cost_ns);
+}
+
 bool Simulation::has_to_progress(const Node& node) const {
   return !node.inbox.empty() || !node.ended.empty() || node.rank.has_to_send() ||
-         node.rank.has_to_report();
+         node.rank.has_to_report() || node.rank.has_news(now_ns_);
 }
 
 // A thread takes its next task first: what it has to carry before it runs may be for others.
@@ -143,6 +170,10 @@ void Simulation::turn(int rank) {
     queue_.add({now_ns_ + cost_ns, 0, Event::Kind::kThreadFree, rank});
   } else {
     ++node.idle;
+    const auto word_ns = node.rank.will_want_ns();
+    if (word_ns && *word_ns > now_ns_ && !std::exchange(node.helped, true)) {
+      queue_.add({*word_ns, 0, Event::Kind::kHelp, rank});
+    }
   }
   use_idle_threads(rank, now_ns_ + cost_ns);
 }
@@ -159,7 +190,7 @@ void Simulation::use_idle_threads(int rank, std::int64_t when_ns) {
 
 void Simulation::begin_task(int rank, const graph::TaskId& task, std::int64_t when_ns) {
   const std::int64_t took_ns =
-      slowed(rank, draws_.task_ns(task)) + slowed(rank, machine_.task_overhead_ns);
+      slowed(rank, draws_.task_ns(worker::plain(task))) + slowed(rank, machine_.task_overhead_ns);
   if (!task_started_) report_.first_start_ns = when_ns;
   task_started_ = true;
   report_.ranks[rank].task_ns += took_ns;
@@ -173,9 +204,9 @@ std::int64_t Simulation::progress(int rank) {
     node.rank.end_transfer(channel, buffer);
     cost_ns += slowed(rank, machine_.message_ns);
   }
-  const bool advance = now_ns_ >= node.next_advance_ns && node.rank.can_advance();
-  if (advance) node.next_advance_ns = now_ns_ + kAdvanceNs;
-  node.rank.progress(advance);
+  const bool due = now_ns_ >= node.next_advance_ns && node.rank.can_advance();
+  if (due) node.next_advance_ns = now_ns_ + kAdvanceNs;
+  node.rank.progress(due || node.rank.has_news(now_ns_), now_ns_);
   for (Error& error : std::exchange(node.rank.told_failures, {})) {
     scheduler::Reactor::Outbox orders;
     scheduler_.on_failure(rank, std::move(error), orders);

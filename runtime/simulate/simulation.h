@@ -3,8 +3,8 @@
 // others one latency later per step of the broadcast.
 //
 // A rank's threads run tasks; one that is between tasks, or has none, takes what has arrived, if no
-// other does, and sends what there is to send, as worker/graph_run.cc does. So messages wait while
-// all threads of a rank are inside tasks.
+// other does, and sends what there is to send, as worker/graph_run.cc does. While all threads of a
+// rank are inside tasks messages wait for the helper (worker/loop.h).
 //
 // Memory: what is live, and some hundred bytes per rank and layer. The same machine, options and
 // graph give the same events, one by one.
@@ -55,6 +55,7 @@ class Simulation {
     int idle = 0;  // threads
     bool started = false;
     bool right_taken = false;  // someone carries messages
+    bool helped = false;       // the helper will look
     std::int64_t next_advance_ns = 0;
   };
 
@@ -63,6 +64,8 @@ class Simulation {
   void end_task(int rank, const graph::TaskId& task);
   void turn(int rank);  // a thread is between tasks
   void wake(int rank);  // something came: a thread without tasks looks at it
+  bool needs_help(int rank);
+  void help(int rank);
   bool has_to_progress(const Node& node) const;
   std::int64_t progress(int rank);  // what it cost
   std::int64_t take_inbox(int rank);

@@ -9,6 +9,7 @@
 #include "runtime/plan/pieces.h"
 #include "runtime/protocol/messages.h"
 #include "runtime/worker/executor.h"
+#include "runtime/worker/steal.h"
 
 namespace rankine::simulate {
 
@@ -40,6 +41,8 @@ struct World {
   std::int64_t eager_limit = protocol::kEagerLimit;
   std::int64_t window = protocol::kEagerWindow;
   std::int64_t bulk_sends = plan::kBulkSends;
+  int threads = 1;  // of a rank
+  worker::StealRules steal = {};
 };
 
 }  // namespace rankine::simulate

@@ -62,6 +62,7 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
     const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
     annotated_.push_back(tasks != nullptr && (tasks->is_annotated() || !tasks->homes.empty()));
+    count_certain(layer);
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
     const Interval range = placement.source_range(topology, layer, rank);
     if (annotated_.back()) {  // those without inputs need an order of their own
@@ -72,13 +73,13 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
       }
       continue;
     }
-    sources_.push_back({layer, range.lo, range, !topology.is_source(layer)});
+    sources_.push_back({layer, range.lo, range.hi, range, !topology.is_source(layer)});
     skip_fed_tasks(sources_.back());
   }
 }
 
 void Board::skip_fed_tasks(Sources& sources) const {
-  while (sources.mixed && sources.next < sources.range.hi &&
+  while (sources.mixed && sources.next < sources.end &&
          topology_.count_inputs(
              {sources.layer, placement_.position_at(topology_, sources.layer, sources.next)}) > 0) {
     ++sources.next;
@@ -152,8 +153,8 @@ std::optional<TaskId> Board::next() {
 Board::Sources* Board::earlier_source(const Ready& ready) {
   for (Sources& sources : sources_) {
     if (sources.layer != ready.task.layer) continue;
-    const bool earlier = placement_.layer(sources.layer).stepped &&
-                         sources.next < sources.range.hi && sources.next < ready.order;
+    const bool earlier = placement_.layer(sources.layer).stepped && sources.next < sources.end &&
+                         sources.next < ready.order;
     return earlier ? &sources : nullptr;
   }
   return nullptr;
@@ -171,7 +172,7 @@ std::optional<TaskId> Board::next_source() {
   Sources* behind = nullptr;
   double least = 2;
   for (Sources& sources : sources_) {
-    if (sources.next >= sources.range.hi) continue;
+    if (sources.next >= sources.end) continue;
     const double part = static_cast<double>(sources.next - sources.range.lo) /
                         static_cast<double>(sources.range.length());
     if (part < least) {
@@ -185,7 +186,7 @@ std::optional<TaskId> Board::next_source() {
 
 bool Board::sources_done() const {
   return std::all_of(sources_.begin(), sources_.end(),
-                     [](const Sources& sources) { return sources.next >= sources.range.hi; });
+                     [](const Sources& sources) { return sources.next >= sources.end; });
 }
 
 void Board::find_users(const ChunkId& chunk, Users& users) const {
@@ -284,7 +285,12 @@ void Board::stop_running(const TaskId& task) {
   }
   *running = running_.back();
   running_.pop_back();
+  count_done(task);
   give_back(task);
+}
+
+void Board::count_done(const TaskId& task) {
+  if (certain_[task.layer]) --certain_left_;
   ++tasks_run_;
 }
 
@@ -318,6 +324,7 @@ std::int64_t Board::live_uses(const ChunkId& chunk) const {
     const auto is_it = [&](const Ready& ready) { return ready.task == task; };
     const bool live = waiting_[task.layer].find(task.position) != nullptr ||
                       std::find(running_.begin(), running_.end(), task) != running_.end() ||
+                      std::find(away_.begin(), away_.end(), task) != away_.end() ||
                       ready_.any_of(is_it) || std::any_of(parked_.begin(), parked_.end(), is_it);
     uses += live ? 1 : 0;
   });
@@ -354,6 +361,8 @@ void Board::sanity_check() const {
   right = right && !ready_.any_of([&](const Ready& ready) { return !has_all_inputs(ready.task); });
   for (const Ready& ready : parked_) right = right && has_all_inputs(ready.task);
   for (const TaskId& task : running_) right = right && has_all_inputs(task);
+  for (const TaskId& task : away_) right = right && has_all_inputs(task);
+  right = right && certain_left_ >= 0;
   // A task is parked only while another one has what it needs.
   right = right && (parked_.empty() || !running_.empty());
   for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
@@ -371,6 +380,7 @@ std::string Board::describe() const {
   std::string text = "rank " + std::to_string(rank_) + ": " + std::to_string(running_.size()) +
                      " running, " + std::to_string(ready_.size()) + " ready, " +
                      (parked_.empty() ? "" : std::to_string(parked_.size()) + " parked, ") +
+                     (away_.empty() ? "" : std::to_string(away_.size()) + " lent, ") +
                      std::to_string(waiting) + " waiting, " + std::to_string(held_count()) +
                      " chunks held, " + std::to_string(tasks_run_) + " done" +
                      (stopped_ ? ", stopped" : "") + "\n";

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/function_ref.h"
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
@@ -60,6 +61,17 @@ class Board {
   void complete(const TaskId& task, const TaskInputs& inputs, std::vector<HeldChunk>& unused);
   void complete(const TaskId& task);
 
+  // Of a task that some other rank may run: whether that is so. Its inputs are here.
+  using MayLend = FunctionRef<bool(const TaskId&)>;
+  // Takes out a task for another rank, which starts here as next() would start it, but from the
+  // back: a ready one of those that lie deepest, or, if none is ready, one without inputs of the
+  // layer that has done the smallest part of its range from the back. Nothing if that may not be
+  // lent. Its inputs stay until it is complete.
+  std::optional<TaskId> lend(MayLend may_lend);
+  void bring_back(const TaskId& task);     // it was not run, and is ready again
+  void complete_away(const TaskId& task);  // as complete, of one that was lent
+  std::int64_t queued() const;             // tasks that could start now, about
+
   void stop_admitting() { stopped_ = true; }
   // No task runs, is ready, or can be started; tasks that wait for inputs do not count.
   bool idle() const {
@@ -70,17 +82,23 @@ class Board {
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
     return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&
-           held_count() == 0 && sources_done();
+           held_count() == 0 && sources_done() && away_.empty();
   }
+  // Every task at home here is complete, but perhaps some of reductions: nobody counts those
+  // beforehand.
+  bool all_certain_done() const { return certain_left_ == 0; }
   std::int64_t tasks_run() const { return tasks_run_; }
   // Tasks that take memory here: waiting for inputs, ready, running.
   std::int64_t live_tasks() const {
-    return static_cast<std::int64_t>(running_.size() + ready_.size() + parked_.size()) +
+    return static_cast<std::int64_t>(running_.size() + ready_.size() + parked_.size() +
+                                     away_.size()) +
            waiting_count();
   }
   std::int64_t held_chunks() const { return held_count(); }
   int rank() const { return rank_; }
   const std::vector<TaskId>& running() const { return running_; }
+  const std::vector<TaskId>& away() const { return away_; }
+  bool stopped() const { return stopped_; }
   // visit(task, how many inputs are missing) for each that waits, in any order, while it returns
   // true.
   void for_each_waiting(const std::function<bool(const TaskId&, std::int64_t)>& visit) const;
@@ -94,11 +112,13 @@ class Board {
   void sanity_check() const;
 
  private:
-  // The tasks of one layer that wait for nobody, from front to back. (Of a Grid that goes on in
-  // time only the first steps are looked at: plan/placement.h.)
+  // The tasks of one layer that wait for nobody: [next, end) of the range is left, of which this
+  // rank starts the first and lends the last. (Of a Grid that goes on in time only the first steps
+  // are looked at: plan/placement.h.)
   struct Sources {
     std::uint32_t layer;
     std::int64_t next;
+    std::int64_t end;
     Interval range;
     bool mixed;  // some tasks of the layer do have inputs: look before starting one
   };
@@ -121,6 +141,10 @@ class Board {
   void give_back(const TaskId& task);
   Sources* earlier_source(const Ready& ready);
   TaskId start(Sources& sources);
+  void count_certain(std::uint32_t layer);
+  void count_done(const TaskId& task);
+  std::optional<TaskId> lend_ready(MayLend may_lend);
+  std::optional<TaskId> lend_source(MayLend may_lend);
   std::int64_t ordered(const TaskId& task) const;
   void skip_fed_tasks(Sources& sources) const;
   bool sources_done() const;
@@ -141,6 +165,9 @@ class Board {
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
   std::vector<TaskId> running_;                     // as many as threads at most
+  std::vector<TaskId> away_;                        // lent, few
+  std::vector<bool> certain_;                       // by layer: counted in certain_left_
+  std::int64_t certain_left_ = 0;
   std::int64_t tasks_run_ = 0;
   bool stopped_ = false;
 };

@@ -106,7 +106,7 @@ void Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
   const auto* tasks = std::get_if<graph::Explicit>(&topology_.graph().layers[task.layer].kind);
-  if (tasks != nullptr && tasks->holds_results) {
+  if (tasks != nullptr && tasks->holds_results && !context.away) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
   context.outputs.push_back({{task.layer, 0, task.position}, std::move(result)});

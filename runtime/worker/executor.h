@@ -45,6 +45,7 @@ struct TaskContext {
   std::vector<std::byte> encoded;
   UserScratch user;
   TaskTimes times;
+  bool away = false;  // the task is of another rank, where its results are kept
 };
 
 class Executor {

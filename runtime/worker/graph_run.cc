@@ -24,6 +24,13 @@ static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPack
 
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
 constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
+constexpr double kMeasureSeconds = 0.001;
+std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
+
+// Chunks of moved tasks go as they are held.
+constexpr auto weigh = [](const graph::ChunkId&, const HeldChunk& held, int) {
+  return static_cast<std::int64_t>(held.buffer->size());
+};
 
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
 
@@ -40,7 +47,8 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       placement_(std::move(installation.placement)),
       spill_(std::move(scratch)),
       board_(*topology_, placement_, communicator.rank(), std::move(installation.resources)),
-      reactor_(communicator.rank(), communicator.size(), installation.number) {
+      reactor_(communicator.rank(), communicator.size(), installation.number),
+      steal_(*topology_, placement_, communicator.rank(), installation.threads) {
   reactor_.set_spilled(placement_.spilled_layers());
   try {
     const graph::Graph& graph = topology_->graph();
@@ -110,15 +118,19 @@ std::optional<TaskId> GraphRun::next(TaskContext& context) {
 }
 
 std::optional<TaskId> GraphRun::take_next(TaskContext& context) {
-  const std::optional<TaskId> task = board_.next();
-  if (task) board_.find_inputs(*task, context.inputs);
+  std::optional<TaskId> task = board_.next();
+  if (task) {
+    board_.find_inputs(*task, context.inputs);
+  } else {
+    task = steal_.next(board_);
+  }
   return task;
 }
 
 std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
   run_task(task, context);
   while (context.users.size() < context.outputs.size()) context.users.emplace_back();
-  for (std::size_t i = 0; i < context.outputs.size(); ++i) {
+  for (std::size_t i = 0; i < context.outputs.size() && !context.away; ++i) {
     board_.find_users(context.outputs[i].chunk, context.users[i]);
   }
   const std::optional<TaskId> following = settle_and_take(task, context, pressing);
@@ -142,12 +154,21 @@ const HeldChunk& GraphRun::find_chunk(const graph::ChunkId& chunk, TaskInputs& i
   return board_.held(chunk);
 }
 
-SharedBuffer GraphRun::piece_for(const graph::ChunkId& chunk, int to) {
+const HeldChunk& GraphRun::find_taken(const TaskId& task, const graph::ChunkId& chunk) {
+  const std::lock_guard lock(state_);
+  return steal_.input(task, chunk);
+}
+
+SharedBuffer GraphRun::piece_for(const ChunkName& name, int to) {
+  if (protocol::is_moved(name)) return steal_.outgoing(name);
+  const graph::ChunkId chunk = id_of(name);
   return pack_piece(*topology_, chunk, plan::piece_on(*topology_, placement_, chunk, to),
                     board_.input(chunk), pool_);
 }
 
-void GraphRun::run_task(const TaskId& task, TaskContext& context) {
+void GraphRun::run_task(const TaskId& marked, TaskContext& context) {
+  const TaskId task = plain(marked);
+  context.away = is_taken(marked);
   if (topology_->is_held(task.layer)) {
     const std::lock_guard lock(state_);
     context.outputs.push_back(
@@ -155,7 +176,7 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
     return;
   }
   const auto find = [&](const graph::ChunkId& chunk) -> const HeldChunk& {
-    return find_chunk(chunk, context.inputs);
+    return context.away ? find_taken(marked, chunk) : find_chunk(chunk, context.inputs);
   };
   std::optional<Error> failure;
   try {
@@ -183,16 +204,57 @@ void GraphRun::run_task(const TaskId& task, TaskContext& context) {
 }
 
 void GraphRun::settle_task(const TaskId& task, TaskContext& context) {
+  if (is_taken(task)) {
+    steal_.finish(task, context.outputs, desk(), weigh);
+  } else {
+    put_down(task, context.outputs, context.users);
+    board_.complete(task, context.inputs, context.unused);
+  }
+  context.outputs.clear();
+}
+
+bool GraphRun::settle_returned() {
+  std::vector<Steal::Returned> returned = steal_.take_returned();
+  for (auto& [task, outputs] : returned) {
+    const auto* tasks = std::get_if<graph::Explicit>(&topology_->graph().layers[task.layer].kind);
+    if (tasks != nullptr && tasks->holds_results) {
+      to_keep_.insert(to_keep_.end(), outputs.begin(), outputs.end());
+    }
+    std::vector<Users> users(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      board_.find_users(outputs[i].chunk, users[i]);
+    }
+    put_down(task, outputs, users);
+    steal_.note_settled(task, board_);
+  }
+  return !returned.empty();
+}
+
+// Before the report that may be the last one; the store may feed other graphs, which lock
+// themselves.
+void GraphRun::keep_returned() {
+  std::vector<Output> outputs;
+  {
+    const std::lock_guard lock(state_);
+    outputs.swap(to_keep_);
+  }
+  for (const Output& output : outputs) {
+    held_.put({number_, graph::HeldName::kTaskSlot, output.chunk.position}, output.bytes.buffer);
+  }
+}
+
+void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,
+                        const std::vector<Users>& users) {
   const auto* tasks = std::get_if<graph::Explicit>(&topology_->graph().layers[task.layer].kind);
   const bool holds = tasks != nullptr && tasks->holds_results;
-  for (std::size_t i = 0; i < context.outputs.size(); ++i) {
-    Output& output = context.outputs[i];
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    Output& output = outputs[i];
     if (holds) made_.push_back(output);
     const std::int64_t whole_bytes = output.bytes.spilled
                                          ? topology_->output_bytes(output.chunk)
                                          : static_cast<std::int64_t>(output.bytes.buffer->size());
-    board_.put(output.chunk, std::move(output.bytes), context.users[i]);
-    const std::vector<int>& elsewhere = context.users[i].elsewhere.ranks();
+    board_.put(output.chunk, std::move(output.bytes), users[i]);
+    const std::vector<int>& elsewhere = users[i].elsewhere.ranks();
     if (elsewhere.empty()) continue;
     if (!topology_->is_read_in_parts({output.chunk.layer, output.chunk.output})) {
       reactor_.on_output(name_of(output.chunk), whole_bytes, elsewhere, outbox_);
@@ -206,8 +268,6 @@ void GraphRun::settle_task(const TaskId& task, TaskContext& context) {
       reactor_.on_output(name_of(output.chunk), bytes, std::span(&piece.rank, 1), outbox_);
     }
   }
-  context.outputs.clear();
-  board_.complete(task, context.inputs, context.unused);
 }
 
 bool GraphRun::turn() {
@@ -219,6 +279,10 @@ bool GraphRun::turn() {
   {
     const std::lock_guard lock(state_);
     carry_out();
+  }
+  if (!to_keep_.empty()) keep_returned();
+  {
+    const std::lock_guard lock(state_);
     send_failures();
     send_made();
     tell_advance();
@@ -263,29 +327,52 @@ void GraphRun::send_made() {
 
 // A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.
 void GraphRun::report_if_idle() {
-  if (reactor_.aborting() || !board_.idle() || !reactor_.quiet() ||
-      board_.tasks_run() == reported_ || !transfers_.empty()) {
+  const bool news = board_.tasks_run() != reported_ || steal_.over_here() != reported_moves_;
+  if (!news || reactor_.aborting() || !board_.all_certain_done() || !board_.idle() ||
+      !reactor_.quiet() || !steal_.quiet() || !transfers_.empty()) {
     return;
   }
-  told_ = reported_ = board_.tasks_run();
+  reported_ = board_.tasks_run();
+  reported_moves_ = steal_.over_here();
   Message message;
   message.kind = Kind::kProgress;
-  message.first = reported_;
-  send(0, message, {});
+  message.second = steal_.over_elsewhere() - reported_moves_;
+  tell_state(message);
 }
 
-// Says something only while tasks have run that no report told of: a report or, after an abort, the
-// counts follow on the same channel, so this is never the last message of a graph.
+void GraphRun::tell_state(Message& state) {
+  state.first = told_ = board_.tasks_run();
+  steal_.tell(state, board_, nanoseconds(running_for_.seconds()));
+  send(0, state, {});
+}
+
+// Says something only while a report must follow: tasks have run that none told of, or there are
+// some, or some of other ranks. The report or, after an abort, the counts follow on the same
+// channel, so this is never the last message of a graph.
 void GraphRun::tell_advance() {
-  if (reactor_.aborting() || board_.tasks_run() == told_) return;
+  if (reactor_.aborting() || (board_.tasks_run() == told_ && !steal_.on())) return;
   const double now = running_for_.seconds();
-  if (now < next_advance_s_) return;
+  if (now >= next_measure_s_) measure(now);
+  const bool due = board_.tasks_run() != told_ && now >= next_advance_s_;
+  if (!due && !(steal_.on() && steal_.has_news(board_, nanoseconds(now)))) return;
   next_advance_s_ = now + kAdvanceSeconds;
-  told_ = board_.tasks_run();
   Message message;
   message.kind = Kind::kAdvance;
-  message.first = told_;
-  send(0, message, {});
+  tell_state(message);
+}
+
+void GraphRun::measure(double now_s) {
+  next_measure_s_ = now_s + kMeasureSeconds;
+  const std::int64_t tasks = board_.tasks_run() - steal_.over_elsewhere() + steal_.over_here();
+  const TaskTimes& times = totals_.times;
+  const double spent = times.load_s + times.compute_s + times.compress_s + times.write_s;
+  steal_.measure(tasks - std::exchange(measured_tasks_, tasks),
+                 nanoseconds(spent - std::exchange(measured_s_, spent)));
+}
+
+void GraphRun::answer_ask(const Message& ask) {
+  Message answer = steal_.on_ask(ask, desk());
+  tell_state(answer);
 }
 
 void GraphRun::on_message(int from, const Message& message, std::span<const std::byte> payload) {
@@ -297,8 +384,10 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
   if (message.kind == Kind::kAbort) {
     board_.stop_admitting();
     reactor_.on_abort();
+    steal_.on_abort(desk());
     return;
   }
+  if (message.kind == Kind::kAsk) return answer_ask(message);
   if (message.kind == Kind::kCountQuery) {
     carry_out();      // what was received must be answered before it is counted,
     send_failures();  // and no failure may come after the last count
@@ -307,7 +396,8 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     reply.round = message.round;
     reply.first = reactor_.messages_sent();
     reply.second = reactor_.messages_received();
-    reply.idle = board_.idle() && transfers_.empty() && to_unspill_.empty() ? 1 : 0;
+    reply.idle =
+        board_.idle() && steal_.idle(board_) && transfers_.empty() && to_unspill_.empty() ? 1 : 0;
     send(from, reply, {});
     return;
   }
@@ -315,9 +405,10 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     SharedBuffer buffer = pool_.allocate_shared(payload.size());
     std::memcpy(buffer->data(), payload.data(), payload.size());
     totals_.bytes_received += message.bytes;
-    arrived_.emplace_back(message.chunk, with_part(id_of(message.chunk), std::move(buffer)));
+    arrived_.emplace_back(message.chunk, with_part(message.chunk, std::move(buffer)));
   }
   reactor_.on_message(from, message, outbox_);
+  steal_.on_message(from, message, desk(), weigh);
 }
 
 bool GraphRun::advance_transfers() {
@@ -332,7 +423,7 @@ bool GraphRun::advance_transfers() {
     HeldChunk here;
     const auto bytes = static_cast<std::int64_t>(transfer.buffer->size());
     if (!transfer.outgoing) {
-      here = received(id_of(transfer.chunk), std::exchange(transfer.buffer, nullptr));
+      here = received(transfer.chunk, std::exchange(transfer.buffer, nullptr));
     }
     const std::lock_guard lock(state_);
     if (transfer.outgoing) {
@@ -351,6 +442,12 @@ bool GraphRun::advance_transfers() {
 // Receives are posted before the pulls that call for them; an eager chunk is copied into its packet
 // before it may be unpinned.
 void GraphRun::carry_out() {
+  do {
+    carry_out_once();
+  } while (settle_returned());
+}
+
+void GraphRun::carry_out_once() {
   reactor_.give_back(board_.nothing_left(), outbox_);
   for (const Outbox::PostReceive& post : outbox_.receives) {
     SharedBuffer buffer = pool_.allocate_shared(static_cast<std::size_t>(post.bytes));
@@ -359,7 +456,7 @@ void GraphRun::carry_out() {
   }
   for (const Outbox::Send& item : outbox_.sends) {
     if (item.message.kind == Kind::kEager) {
-      const SharedBuffer buffer = piece_for(id_of(item.message.chunk), item.to);
+      const SharedBuffer buffer = piece_for(item.message.chunk, item.to);
       totals_.bytes_sent += item.message.bytes;
       send(item.to, item.message, std::as_const(*buffer).bytes());
     } else {
@@ -367,11 +464,12 @@ void GraphRun::carry_out() {
     }
   }
   for (const Outbox::PostSend& post : outbox_.bulk_sends) {
-    if (auto spilled = board_.held(id_of(post.chunk)).spilled) {
+    const bool moved = protocol::is_moved(post.chunk);
+    if (auto spilled = moved ? nullptr : board_.held(id_of(post.chunk)).spilled) {
       to_unspill_.push_back({post, std::move(spilled)});
       continue;
     }
-    SharedBuffer buffer = piece_for(id_of(post.chunk), post.to);
+    SharedBuffer buffer = piece_for(post.chunk, post.to);
     totals_.bytes_sent += static_cast<std::int64_t>(buffer->size());
     auto request = communicator_.async_send(post.to, post.tag, std::as_const(*buffer).bytes());
     transfers_.push_back({std::move(request), post.to, post.chunk, buffer, true});
@@ -380,10 +478,21 @@ void GraphRun::carry_out() {
     if (arrived_.empty() || arrived_.front().first != chunk) {
       throw std::logic_error("chunks are delivered in another order than they arrive");
     }
-    board_.put(id_of(chunk), std::move(arrived_.front().second), false);
+    HeldChunk here = std::move(arrived_.front().second);
     arrived_.pop_front();
+    if (protocol::is_moved(chunk)) {
+      steal_.deliver(chunk, std::move(here.buffer));
+    } else {
+      board_.put(id_of(chunk), std::move(here), false);
+    }
   }
-  for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
+  for (const ChunkName& chunk : outbox_.unpinned) {
+    if (protocol::is_moved(chunk)) {
+      steal_.unpin(chunk);
+    } else {
+      board_.unpin(id_of(chunk));
+    }
+  }
   outbox_.clear();
 }
 
@@ -394,18 +503,20 @@ HeldChunk GraphRun::put_away(const graph::ChunkId& chunk, HeldChunk bytes) {
   return bytes;
 }
 
-HeldChunk GraphRun::with_part(const graph::ChunkId& chunk, SharedBuffer buffer) const {
-  plan::Piece piece = plan::piece_on(*topology_, placement_, chunk, communicator_.rank());
+HeldChunk GraphRun::with_part(const ChunkName& chunk, SharedBuffer buffer) const {
   HeldChunk held(std::move(buffer));
+  if (protocol::is_moved(chunk)) return held;
+  plan::Piece piece = plan::piece_on(*topology_, placement_, id_of(chunk), communicator_.rank());
   if (piece.part) held.part = std::make_shared<const Box>(*piece.part);
   return held;
 }
 
 // If the disk fails, the graph does, and what happens to the chunk until its end has no effect.
-HeldChunk GraphRun::received(const graph::ChunkId& chunk, SharedBuffer buffer) {
+HeldChunk GraphRun::received(const ChunkName& chunk, SharedBuffer buffer) {
   HeldChunk held = with_part(chunk, std::move(buffer));
+  if (protocol::is_moved(chunk)) return held;
   try {
-    return put_away(chunk, held);
+    return put_away(id_of(chunk), held);
   } catch (Error& error) {
     fail(std::move(error));
     return held;
@@ -443,7 +554,8 @@ void GraphRun::send(int to, const Message& message, std::span<const std::byte> p
   mail_.send(to, numbered, payload);
 }
 
-std::string GraphRun::story(const TaskId& task) const {
+std::string GraphRun::story(const TaskId& marked) const {
+  const TaskId task = plain(marked);
   const bool known =
       task.layer < topology_->layer_count() && task.position < topology_->task_count(task.layer);
   return known ? executor_->story(task) : "a task";
@@ -451,16 +563,17 @@ std::string GraphRun::story(const TaskId& task) const {
 
 std::string GraphRun::describe() const {
   const std::lock_guard lock(state_);
-  return explain_stall(*topology_, placement_, board_, reactor_);
+  return explain_stall(*topology_, placement_, board_, reactor_) + steal_.describe();
 }
 
 void GraphRun::check_over() const {
   const std::lock_guard lock(state_);
   reactor_.sanity_check();
-  if (!transfers_.empty() || !to_unspill_.empty() || !reactor_.quiet() ||
+  steal_.sanity_check(board_);
+  if (!transfers_.empty() || !to_unspill_.empty() || !reactor_.quiet() || !steal_.quiet() ||
       (!reactor_.aborting() && !board_.empty())) {
     throw std::logic_error("something is left of a finished graph:\n" + board_.describe() +
-                           reactor_.describe());
+                           reactor_.describe() + steal_.describe());
   }
 }
 
@@ -468,6 +581,7 @@ RunTotals GraphRun::totals() const {
   const std::lock_guard lock(state_);
   RunTotals totals = totals_;
   totals.tasks_run = board_.tasks_run();
+  totals.tasks_stolen = steal_.over_here();
   totals.bytes_spilled = spill_.bytes_written();
   return totals;
 }

@@ -25,6 +25,7 @@
 #include "runtime/worker/mail.h"
 #include "runtime/worker/reactor.h"
 #include "runtime/worker/spill.h"
+#include "runtime/worker/steal.h"
 
 namespace rankine::worker {
 
@@ -35,11 +36,12 @@ struct RunTotals {
   std::int64_t bytes_sent = 0;      // of chunks, to other ranks
   std::int64_t bytes_received = 0;  // of chunks, from other ranks
   std::int64_t bytes_spilled = 0;   // of chunks, to scratch
+  std::int64_t tasks_stolen = 0;    // of other ranks, run here; not in tasks_run
   TaskTimes times;                  // over all threads
   template <class Archive>
   void serialize(Archive& archive) {
     archive(tasks_run, bytes_read, bytes_sent, bytes_received, bytes_spilled, times.load_s,
-            times.compute_s, times.compress_s, times.write_s);
+            times.compute_s, times.compress_s, times.write_s, tasks_stolen);
   }
 };
 
@@ -50,6 +52,7 @@ struct Installation {
   plan::Placement placement;
   std::vector<io::ChunkIndex> indexes;                 // by data set
   std::map<std::string, std::int64_t> resources = {};  // of this rank
+  int threads = 1;                                     // likewise
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
@@ -63,7 +66,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void ask_for_held();
 
   std::uint32_t number() const { return number_; }
-  // Any thread: a task for it, if there is one; it must run it.
+  // Any thread: a task for it, if there is one; it must run it. It may be one of another rank
+  // (is_taken).
   std::optional<TaskId> next(TaskContext& context);
   // Any thread: runs the task that next() gave with this context and returns the next one.
   // pressing: it left something for other ranks.
@@ -106,23 +110,34 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void run_task(const TaskId& task, TaskContext& context);
   std::optional<TaskId> settle_and_take(const TaskId& task, TaskContext& context, bool& pressing);
   void settle_task(const TaskId& task, TaskContext& context);  // holds state_
-  std::optional<TaskId> take_next(TaskContext& context);       // holds state_
+  // Holds state_. users: of each output, perhaps more of them.
+  void put_down(const TaskId& task, std::vector<Output>& outputs, const std::vector<Users>& users);
+  std::optional<TaskId> take_next(TaskContext& context);  // holds state_
+  // Tasks that ran elsewhere; holds state_. True if there were some.
+  bool settle_returned();
+  void keep_returned();  // without state_
+  void answer_ask(const Message& ask);
+  void tell_state(Message& state);
+  Steal::Desk desk() { return {board_, reactor_, outbox_}; }
   bool advance_transfers();
-  void carry_out();       // the outbox; holds state_
+  void carry_out();  // the outbox, until it stays empty; holds state_
+  void carry_out_once();
   void send_failures();   // holds state_
   void send_made();       // holds state_
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
+  void measure(double now_s);
   void send(int to, const Message& message, std::span<const std::byte> payload);
   const HeldChunk& find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs);
+  const HeldChunk& find_taken(const TaskId& task, const graph::ChunkId& chunk);
   void feed(const TaskId& task, SharedBuffer value) override;
   // What of a chunk held here in memory goes to a rank, packed; holds state_.
-  SharedBuffer piece_for(const graph::ChunkId& chunk, int to);
+  SharedBuffer piece_for(const ChunkName& chunk, int to);
   // Without state_: the chunk in scratch, if the plan wants it there.
   HeldChunk put_away(const graph::ChunkId& chunk, HeldChunk bytes);
   // What came from another rank: all of the chunk, or the part that the tasks here read.
-  HeldChunk with_part(const graph::ChunkId& chunk, SharedBuffer buffer) const;
-  HeldChunk received(const graph::ChunkId& chunk, SharedBuffer buffer);
+  HeldChunk with_part(const ChunkName& chunk, SharedBuffer buffer) const;
+  HeldChunk received(const ChunkName& chunk, SharedBuffer buffer);
   void send_spilled();
 
   collectives::Communicator& communicator_;
@@ -142,15 +157,21 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   mutable SpinLock state_;
   Board board_;
   Reactor reactor_;
+  Steal steal_;
   Outbox outbox_;
   std::deque<Error> failures_;
   std::unordered_map<TaskId, SharedBuffer, graph::TaskIdHash> fed_;  // what held tasks will hand on
   std::vector<Output> made_;  // results for later graphs that rank 0 does not know of yet
   // Until delivered, which happens in the order of arrival.
   std::deque<std::pair<ChunkName, HeldChunk>> arrived_;
-  std::int64_t reported_ = -1;  // tasks in the last kProgress; -1: none was sent yet
-  std::int64_t told_ = 0;       // tasks in the last kAdvance
-  double next_advance_s_ = 0;   // when the next may leave, by running_for_
+  std::int64_t reported_ = -1;       // tasks in the last kProgress; -1: none was sent yet
+  std::int64_t told_ = 0;            // tasks in the last state
+  std::int64_t reported_moves_ = 0;  // tasks of others in the last kProgress
+  std::vector<Output> to_keep_;      // results that ran elsewhere, for later graphs
+  std::int64_t measured_tasks_ = 0;  // when it was last looked how long tasks take
+  double measured_s_ = 0;            // likewise, of all threads
+  double next_advance_s_ = 0;        // when the next may leave, by running_for_
+  double next_measure_s_ = 0;
   const Stopwatch running_for_;
   RunTotals totals_;
 

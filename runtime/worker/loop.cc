@@ -70,7 +70,6 @@ void Loop::note(Running& slot, const GraphRun& run, const TaskId& task) {
 
 // So others get what they pull, and rank 0 a sign of life, however long a task takes.
 void Loop::help() {
-  constexpr std::chrono::milliseconds kBetweenLooks{20};
   std::uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (!stopped_) {
@@ -78,7 +77,7 @@ void Loop::help() {
       changed_.wait(lock, [&] { return stopped_ || !published_.empty(); });
       continue;
     }
-    changed_.wait_for(lock, kBetweenLooks, [&] { return stopped_.load(); });
+    changed_.wait_for(lock, kBetweenHelps, [&] { return stopped_.load(); });
     lock.unlock();
     if (turns_ == seen) {
       if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) progress();

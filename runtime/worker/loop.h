@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,9 @@ class LoopHost {
   // wake().
   virtual bool expects_messages() const = 0;
 };
+
+// How often the helper looks at the network while all threads are inside tasks.
+inline constexpr std::chrono::milliseconds kBetweenHelps{2};
 
 class Loop {
  public:

@@ -79,6 +79,9 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
       --open_announces_;
       outbox.unpinned.push_back(message.chunk);
       return;
+    case Kind::kGive:
+    case Kind::kTake:
+    case Kind::kReturn: return;
     case Kind::kCredit:
       peers_[from].lent -= message.first;
       lent_ -= message.first;

@@ -73,7 +73,10 @@ class Reactor {
   // The chunk must stay until it was unpinned once per destination.
   void on_output(const ChunkName& chunk, std::int64_t bytes, std::span<const int> destinations,
                  Outbox& outbox);
-  // A data message of this graph. For kEager the loop has stored the payload already.
+  // A message about a task that moves (steal.h), which is counted here.
+  void send(int to, Message message, Outbox& outbox);
+  // A data message of this graph; of those about tasks that move it is only counted. For kEager the
+  // loop has stored the payload already.
   void on_message(int from, const Message& message, Outbox& outbox);
   void on_bulk_sent(int to, const ChunkName& chunk, Outbox& outbox);
   void on_bulk_received(int from, const ChunkName& chunk, Outbox& outbox);
@@ -123,7 +126,6 @@ class Reactor {
   std::string describe() const;
 
  private:
-  void send(int to, Message message, Outbox& outbox);
   void on_eager(int from, const Message& message, Outbox& outbox);
   std::int64_t take_credit(Peer& peer);
   void on_announce(int from, const Message& message, Outbox& outbox);

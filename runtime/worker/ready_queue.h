@@ -45,6 +45,19 @@ class ReadyQueue {
     std::pop_heap(heap_.begin(), heap_.end());
     heap_.pop_back();
   }
+  // Takes out one that passes the test, of the few that are looked at: those that would be popped
+  // last are among them, as leaves of the heap.
+  template <class Test>
+  std::optional<Ready> take_late(const Test& test) {
+    constexpr std::size_t kMostLooks = 16;
+    const std::size_t first_leaf = heap_.size() / 2;
+    for (std::size_t looks = 0; looks < kMostLooks && looks < heap_.size() - first_leaf; ++looks) {
+      const std::size_t leaf = heap_.size() - 1 - looks;
+      if (test(heap_[leaf])) return take_leaf(leaf);
+    }
+    if (!heap_.empty() || !first_ || !test(*first_)) return std::nullopt;
+    return std::exchange(first_, std::nullopt);
+  }
   // Whether test(ready) holds for any, looked at in any order.
   template <class Test>
   bool any_of(const Test& test) const {
@@ -55,6 +68,16 @@ class ReadyQueue {
   void push_heap(const Ready& ready) {
     heap_.push_back(ready);
     std::push_heap(heap_.begin(), heap_.end());
+  }
+  // What fills the gap rises to its place.
+  Ready take_leaf(std::size_t leaf) {
+    const Ready taken = heap_[leaf];
+    heap_[leaf] = heap_.back();
+    heap_.pop_back();
+    if (leaf < heap_.size()) {
+      std::push_heap(heap_.begin(), heap_.begin() + static_cast<std::ptrdiff_t>(leaf) + 1);
+    }
+    return taken;
   }
 
   std::optional<Ready> first_;  // not worse than any in heap_

@@ -137,6 +137,30 @@ class Hop(Case):
         self.assertIn(b"--bytes 9", result.stderr)
 
 
+class Balance(Case):
+    def test_long_tasks_are_stolen_only_if_that_is_allowed(self):
+        file = self.path("balance.json")
+        result = launched(3, "balance", "--tasks", 8, "--task-us", 20000, "--repeat", 1,
+                          "--threads", 1, "--json", file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(file) as text:
+            figures = json.load(text)
+        self.assertEqual([(f["tasks"], f["steal"]) for f in figures],
+                         [("sleep", False), ("sleep", True), ("compute", False), ("compute", True)])
+        for figure in figures:
+            self.assertGreater(figure["efficiency"], 0)
+            if not figure["steal"]:
+                self.assertEqual(figure["tasks_stolen"], 0)
+
+    def test_tasks_that_do_nothing_are_not_stolen(self):
+        file = self.path("balance.json")
+        result = launched(3, "balance", "--tasks", 5000, "--task-us", 0, "--repeat", 1,
+                          "--threads", 1, "--json", file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(file) as text:
+            self.assertEqual([f["tasks_stolen"] for f in json.load(text)], [0] * 4)
+
+
 class Refusals(Case):
     def test_sizes_that_are_none_are_usage_errors(self):
         for tasks in ("nan", "inf", "-5", "0", "0.5", "1e16", "1e300", "1e3,nan"):
@@ -146,7 +170,7 @@ class Refusals(Case):
 
     def test_another_benchmark_is_a_usage_error(self):
         result = rankine("bench", "foo")
-        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph, tasks, metg or hop\n")
+        self.assert_block(result, 2, "'foo'", "  try: rankine bench graph, tasks, metg, hop or balance\n")
 
 
 if __name__ == "__main__":

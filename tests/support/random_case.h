@@ -196,6 +196,8 @@ struct RandomRun {
     eager_limit = kLimits[random.between(0, 2)];
     window = kWindows[random.between(0, 2)];
     bulk_sends = random.one_in(2) ? 1 : plan::kBulkSends;
+    moves = random.one_in(2);
+    if (random.one_in(2)) steal = {0, 0, random.between(0, 5) * 4000, 0};  // whatever it is worth
     options.check = random.one_in(4);
     if (random.one_in(20)) {
       options.broken_rank = static_cast<int>(random.between(0, machine.ranks - 1));
@@ -209,20 +211,26 @@ struct RandomRun {
   std::int64_t eager_limit = 0;
   std::int64_t window = 0;
   std::int64_t bulk_sends = 0;
+  bool moves = false;
+  worker::StealRules steal = {20'000, 1'000, 5'000, 0};  // tasks take some microseconds
 };
 
 enum class Outcome { kRight, kFailed, kStopped };
 
 // Throws what is wrong with how it ended: any exception but a failure that had to come.
-inline Outcome run_case(const RandomCase& wanted, const RandomRun& how) {
+inline Outcome run_case(const RandomCase& wanted, const RandomRun& how,
+                        std::int64_t* moved = nullptr) {
   const graph::Topology topology(wanted.graph);
-  const plan::Placement placement(topology, how.machine.ranks, how.dedicated_scheduler ? 1 : 0);
+  plan::Placement placement(topology, how.machine.ranks, how.dedicated_scheduler ? 1 : 0);
+  placement.set_moves(how.moves);
   simulate::ValueWork work(topology);
   simulate::Draws draws(how.machine);
-  const simulate::World world{topology,        placement,  work,          how.machine.ranks,
-                              how.eager_limit, how.window, how.bulk_sends};
+  const simulate::World world{topology,          placement,           work,
+                              how.machine.ranks, how.eager_limit,     how.window,
+                              how.bulk_sends,    how.machine.threads, how.steal};
   const simulate::Report report =
       simulate::Simulation(world, how.machine, draws, how.options).run();
+  if (moved != nullptr) *moved += report.tasks_moved;
   if (!report.failure) {
     if (!wanted.expected || how.options.broken_rank >= 0) {
       throw std::logic_error("a failure was lost");

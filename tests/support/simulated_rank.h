@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/hash.h"
 #include "runtime/simulate/rank.h"
 #include "tests/support/simulated_world.h"
 
@@ -47,6 +48,7 @@ class SimulatedRank : private simulate::Rank {
   using Rank::check_over;
   using Rank::finished;
   using Rank::has_to_report;
+  bool has_news() const { return Rank::has_news(0); }
   std::vector<Transfer> transfers() const {
     std::vector<Transfer> list;
     for (const auto& [channel, chunk] : Rank::transfers()) {
@@ -60,6 +62,7 @@ class SimulatedRank : private simulate::Rank {
 
   bool can_start() const {
     if (finished()) return false;
+    if (steal().can_start(board()) && running_.size() < (world_->prompt ? 1U : 2U)) return true;
     if (running_.empty()) return !board().idle();
     return !world_->prompt && running_.size() < 2 && worker::Board(board()).next().has_value();
   }
@@ -84,7 +87,8 @@ class SimulatedRank : private simulate::Rank {
   // A task that fails does so before it is over, and messages may come in between.
   void complete(std::size_t index) {
     Running& running = running_[index];
-    const graph::TaskId task = running.task;
+    const graph::TaskId marked = running.task;
+    const graph::TaskId task = worker::plain(marked);
     const bool fails = world_->failing.contains({task.layer, task.position});
     if (fails && !running.failed) {
       running.failed = true;
@@ -94,10 +98,12 @@ class SimulatedRank : private simulate::Rank {
     if (++runs_[static_cast<std::size_t>(world_->number_of(task))] > 1) {
       throw std::logic_error("a task ran twice");
     }
-    std::vector<worker::Output> outputs = run(task);  // looks at its inputs, too
+    std::vector<worker::Output> outputs = run(marked);  // looks at its inputs, too
     if (fails) outputs.clear();
-    settle(task, std::move(outputs));
+    settle(marked, std::move(outputs));
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
+    measure(1);
+    if (worker::is_taken(marked)) ++world_->moved;
   }
 
   void interrupt() {
@@ -120,7 +126,7 @@ class SimulatedRank : private simulate::Rank {
   }
   // The network takes packets and reports afterwards. With `advance` the rank says how far it is.
   void progress(bool advance) {
-    Rank::progress(advance);
+    Rank::progress(advance || has_news());
     sort_letters();
   }
 
@@ -134,6 +140,12 @@ class SimulatedRank : private simulate::Rank {
     digest.add(sent_);
     digest.add(static_cast<std::uint64_t>(reported() + 1) * 64 +
                static_cast<std::uint64_t>(told()));
+    if (steal().on()) {
+      digest.add(static_cast<std::uint64_t>(reported_moves()));
+      const std::string moved = steal().describe();
+      digest.add(hash_bytes(std::as_bytes(std::span(moved)), 0));
+      for (const graph::TaskId& task : board().away()) digest.add(task);
+    }
     for (const Running& running : running_) {
       digest.add(running.task);
       digest.add(running.failed ? 1 : 0);

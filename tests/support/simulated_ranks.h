@@ -52,11 +52,11 @@ class SimulatedRanks {
   // Two states with equal fingerprints behave alike.
   // By history: ranks share nothing but messages, so a state is a function of what happened on each
   // rank, in which order, of how many messages of each rank the scheduler has taken (it keeps them
-  // by rank, so their order among ranks is the same), and of whether a failure or the end came
-  // first. This assumes nothing of the code of a rank.
-  // By contents: a rank is counters and sets, so the order of its past does not matter, only what
-  // happened, what is under way, and what can be seen of it. This joins far more states; a test
-  // shows that both ways count the same orders.
+  // by rank, so their order among ranks is the same), of what it thinks of and asks about moving
+  // tasks, and of whether a failure or the end came first. This assumes nothing of the code of a
+  // rank. By contents: a rank is counters and sets, so the order of its past does not matter, only
+  // what happened, what is under way, and what can be seen of it. This joins far more states; a
+  // test shows that both ways count the same orders.
   explicit SimulatedRanks(SimulatedWorld& world, bool by_history = false)
       : world_(&world),
         by_history_(by_history),
@@ -72,6 +72,7 @@ class SimulatedRanks {
     Digest print = by_history_ ? Digest() : under_way();
     for (int r = 0; r < world_->ranks; ++r) print.add(print_of(*places_[r]));
     print.add(by_history_ ? control_->past() : control_->seen);
+    if (by_history_ && control_->moves) print.add(orders_under_way());
     return print;
   }
 
@@ -170,11 +171,15 @@ class SimulatedRanks {
                     world.topology.task_count() - world.missing_tasks),
           taken(world.ranks, 0),
           progress(world.ranks, -1),
+          moves(world.placement.moves()),
+          moved(world.ranks, 0),
           replies(world.ranks),
           earlier_replies(world.ranks) {}
     scheduler::Reactor scheduler;
     std::vector<std::uint8_t> taken;
     std::vector<std::int64_t> progress;
+    bool moves;  // what one rank says may matter to others
+    std::vector<std::int64_t> moved;
     std::vector<Message> replies;
     std::vector<Message> earlier_replies;
     std::uint64_t seen = 0;  // contents() after the last change
@@ -183,6 +188,9 @@ class SimulatedRanks {
       Digest digest;
       for (std::uint8_t count : taken) digest.add(count);
       digest.add((scheduler.finished() ? 1 : 0) + (scheduler.failure() ? 2 : 0));
+      if (!moves) return digest.a;
+      const std::string balance = scheduler.balance().describe();
+      digest.add(hash_bytes(std::as_bytes(std::span(balance)), 0));
       return digest.a;
     }
     std::uint64_t contents() const {
@@ -192,6 +200,7 @@ class SimulatedRanks {
         for (const Message& reply : *messages) digest.add(reply);
       }
       for (std::int64_t tasks : progress) digest.add(static_cast<std::uint64_t>(tasks + 1));
+      for (std::int64_t tasks : moved) digest.add(static_cast<std::uint64_t>(tasks));
       return digest.a;
     }
   };
@@ -234,7 +243,8 @@ class SimulatedRanks {
     if (rank.can_start()) events.push_back({Event::kStart, r});
     if (rank.can_advance()) events.push_back({Event::kAdvance, r});
     if (rank.can_be_interrupted()) events.push_back({Event::kInterrupt, r});
-    if (rank.has_to_send() || rank.has_to_report()) events.push_back({Event::kProgress, r});
+    if (rank.has_to_send() || rank.has_to_report() || rank.has_news())
+      events.push_back({Event::kProgress, r});
   }
 
   Arrival take_arrival(const SimulatedEvent& event) {
@@ -345,7 +355,10 @@ class SimulatedRanks {
   void tell_scheduler(int from, const Message& message, bool by_report) {
     auto control = std::make_shared<Control>(*control_);
     if (by_report) ++control->taken[from];
-    if (message.kind == Kind::kProgress) control->progress[from] = message.first;
+    if (message.kind == Kind::kProgress) {
+      control->progress[from] = message.first;
+      control->moved[from] = message.second;
+    }
     if (message.kind == Kind::kCountReply) {
       control->earlier_replies[from] = std::exchange(control->replies[from], message);
     }
@@ -362,6 +375,16 @@ class SimulatedRanks {
     }
     control->seen = control->contents();
     control_ = std::move(control);
+  }
+
+  // What the scheduler asked for may depend on whose word came first.
+  std::uint64_t orders_under_way() const {
+    Digest digest;
+    for (const auto& queue : orders_) {
+      digest.add(queue.size());
+      for (const Message& message : queue) digest.add(message);
+    }
+    return digest.a;
   }
 
   // Messages and transfers between ranks.

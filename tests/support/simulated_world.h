@@ -70,7 +70,12 @@ struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
   SimulatedWorld(std::shared_ptr<const graph::Graph> graph, int rank_count)
       : SimulatedGraph(std::move(graph), rank_count),
         IdentityWork(installed),
-        World{installed, placed, *this, rank_count} {}
+        World{installed, placed, *this, rank_count} {
+    steal = {0, 0, 0, 0};
+  }
+  // Tasks may move whenever a rank has one to give and another one has none.
+  void move_tasks() { placed.set_moves(true); }
+  std::int64_t moved = 0;  // in all orders that were gone through
 
   // A rank has one thread, which runs a task at one go and sends at once. Else it has two, starting
   // and finishing a task are two events, and what a rank has to send may wait while others happen.
@@ -102,8 +107,9 @@ struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
 // Bits that tell states apart: one word does for the thousands of states of a rank, both together
 // for the millions of states of all.
 struct Digest {
-  std::uint64_t a = 1;
-  std::uint64_t b = 2;
+  // No small number that is added first makes zero of them.
+  std::uint64_t a = 0x243f6a8885a308d3U;
+  std::uint64_t b = 0x13198a2e03707344U;
   void add(std::uint64_t what) {
     a = mixed(a ^ what);
     b = mixed(b ^ what);

@@ -60,6 +60,7 @@ TEST(CleanCommand, LeavesOutTheOutputAndHowItWasRun) {
                      "--resume",    "--dedicated-scheduler",
                      "--scratch",   "d",
                      "--reuse",     "hold",
+                     "--steal",     "off",
                      "--dashboard", "in.nc",
                      "--output",    "o"}),
             "rankine in.nc");

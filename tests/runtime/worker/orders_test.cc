@@ -109,6 +109,7 @@ class EveryOrder : public ::testing::TestWithParam<Net> {
     const OrderCounts counts = explorer.explore(world);
     orders_ += counts.all();
     states_ += explorer.states();
+    moved_ += world.moved;
     EXPECT_GT(counts.fine, 0) << shape.name << " on " << shape.ranks << " ranks";
     EXPECT_EQ(counts.stuck + counts.leftover + counts.wrong, 0)
         << shape.name << " on " << shape.ranks << " ranks: " << explorer.first_fault();
@@ -125,6 +126,7 @@ class EveryOrder : public ::testing::TestWithParam<Net> {
   }
 
   double orders_ = 0;
+  std::int64_t moved_ = 0;  // tasks, counted once for all orders of a state
 
  private:
   std::size_t states_ = 0;
@@ -198,6 +200,92 @@ TEST_P(EveryOrder, EndsWheneverTheUserStopsIt) {
   }
 }
 
+// Ranks without tasks take some of those that have them, whenever that is possible.
+class EveryOrderOfMoves : public EveryOrder {
+ protected:
+  void explore_moves(const Shape& shape, const Change& change) {
+    explore(shape, [&](SimulatedWorld& world) {
+      world.move_tasks();
+      change(world);
+    });
+  }
+};
+
+// Pulled, larger ones have too many orders.
+std::vector<Shape> moving_shapes(const Net& net) {
+  using namespace testing;
+  std::vector<Shape> shapes = {
+      {"two", 2, 3,
+       [] {
+         return tasks_graph({{}, {}});
+       }},
+      {"one input", 2, 3,
+       [] {
+         return tasks_graph({{}, {0}});
+       }},
+      {"two on rank 0", 2, 4,
+       [] {
+         return tasks_graph({{}, {}, {0}});
+       }},
+      {"two on each", 2, 5,
+       [] {
+         return tasks_graph({{}, {}, {}, {0, 1, 2}});
+       }},
+      {"chain 2x2", 2, 4, [] { return chain_graph(2, 2); }},
+      {"crossing", 2, 4, [] { return crossing_graph(2); }, true},
+      {"tasks", 2, 4,
+       [] {
+         return tasks_graph({{}, {}, {0, 1}});
+       }},
+      {"inputs", 2, 5,
+       [] {
+         return tasks_graph({{}, {0}, {0}, {1, 2}});
+       }},
+      {"tree of 4", 2, 6, [] { return tree_graph(4); }},
+      {"grid 2x2", 2, 5, [] { return grid_graph(2, 2); }},
+  };
+  if (net.eager_limit == 0) shapes.resize(2);
+  return shapes;
+}
+
+TEST_P(EveryOrderOfMoves, EndsWithEveryTaskRunOnceAndNothingLeft) {
+  for (const Shape& shape : moving_shapes(GetParam())) explore_moves(shape, [](SimulatedWorld&) {});
+  EXPECT_GT(moved_, 0);
+}
+
+TEST_P(EveryOrderOfMoves, EndsAfterAnyTaskFailed) {
+  for (const Shape& shape : moving_shapes(GetParam())) {
+    if (shape.tasks > 4 || shape.crowded) continue;
+    for (const auto& task : tasks_of(World(shape, GetParam()))) {
+      explore_moves(shape, [&](SimulatedWorld& world) { world.failing = {task}; });
+    }
+  }
+  EXPECT_GT(moved_, 0);
+}
+
+TEST_P(EveryOrderOfMoves, EndsIfARankCannotInstallTheGraph) {
+  for (const Shape& shape : moving_shapes(GetParam())) {
+    for (int rank = 0; rank < shape.ranks; ++rank) {
+      explore_moves(shape, [&](SimulatedWorld& world) { world.broken_rank = rank; });
+    }
+  }
+}
+
+TEST_P(EveryOrderOfMoves, EndsWheneverTheUserStopsIt) {
+  const Shape shape = moving_shapes(GetParam()).front();
+  explore_moves(shape, [](SimulatedWorld& world) { world.interruptible = true; });
+  EXPECT_GT(moved_, 0);
+}
+
+TEST_P(EveryOrderOfMoves, IsCountedAlikeByContentsAndByHistory) {
+  World world(moving_shapes(GetParam()).front(), GetParam());
+  world.move_tasks();
+  const OrderCounts by_contents = OrderExplorer().explore(world);
+  const OrderCounts by_history = OrderExplorer(true).explore(world);
+  EXPECT_EQ(by_contents.fine, by_history.fine);
+  EXPECT_EQ(by_contents.all(), by_history.all());
+}
+
 // Joining states by their contents relies on how boards and reactors work; joining them by history
 // relies on nothing. Both must find the same number of orders.
 TEST_P(EveryOrder, IsCountedAlikeByContentsAndByHistory) {
@@ -223,6 +311,9 @@ TEST_P(EveryOrder, IsCountedAlikeByContentsAndByHistory) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Networks, EveryOrderOfMoves, ::testing::Values(kEager, kPulled),
+                         [](const auto& net) { return std::string(net.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(Networks, EveryOrder,
                          ::testing::Values(kEager, kPulled, kOneCredit, kOneSend, kSpilled),

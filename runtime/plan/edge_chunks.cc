@@ -131,4 +131,17 @@ std::int64_t chunks_received(const Topology& topology, const Placement& placemen
   return std::min(all, times(2, longer));
 }
 
+std::int64_t chunks_on_rank(const Topology& topology, const Placement& placement,
+                            graph::LayerOutput output) {
+  std::int64_t chunks = share_of(topology, placement, output.layer);
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+      if (edge.producer == output) {
+        chunks = plus(chunks, chunks_received(topology, placement, edge));
+      }
+    }
+  }
+  return std::min(chunks, topology.task_count(output.layer));
+}
+
 }  // namespace rankine::plan

@@ -27,4 +27,9 @@ bool share_homes(const graph::Topology& topology, const Placement& placement,
 std::int64_t chunks_received(const graph::Topology& topology, const Placement& placement,
                              const graph::Topology::LeafEdge& edge);
 
+// Chunks of an output that a rank makes or receives, each counted once, on the rank with most, at
+// most.
+std::int64_t chunks_on_rank(const graph::Topology& topology, const Placement& placement,
+                            graph::LayerOutput output);
+
 }  // namespace rankine::plan

@@ -76,7 +76,6 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
 // may have to receive.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output, int threads) {
-  std::int64_t chunks = share_of(topology, placement, output.layer);
   for (const graph::Layer& layer : topology.graph().layers) {
     // A user's task takes the whole array.
     const auto* tasks = std::get_if<graph::Explicit>(&layer.kind);
@@ -85,15 +84,7 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
     }
   }
   const std::int64_t streamed = streamed_chunks(topology, placement, output, threads);
-  if (streamed >= 0) return streamed;
-  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
-    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (edge.producer == output) {
-        chunks = plus(chunks, chunks_received(topology, placement, edge));
-      }
-    }
-  }
-  return std::min(chunks, topology.task_count(output.layer));
+  return streamed >= 0 ? streamed : chunks_on_rank(topology, placement, output);
 }
 
 // Results of users' tasks that wait: if each is small, and all of them are there. How long they are

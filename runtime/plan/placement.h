@@ -43,6 +43,7 @@ class Placement {
   Placement(const graph::Topology& topology, int ranks, int first_worker = 0, int shift = 0);
 
   int ranks() const { return ranks_; }
+  int workers() const { return ranks_ - first_worker_; }  // ranks that have ranges
   int home(const graph::Topology& topology, graph::TaskId task) const;
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }

@@ -21,6 +21,8 @@
 //   Explain     0 -> all   nothing has completed for a while: what do you wait for?
 //   Explanation rank -> 0  text for people; follows as bytes
 //   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
+//   Lowest      rank -> 0  memory is short: the lowest key that is not complete here (order_key.h)
+//   Frontier    0 -> rank  memory is short: the lowest key that is complete nowhere
 #pragma once
 
 #include <cstdint>
@@ -46,6 +48,8 @@ enum class Kind : std::uint8_t {
   kExplain,
   kExplanation,
   kReport,
+  kLowest,
+  kFrontier,
 };
 
 struct ChunkName {
@@ -66,7 +70,8 @@ struct Message {
                             // kPull: tag; kMade: 1 if the bytes are the whole result
   std::int64_t second = 0;  // kCountReply: received
   std::uint32_t round = 0;  // kCountQuery kCountReply
-  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued
+  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; kLowest: 1 if
+                            // something waits for memory, 2 if all is complete
 };
 static_assert(sizeof(Message) == 56);
 
@@ -82,7 +87,7 @@ inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 // What a rank's part of the graph takes; the others are for the engine of the rank.
 inline bool is_for_graph(Kind kind) {
   return is_data(kind) || kind == Kind::kAbort || kind == Kind::kCountQuery ||
-         kind == Kind::kFinish;
+         kind == Kind::kFinish || kind == Kind::kFrontier;
 }
 
 inline constexpr std::int64_t kToldLimit = 1024;        // bytes of a result that travels with kMade

@@ -18,9 +18,10 @@ struct GraphPackage {
   std::shared_ptr<graph::Graph> graph = std::make_shared<graph::Graph>();
   plan::Placement placement;
   Varint pool_bytes;  // of each rank, at most
+  plan::Budget budget;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(*graph, placement, pool_bytes);
+    archive(*graph, placement, pool_bytes, budget);
   }
 };
 
@@ -72,6 +73,7 @@ void Engine::install(Order& order) {
     installation.topology = std::make_shared<const graph::Topology>(package.graph);
     installation.placement = std::move(package.placement);
     installation.resources = options_.resources;
+    installation.budget = package.budget;
     installation.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
     order.graph_bytes = Bytes();
     order.index_bytes = Bytes();
@@ -161,6 +163,15 @@ void Engine::on_scheduler_message(int from, const Message& message,
   if (found == launches_.end()) return;
   scheduler::Reactor& scheduler = *found->second.scheduler;
   scheduler::Reactor::Outbox outbox;
+  if (message.kind == Kind::kLowest) {
+    if (scheduler.failure()) return;
+    std::unique_ptr<scheduler::Frontier>& frontier = found->second.frontier;
+    if (!frontier) {
+      frontier = std::make_unique<scheduler::Frontier>(communicator_.size(), message.graph);
+    }
+    frontier->on_message(from, message, outbox);
+    return send_control(outbox);
+  }
   if (message.kind == Kind::kFailed) {
     scheduler.on_failure(from, from_bytes<Error>(payload), outbox);
   } else {

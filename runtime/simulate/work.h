@@ -7,6 +7,7 @@
 
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/plan/reserve.h"
 #include "runtime/protocol/messages.h"
 #include "runtime/worker/executor.h"
 
@@ -40,6 +41,7 @@ struct World {
   std::int64_t eager_limit = protocol::kEagerLimit;
   std::int64_t window = protocol::kEagerWindow;
   std::int64_t bulk_sends = plan::kBulkSends;
+  plan::Budget budget = {};  // of each rank, if tasks must be admitted
 };
 
 }  // namespace rankine::simulate

@@ -10,6 +10,7 @@
 #include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/protocol/order_key.h"
 #include "runtime/worker/pack_piece.h"
 #include "runtime/worker/stall.h"
 
@@ -25,7 +26,28 @@ static_assert(plan::kPacketBytes >= static_cast<std::int64_t>(collectives::kPack
 ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
 constexpr double kAdvanceSeconds = 0.2;  // between messages that only say how far a rank is
 
+// Between messages about keys of a rank whose threads are busy; and as much for every rank, so that
+// rank 0 has not more than so many to take.
+constexpr double kLowestSeconds = 0.001;
+constexpr double kLowestSecondsPerRank = 1e-5;
+
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
+
+std::optional<Admission> admission_of(const graph::Topology& topology,
+                                      const plan::Placement& placement, int rank,
+                                      const plan::Budget& budget) {
+  if (budget.bytes == 0) return std::nullopt;
+  return Admission(topology, placement, std::make_shared<plan::KeyOrder>(topology, placement), rank,
+                   budget);
+}
+
+// What a thread would keep for its next task counts as memory that others need.
+void drop_scratch(TaskContext& context) {
+  context.read_scratch = {};
+  context.encode_scratch = {};
+  context.encoded = {};
+  context.user = {};
+}
 
 }  // namespace
 
@@ -38,10 +60,13 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
+      admitted_(installation.budget.bytes > 0),
       spill_(std::move(scratch)),
-      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources)),
+      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources),
+             admission_of(*topology_, placement_, communicator.rank(), installation.budget)),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
   reactor_.set_spilled(placement_.spilled_layers());
+  if (admitted_) reactor_.ask_first();
   try {
     const graph::Graph& graph = topology_->graph();
     for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
@@ -111,6 +136,7 @@ std::optional<TaskId> GraphRun::next() {
 
 std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
   std::vector<Output> outputs = run_task(task, context);
+  if (admitted_) drop_scratch(context);
   const std::lock_guard lock(state_);
   totals_.times += std::exchange(context.times, {});
   totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
@@ -177,6 +203,7 @@ void GraphRun::settle_task(const TaskId& task, std::vector<Output> outputs) {
     }
   }
   board_.complete(task);
+  if (admitted_) pull_admitted();
 }
 
 bool GraphRun::turn() {
@@ -191,6 +218,7 @@ bool GraphRun::turn() {
     send_failures();
     send_made();
     tell_advance();
+    if (admitted_) tell_lowest();
     report_if_idle();
   }
   send_spilled();
@@ -257,6 +285,25 @@ void GraphRun::tell_advance() {
   send(0, message, {});
 }
 
+// Changes only when tasks are over; then at once if no other task runs here, for others may wait for
+// this one. All is told before the last report.
+void GraphRun::tell_lowest() {
+  const Admission& admission = *board_.admission();
+  const LowestTold now{admission.lowest(), admission.lowest() && admission.is_short()};
+  if (reactor_.aborting() || lowest_told_ == now) return;
+  const double now_s = running_for_.seconds();
+  if (!board_.running().empty() && now_s < next_lowest_s_) return;
+  next_lowest_s_ = now_s + kLowestSeconds + kLowestSecondsPerRank * communicator_.size();
+  lowest_told_ = now;
+  Message message;
+  message.kind = Kind::kLowest;
+  message.idle = !now.key ? 2 : now.waits ? 1 : 0;
+  if (now.key) protocol::set_key(message, *now.key);
+  send(0, message, {});
+}
+
+void GraphRun::pull_admitted() { reactor_.pull_admitted(*board_.admission(), outbox_); }
+
 void GraphRun::on_message(int from, const Message& message, std::span<const std::byte> payload) {
   if (message.kind == Kind::kFinish) {
     finished_ = true;
@@ -267,6 +314,10 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     board_.stop_admitting();
     reactor_.on_abort();
     return;
+  }
+  if (message.kind == Kind::kFrontier) {
+    board_.admission()->set_frontier(protocol::key_of(message));
+    return pull_admitted();
   }
   if (message.kind == Kind::kCountQuery) {
     carry_out();      // what was received must be answered before it is counted,
@@ -287,6 +338,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     arrived_.emplace(message.chunk, with_part(id_of(message.chunk), std::move(buffer)));
   }
   reactor_.on_message(from, message, outbox_);
+  if (admitted_) pull_admitted();
 }
 
 bool GraphRun::advance_transfers() {
@@ -351,6 +403,7 @@ void GraphRun::carry_out() {
   }
   for (const ChunkName& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();
+  if (admitted_) pull_admitted();
 }
 
 HeldChunk GraphRun::put_away(const graph::ChunkId& chunk, HeldChunk bytes) {

@@ -50,6 +50,7 @@ struct Installation {
   plan::Placement placement;
   std::vector<io::ChunkIndex> indexes;                 // by data set
   std::map<std::string, std::int64_t> resources = {};  // of this rank
+  plan::Budget budget = {};                            // if tasks must be admitted
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
@@ -97,6 +98,12 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     SharedBuffer buffer;
     bool outgoing;
   };
+  // What rank 0 was told last of the lowest key here.
+  struct LowestTold {
+    std::optional<OrderKey> key;
+    bool waits;
+    bool operator==(const LowestTold&) const = default;
+  };
   // Asked for by another rank, not read from scratch yet; pinned.
   struct SpilledSend {
     Outbox::PostSend post;
@@ -111,6 +118,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void send_made();       // holds state_
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
+  void tell_lowest();     // holds state_
+  void pull_admitted();   // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   HeldChunk find_chunk(const graph::ChunkId& chunk);
   void feed(const TaskId& task, SharedBuffer value) override;
@@ -130,6 +139,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   const std::uint32_t number_;
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
+  const bool admitted_;  // tasks start as there is memory (admission.h), not as they are ready
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
   std::unique_ptr<UserTasks> user_tasks_;
@@ -149,6 +159,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::int64_t told_ = 0;       // tasks in the last kAdvance
   double next_advance_s_ = 0;   // when the next may leave, by running_for_
   const Stopwatch running_for_;
+  std::optional<LowestTold> lowest_told_;  // nothing: none was told yet
+  double next_lowest_s_ = 0;               // when the next may leave while tasks run
   RunTotals totals_;
 
   // Only with the progress right.

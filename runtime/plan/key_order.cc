@@ -80,7 +80,7 @@ void KeyOrder::add_grid(std::uint32_t layer) {
   mine.by_position = true;
   for (const Topology::LeafEdge& edge : topology_.leaf_edges(layer)) {
     if (layers_[edge.producer.layer].phase < mine.phase) continue;
-    mine.by_position = mine.by_position && at_once(edge);
+    mine.by_position = mine.by_position && at_own_position(edge);
   }
 }
 
@@ -137,7 +137,7 @@ bool KeyOrder::same_slab(const Topology::LeafEdge& edge) const {
          cut == topology_.output_grid(edge.producer).axis(k) && cut == map.grid.axis(mine);
 }
 
-bool KeyOrder::at_once(const Topology::LeafEdge& edge) const {
+bool KeyOrder::at_own_position(const Topology::LeafEdge& edge) const {
   const LayerOrder& made = layers_[edge.producer.layer];
   return made.by_position && made.phase == layers_[edge.consumer].phase &&
          share_homes(topology_, placement_, edge) && chunks_read(topology_, edge) == 1;

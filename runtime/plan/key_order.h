@@ -48,7 +48,9 @@ class KeyOrder {
   // What bounds of memory look at. Whether a consumer takes chunks in the phase that makes them;
   // whether it takes each at the consumer's own position only, at once.
   std::int32_t phase(std::uint32_t layer) const { return layers_[layer].phase; }
-  bool at_once(const graph::Topology::LeafEdge& edge) const;
+  bool at_once(const graph::Topology::LeafEdge& edge) const {
+    return layers_[edge.consumer].by_position && at_own_position(edge);
+  }
   // Tasks of a slab of a layer, on all ranks together; of a tree nodes.
   std::int64_t slab_tasks(std::uint32_t layer) const { return layers_[layer].slab_tasks; }
   std::int64_t slabs(std::uint32_t layer) const { return layers_[layer].slabs; }
@@ -74,6 +76,7 @@ class KeyOrder {
 
   void add_grid(std::uint32_t layer);
   void add_tree(std::uint32_t layer, const graph::Reduce& tree);
+  bool at_own_position(const graph::Topology::LeafEdge& edge) const;
   bool same_slab(const graph::Topology::LeafEdge& edge) const;
   std::int32_t axis_of_output(const graph::LayerOutput& output) const;
   bool is_cut(std::int64_t slab, std::int64_t slabs) const;

@@ -12,6 +12,7 @@
 #include "runtime/optimize/lower.h"
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/placement.h"
+#include "runtime/plan/reserve.h"
 
 namespace rankine::session {
 
@@ -38,6 +39,10 @@ struct PhysicalPlan {
   plan::Placement placement;
   plan::Footprint footprint;
   std::int64_t bound_bytes = 0;  // resident memory of a rank that will not be passed
+  std::int64_t at_once_bytes = 0;  // the same if every thread always had a task, in any order
+  std::int64_t least_bytes = 0;  // with so much it would run, if need be one task at a time
+  plan::Reserve reserve;         // what that takes; nothing if it was not needed or not possible
+  plan::Budget budget;           // if tasks must be admitted, because all at once do not fit
   std::string reuse;             // what was decided about shared producers, and why
 };
 

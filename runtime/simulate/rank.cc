@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/current_error.h"
+#include "runtime/protocol/order_key.h"
 #include "runtime/worker/stall.h"
 
 namespace rankine::simulate {
@@ -20,13 +21,24 @@ protocol::ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.out
 Rank::Rank(const World& world, int number)
     : world_(&world),
       number_(number),
-      board_(world.topology, world.placement, number),
-      reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends) {}
+      board_(world.topology, world.placement, number, {}, worker::admission_for(world.topology, world.placement, number, world.budget)),
+      reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends) {
+  if (board_.admission() != nullptr) reactor_.ask_first();
+}
 
 bool Rank::has_to_send() const {
   return !letters.empty() || !outbox_.receives.empty() || !outbox_.sends.empty() ||
          !outbox_.bulk_sends.empty() || !outbox_.delivered.empty() || !outbox_.unpinned.empty() ||
-         !failures_.empty();
+         !failures_.empty() || has_to_tell_lowest();
+}
+
+bool Rank::has_to_tell_lowest() const {
+  const worker::Admission* admission = board_.admission();
+  return admission != nullptr && !reactor_.aborting() && !finished_ && admission->has_to_tell();
+}
+
+void Rank::pull_admitted() {
+  if (board_.admission() != nullptr) reactor_.pull_admitted(*board_.admission(), outbox_);
 }
 
 bool Rank::has_to_report() const {
@@ -71,6 +83,7 @@ void Rank::settle(const graph::TaskId& task, std::vector<worker::Output> outputs
     if (served != elsewhere) throw std::logic_error("pieces do not go where they are needed");
   }
   board_.complete(task);
+  pull_admitted();
 }
 
 void Rank::fail(Error error) {
@@ -87,10 +100,14 @@ void Rank::deliver(int from, const Message& message, const SharedBuffer& payload
       reactor_.on_abort();
       return;
     case Kind::kCountQuery: answer_count(message.round); return;
+    case Kind::kFrontier:
+      board_.admission()->set_frontier(protocol::key_of(message));
+      return pull_admitted();
     case Kind::kEager: arrive(message.chunk, payload); break;
     default: break;
   }
   reactor_.on_message(from, message, outbox_);
+  pull_admitted();
 }
 
 void Rank::end_transfer(const Channel& channel, const SharedBuffer& buffer) {
@@ -108,6 +125,7 @@ void Rank::progress(bool advance) {
   carry_out();
   send_failures();
   if (advance) report_tasks(Kind::kAdvance);
+  if (has_to_tell_lowest()) send(0, board_.admission()->tell(), nullptr);
   if (!has_to_report()) return;
   reported_ = board_.tasks_run();
   report_tasks(Kind::kProgress);
@@ -121,7 +139,9 @@ void Rank::check() const {
 
 void Rank::check_over() const {
   if (!transfers_.empty() || !reactor_.quiet() || !arrived_.empty() || !board_.running().empty() ||
-      (!reactor_.aborting() && !board_.empty())) {
+      (!reactor_.aborting() && !board_.empty()) ||
+      (!reactor_.aborting() && board_.admission() != nullptr &&
+       board_.admission()->charged_bytes() != 0)) {
     throw Leftover("something is left of a finished graph:\n" + explain());
   }
 }
@@ -198,6 +218,7 @@ void Rank::carry_out() {
   }
   for (const auto& chunk : outbox_.unpinned) board_.unpin(id_of(chunk));
   outbox_.clear();
+  pull_admitted();
 }
 
 void Rank::send(int to, Message message, SharedBuffer payload) {

@@ -62,6 +62,8 @@ class Rank {
   const std::map<Channel, ChunkName>& transfers() const { return transfers_; }
   bool has_to_send() const;
   bool has_to_report() const;
+  // The lowest key here is not what rank 0 knows.
+  bool has_to_tell_lowest() const;
   bool can_advance() const { return !reactor_.aborting() && board_.tasks_run() != told_; }
 
   // The next task to run, which then runs. Tasks may overlap.
@@ -73,7 +75,7 @@ class Rank {
   // A failure outside a task, or of one that still runs.
   void fail(Error error);
 
-  // Anything but what is for the scheduler.
+  // Anything but what is for the scheduler or the frontier.
   void deliver(int from, const Message& message, const SharedBuffer& payload);
   // buffer: what came, for an incoming transfer.
   void end_transfer(const Channel& channel, const SharedBuffer& buffer);
@@ -107,6 +109,7 @@ class Rank {
   void arrive(const ChunkName& chunk, const SharedBuffer& payload);
   void answer_count(std::uint32_t round);
   void report_tasks(Kind kind);
+  void pull_admitted();
   void send_failures();
   void carry_out();
   void send(int to, Message message, SharedBuffer payload);

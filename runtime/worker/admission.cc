@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "runtime/graph/story.h"
+#include "runtime/protocol/order_key.h"
 
 namespace rankine::worker {
 
@@ -113,6 +114,15 @@ void Admission::set_frontier(const OrderKey& frontier) {
   short_ = false;
 }
 
+protocol::Message Admission::tell() {
+  told_ = word();
+  protocol::Message message;
+  message.kind = protocol::Kind::kLowest;
+  message.idle = !told_->lowest ? 2 : told_->waits ? 1 : 0;
+  if (told_->lowest) protocol::set_key(message, *told_->lowest);
+  return message;
+}
+
 std::string Admission::describe() const {
   std::string text = "  memory: " + std::to_string(charged_) + " of " +
                      std::to_string(budget_.bytes) + " bytes taken, beyond the frontier " +
@@ -146,6 +156,14 @@ void Admission::sanity_check() const {
       beyond_ > slack() || ahead) {
     throw std::logic_error("memory is not counted right:\n" + describe());
   }
+}
+
+std::optional<Admission> admission_for(const graph::Topology& topology,
+                                       const plan::Placement& placement, int rank,
+                                       const plan::Budget& budget) {
+  if (budget.bytes == 0) return std::nullopt;
+  return Admission(topology, placement, std::make_shared<plan::KeyOrder>(topology, placement), rank,
+                   budget);
 }
 
 }  // namespace rankine::worker

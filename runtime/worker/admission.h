@@ -23,8 +23,8 @@
 // inputs of t have key F. Answering a pull takes what is set aside for it (Footprint::sent_bytes),
 // so they come. Then t is ready, or has no inputs; the board offers every ready task, and tasks
 // without inputs in the order of their keys, so it offers t; t is admitted. (4) r learns F: every
-// rank that can go on no more tells its lowest key (GraphRun::tell_lowest), rank 0 takes the least of all and
-// tells the rank whose it is. A rank that knows an older F only holds back. When t is complete, F
+// rank tells its lowest key (has_to_tell), at once if no task runs there; rank 0 takes the least
+// and tells the rank whose it is. A rank that knows an older F only holds back. When t is complete, F
 // rises; there are finitely many keys: the graph ends.
 #pragma once
 
@@ -38,6 +38,7 @@
 #include <vector>
 
 #include "runtime/plan/reserve.h"
+#include "runtime/protocol/messages.h"
 #include "runtime/worker/rank_tasks.h"
 
 namespace rankine::worker {
@@ -68,8 +69,10 @@ class Admission {
   const std::optional<OrderKey>& frontier() const { return frontier_; }
   // The lowest key that is not complete at home here.
   std::optional<OrderKey> lowest() const { return tasks_.lowest(); }
-  // Something was refused and nothing has become free since.
-  bool is_short() const { return short_; }
+  // Whether rank 0 knows something else of the lowest key here, or of whether something waits for
+  // memory; and what it has to know. Changes with tasks that are over, or before the last of them.
+  bool has_to_tell() const { return !(told_ == word()); }
+  protocol::Message tell();
   // Once after something became free: what was refused may be tried again.
   bool take_news() { return std::exchange(news_, false); }
 
@@ -88,6 +91,16 @@ class Admission {
       return graph::TaskIdHash()({id.layer * 31 + id.output, id.position});
     }
   };
+  struct Word {  // to rank 0
+    std::optional<OrderKey> lowest;
+    bool waits = false;
+    bool operator==(const Word&) const = default;
+  };
+  // Something waits that was refused, and nothing has become free since.
+  Word word() const {
+    const auto lowest = this->lowest();
+    return {lowest, lowest && short_};
+  }
   bool is_reached(const OrderKey& key) const { return frontier_ && key <= *frontier_; }
   bool fits(const OrderKey& key, std::int64_t bytes, std::int64_t slack) const;
   bool refuse();
@@ -108,8 +121,14 @@ class Admission {
   std::int64_t charged_ = 0;
   std::int64_t beyond_ = 0;  // sum over above_
   std::optional<OrderKey> frontier_;
+  std::optional<Word> told_;
   bool short_ = false;
   bool news_ = false;
 };
+
+// Nothing if the budget asks for none.
+std::optional<Admission> admission_for(const graph::Topology& topology,
+                                       const plan::Placement& placement, int rank,
+                                       const plan::Budget& budget);
 
 }  // namespace rankine::worker

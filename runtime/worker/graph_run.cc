@@ -33,14 +33,6 @@ constexpr double kLowestSecondsPerRank = 1e-5;
 
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
 
-std::optional<Admission> admission_of(const graph::Topology& topology,
-                                      const plan::Placement& placement, int rank,
-                                      const plan::Budget& budget) {
-  if (budget.bytes == 0) return std::nullopt;
-  return Admission(topology, placement, std::make_shared<plan::KeyOrder>(topology, placement), rank,
-                   budget);
-}
-
 // What a thread would keep for its next task counts as memory that others need.
 void drop_scratch(TaskContext& context) {
   context.read_scratch = {};
@@ -63,7 +55,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       admitted_(installation.budget.bytes > 0),
       spill_(std::move(scratch)),
       board_(*topology_, placement_, communicator.rank(), std::move(installation.resources),
-             admission_of(*topology_, placement_, communicator.rank(), installation.budget)),
+             admission_for(*topology_, placement_, communicator.rank(), installation.budget)),
       reactor_(communicator.rank(), communicator.size(), installation.number) {
   reactor_.set_spilled(placement_.spilled_layers());
   if (admitted_) reactor_.ask_first();
@@ -288,18 +280,12 @@ void GraphRun::tell_advance() {
 // Changes only when tasks are over; then at once if no other task runs here, for others may wait for
 // this one. All is told before the last report.
 void GraphRun::tell_lowest() {
-  const Admission& admission = *board_.admission();
-  const LowestTold now{admission.lowest(), admission.lowest() && admission.is_short()};
-  if (reactor_.aborting() || lowest_told_ == now) return;
-  const double now_s = running_for_.seconds();
-  if (!board_.running().empty() && now_s < next_lowest_s_) return;
-  next_lowest_s_ = now_s + kLowestSeconds + kLowestSecondsPerRank * communicator_.size();
-  lowest_told_ = now;
-  Message message;
-  message.kind = Kind::kLowest;
-  message.idle = !now.key ? 2 : now.waits ? 1 : 0;
-  if (now.key) protocol::set_key(message, *now.key);
-  send(0, message, {});
+  Admission& admission = *board_.admission();
+  if (reactor_.aborting() || !admission.has_to_tell()) return;
+  const double now = running_for_.seconds();
+  if (!board_.running().empty() && now < next_lowest_s_) return;
+  next_lowest_s_ = now + kLowestSeconds + kLowestSecondsPerRank * communicator_.size();
+  send(0, admission.tell(), {});
 }
 
 void GraphRun::pull_admitted() { reactor_.pull_admitted(*board_.admission(), outbox_); }
@@ -476,8 +462,9 @@ std::string GraphRun::describe() const {
 void GraphRun::check_over() const {
   const std::lock_guard lock(state_);
   reactor_.sanity_check();
+  const bool charged = admitted_ && board_.admission()->charged_bytes() != 0;
   if (!transfers_.empty() || !to_unspill_.empty() || !reactor_.quiet() ||
-      (!reactor_.aborting() && !board_.empty())) {
+      (!reactor_.aborting() && (!board_.empty() || charged))) {
     throw std::logic_error("something is left of a finished graph:\n" + board_.describe() +
                            reactor_.describe());
   }

@@ -98,12 +98,6 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     SharedBuffer buffer;
     bool outgoing;
   };
-  // What rank 0 was told last of the lowest key here.
-  struct LowestTold {
-    std::optional<OrderKey> key;
-    bool waits;
-    bool operator==(const LowestTold&) const = default;
-  };
   // Asked for by another rank, not read from scratch yet; pinned.
   struct SpilledSend {
     Outbox::PostSend post;
@@ -159,8 +153,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::int64_t told_ = 0;       // tasks in the last kAdvance
   double next_advance_s_ = 0;   // when the next may leave, by running_for_
   const Stopwatch running_for_;
-  std::optional<LowestTold> lowest_told_;  // nothing: none was told yet
-  double next_lowest_s_ = 0;               // when the next may leave while tasks run
+  double next_lowest_s_ = 0;  // when word of the lowest key may leave again while tasks run
   RunTotals totals_;
 
   // Only with the progress right.

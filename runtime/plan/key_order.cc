@@ -140,7 +140,7 @@ bool KeyOrder::same_slab(const Topology::LeafEdge& edge) const {
 bool KeyOrder::at_own_position(const Topology::LeafEdge& edge) const {
   const LayerOrder& made = layers_[edge.producer.layer];
   return made.by_position && made.phase == layers_[edge.consumer].phase &&
-         share_homes(topology_, placement_, edge) && chunks_read(topology_, edge) == 1;
+         reads_own_chunk(topology_, placement_, edge);
 }
 
 // Slab s of n ends up on the ranks floor(s P / n) to floor(((s + 1) P - 1) / n), whatever the layer.

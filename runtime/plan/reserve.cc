@@ -56,10 +56,20 @@ class SequentialPeak {
     return stay;
   }
 
+  bool is_combined(graph::LayerOutput output) const {
+    const auto& layers = topology_.graph().layers;
+    return std::any_of(layers.begin(), layers.end(), [&](const graph::Layer& layer) {
+      const auto* tree = std::get_if<graph::Reduce>(&layer.kind);
+      return tree != nullptr && tree->source == output;
+    });
+  }
+
   std::int64_t chunks_of(graph::LayerOutput output, Stay stay) const {
     if (stay == Stay::kNot) return 0;
     if (stay == Stay::kForOneTask) return 1;
-    const std::int64_t all = chunks_on_rank(topology_, placement_, output);
+    // The nodes of a tree may all be at home on one rank, wherever the leaves are.
+    const std::int64_t all = is_combined(output) ? topology_.task_count(output.layer)
+                                                 : chunks_on_rank(topology_, placement_, output);
     return stay == Stay::kForPhases ? all : std::min(all, keys_.slab_tasks(output.layer));
   }
 
@@ -67,11 +77,11 @@ class SequentialPeak {
   std::int64_t received_of_held(std::uint32_t layer) const {
     const graph::LayerOutput output{layer, 0};
     const std::int64_t share = share_of(topology_, placement_, layer);
-    const std::int64_t all = chunks_on_rank(topology_, placement_, output);
-    if (stay_of(output) == Stay::kForOneTask) return 0;
-    const std::int64_t received = std::max<std::int64_t>(0, all - share);
-    const std::int64_t chunks = chunks_of(output, stay_of(output));
-    return times(std::min(received, chunks), output_block(topology_, output));
+    const Stay stay = stay_of(output);
+    if (stay == Stay::kNot || stay == Stay::kForOneTask) return 0;
+    const std::int64_t received = chunks_of(output, Stay::kForPhases) - share;
+    return times(std::clamp<std::int64_t>(received, 0, chunks_of(output, stay)),
+                 output_block(topology_, output));
   }
 
   // In post-order a group of siblings of which some are there and some are not lies, on each level,

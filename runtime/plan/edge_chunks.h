@@ -22,8 +22,8 @@ bool read_by_leaves_only(const graph::Topology& topology, graph::LayerOutput out
 bool share_homes(const graph::Topology& topology, const Placement& placement,
                  const graph::Topology::LeafEdge& edge);
 
-// Whether every task that has the edge reads one chunk through it, that of its own position, and the
-// two are at home on one rank.
+// Whether every task that has the edge reads one chunk through it, that of its own position, and
+// the two are at home on one rank.
 bool reads_own_chunk(const graph::Topology& topology, const Placement& placement,
                      const graph::Topology::LeafEdge& edge);
 

@@ -256,12 +256,13 @@ std::int64_t sent_by(const Topology& topology, const Placement& placement, std::
 
 }  // namespace
 
-// Blocks that the pool keeps must leave room for what tasks take beside it: under admission it keeps
-// none rather than too many.
+// Blocks that the pool keeps must leave room for what tasks take beside it: under admission it
+// keeps none rather than too many.
 std::int64_t Footprint::pool_bytes(int threads) const {
   if (budget_bytes > 0) {
     const std::int64_t scratch = times(budget_scratch_bytes, threads);
-    return plus(std::max<std::int64_t>(0, budget_bytes - scratch), plus(persisted_bytes, sent_bytes));
+    return plus(std::max<std::int64_t>(0, budget_bytes - scratch),
+                plus(persisted_bytes, sent_bytes));
   }
   return plus(times(task_pool_bytes, threads), plus(held_bytes, sent_bytes));
 }
@@ -273,7 +274,8 @@ std::int64_t Footprint::total(int threads) const {
 }
 
 std::int64_t Footprint::beside_budget() const {
-  return plus(plus(persisted_bytes, sent_bytes), plus(plus(result_bytes, index_bytes), noted_bytes));
+  return plus(plus(persisted_bytes, sent_bytes),
+              plus(plus(result_bytes, index_bytes), noted_bytes));
 }
 
 std::string Footprint::largest(int threads) const {

@@ -47,7 +47,7 @@ struct Footprint {
   std::string largest_task;  // the layer of task_bytes
 
   std::int64_t total(int threads) const;
-  std::int64_t beside_budget() const;  // what a rank takes that admission does not count
+  std::int64_t beside_budget() const;          // what a rank takes that admission does not count
   std::int64_t pool_bytes(int threads) const;  // of it, what comes from the pool
   // What takes most: "the fetched results", "a task of layer 'mean'", ...
   std::string largest(int threads) const;

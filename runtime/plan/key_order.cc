@@ -143,7 +143,8 @@ bool KeyOrder::at_own_position(const Topology::LeafEdge& edge) const {
          reads_own_chunk(topology_, placement_, edge);
 }
 
-// Slab s of n ends up on the ranks floor(s P / n) to floor(((s + 1) P - 1) / n), whatever the layer.
+// Slab s of n ends up on the ranks floor(s P / n) to floor(((s + 1) P - 1) / n), whatever the
+// layer.
 bool KeyOrder::is_cut(std::int64_t slab, std::int64_t slabs) const {
   const std::int64_t parts = placement_.workers();
   return product(slab, parts) / slabs != (product(slab + 1, parts) - 1) / slabs;
@@ -195,8 +196,8 @@ KeyOrder::Time KeyOrder::tree_time(const graph::TaskId& task, const graph::Reduc
   }
   if (mine.slabs == 0) return {0, 0, kEnd};
   const graph::Reduction& constants = topology_.reduction(task.layer);
-  const std::int64_t slab = coordinate_of(task.position / constants.nodes(),
-                                          constants.kept_grid.counts())[mine.axis];
+  const std::int64_t slab =
+      coordinate_of(task.position / constants.nodes(), constants.kept_grid.counts())[mine.axis];
   return {wave(slab, mine.slabs), slab, kEnd};
 }
 
@@ -204,8 +205,7 @@ OrderKey KeyOrder::key(const graph::TaskId& task) const {
   const LayerOrder& mine = layers_[task.layer];
   OrderKey key{.phase = mine.phase, .depth = placement_.depth(task.layer), .layer = task.layer};
   Time time;
-  if (const auto* tree =
-          std::get_if<graph::Reduce>(&topology_.graph().layers[task.layer].kind)) {
+  if (const auto* tree = std::get_if<graph::Reduce>(&topology_.graph().layers[task.layer].kind)) {
     key.order = task.position;
     time = tree_time(task, *tree);
   } else {
@@ -255,15 +255,17 @@ std::vector<std::int64_t> KeyOrder::nodes(std::uint32_t layer, int rank) const {
   };
   const Interval range = placement_.range(topology_, tree.source.layer, rank);
   if (leaves_in_order(placement_, tree)) {
-    for (std::int64_t at = range.lo; at < range.hi; at += constants.leaves - at % constants.leaves) {
-      const Extents chunk = coordinate_of(
-          placement_.position_at(topology_, tree.source.layer, at), tree.source_grid.counts());
+    for (std::int64_t at = range.lo; at < range.hi;
+         at += constants.leaves - at % constants.leaves) {
+      const Extents chunk = coordinate_of(placement_.position_at(topology_, tree.source.layer, at),
+                                          tree.source_grid.counts());
       Extents kept;
       for (const std::int64_t axis : constants.kept_axes) kept.push_back(chunk[axis]);
       look_at(position_of(kept, constants.kept_grid.counts()));
     }
   } else {
-    const std::int64_t trees = topology_.task_count(layer) / std::max<std::int64_t>(1, constants.nodes());
+    const std::int64_t trees =
+        topology_.task_count(layer) / std::max<std::int64_t>(1, constants.nodes());
     for (std::int64_t kept = 0; kept < trees; ++kept) look_at(kept);
   }
   std::sort(found.begin(), found.end());

@@ -32,8 +32,8 @@ namespace rankine::plan {
 
 class KeyOrder {
  public:
-  // Users' tasks, whose memory nobody knows, have no keys; nor have graphs of so many nodes of trees
-  // that a rank should not count them one by one (reduce_nodes).
+  // Users' tasks, whose memory nobody knows, have no keys; nor have graphs of so many nodes of
+  // trees that a rank should not count them one by one (reduce_nodes).
   static bool supports(const graph::Topology& topology, const Placement& placement);
   // Both must outlive it. O(layers).
   KeyOrder(const graph::Topology& topology, const Placement& placement);

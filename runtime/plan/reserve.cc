@@ -159,8 +159,8 @@ Reserve reserve(const Topology& topology, const Placement& placement, const KeyO
     }
     const TaskMemory memory = task_memory(topology, placement, layer);
     result.thread_bytes = std::max(result.thread_bytes, memory.tiles);
-    result.scratch_bytes = std::max(
-        result.scratch_bytes, plus(plus(memory.reader, memory.encoder), memory.user));
+    result.scratch_bytes =
+        std::max(result.scratch_bytes, plus(plus(memory.reader, memory.encoder), memory.user));
     result.note_bytes = plus(result.note_bytes, noted_bytes(topology, placement, layer));
   }
   result.bytes = plus(result.task_bytes, held);

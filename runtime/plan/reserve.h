@@ -18,7 +18,7 @@ struct Reserve {
   std::int64_t task_bytes = 0;  // of it, the largest task with what it reads and writes through
   std::string largest_task;     // its layer
   std::int64_t most_held_bytes = 0;
-  std::string most_holding;     // the layer of most_held_bytes
+  std::string most_holding;  // the layer of most_held_bytes
   // Beside it: what a thread keeps between tasks all the same, and what a rank notes of its tasks.
   std::int64_t thread_bytes = 0;
   std::int64_t note_bytes = 0;
@@ -28,7 +28,8 @@ struct Reserve {
 
 Reserve reserve(const graph::Topology& topology, const Placement& placement, const KeyOrder& keys);
 
-// What a task takes while it runs under admission: afterwards a thread gives all back but its tiles.
+// What a task takes while it runs under admission: afterwards a thread gives all back but its
+// tiles.
 std::int64_t admitted_bytes(const graph::Topology& topology, const Placement& placement,
                             std::uint32_t layer);
 

@@ -52,6 +52,24 @@ void Frontier::on_message(int from, const protocol::Message& message, Reactor::O
   }
 }
 
+std::string Frontier::describe() const {
+  std::string text;
+  const auto add = [&](const char* what, const std::optional<OrderKey>& key) {
+    text += what;
+    if (!key) return;
+    for (const std::int64_t part : {std::int64_t{key->phase}, key->wave, key->slab, key->inner,
+                                    std::int64_t{key->layer}, key->order}) {
+      text += " " + std::to_string(part);
+    }
+  };
+  for (const Rank& rank : ranks_) {
+    add(rank.heard ? ", lowest" : ", not heard", rank.lowest);
+    add(rank.waits ? ", waits, told" : ", told", rank.told);
+  }
+  add(", spread", spread_);
+  return text;
+}
+
 void Frontier::sanity_check() const {
   std::size_t heard = 0;
   std::size_t open = 0;
@@ -68,7 +86,7 @@ void Frontier::sanity_check() const {
     if (frontier && rank.lowest == frontier) right = right && rank.told == frontier;
   }
   if (!right || heard != heard_ || open != lowest_.size()) {
-    throw std::logic_error("the frontier is wrong");
+    throw std::logic_error("the frontier is wrong: " + describe());
   }
 }
 

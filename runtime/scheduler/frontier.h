@@ -32,6 +32,8 @@ class Frontier {
 
   // Nothing: some rank has not told its key yet, or all is complete.
   std::optional<OrderKey> key() const;
+  // What decides all that comes: for tests.
+  std::string describe() const;
   void sanity_check() const;
 
  private:

@@ -212,11 +212,11 @@ void admit(PhysicalPlan& plan, const Machine& machine) {
   const plan::KeyOrder keys(*plan.topology, plan.placement);
   plan.reserve = plan::reserve(*plan.topology, plan.placement, keys);
   plan::Footprint footprint = plan.footprint;
-  footprint.noted_bytes = plan::plus(plan::times(plan.reserve.thread_bytes, machine.threads),
-                                     plan.reserve.note_bytes);
+  footprint.noted_bytes =
+      plan::plus(plan::times(plan.reserve.thread_bytes, machine.threads), plan.reserve.note_bytes);
   footprint.budget_scratch_bytes = plan.reserve.scratch_bytes;
-  const std::int64_t beside = plan::plus(plan.bound_bytes - footprint.total(machine.threads),
-                                         footprint.beside_budget());
+  const std::int64_t beside =
+      plan::plus(plan.bound_bytes - footprint.total(machine.threads), footprint.beside_budget());
   plan.least_bytes = std::min(plan.bound_bytes, plan::plus(beside, plan.reserve.bytes));
   if (!holdable(plan) || plan.least_bytes > machine.memory_bytes) return;
   plan.budget = {machine.memory_bytes - beside, plan.reserve.bytes};
@@ -230,7 +230,8 @@ void admit(PhysicalPlan& plan, const Machine& machine) {
 double slowness(const PhysicalPlan& plan, const Machine& machine) {
   if (plan.budget.bytes == 0) return 1;
   const auto slack = static_cast<double>(plan.budget.bytes - plan.budget.reserve);
-  const double more = slack / static_cast<double>(std::max<std::int64_t>(1, plan.reserve.task_bytes));
+  const double more =
+      slack / static_cast<double>(std::max<std::int64_t>(1, plan.reserve.task_bytes));
   const double ranks = machine.ranks - machine.first_worker;
   // Of the tasks at the frontier there is one among all ranks.
   const double at_a_time = std::min<double>(machine.threads, std::floor(more) + 1 / ranks);
@@ -380,8 +381,8 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
   int fitting = 0;
   const auto consider = [&](Candidate next) {
     next.fits = fits(next.plan, machine);
-    next.cost = plan::cost_ns(*next.plan.topology, next.plan.placement) *
-                slowness(next.plan, machine);
+    next.cost =
+        plan::cost_ns(*next.plan.topology, next.plan.placement) * slowness(next.plan, machine);
     fitting += next.fits ? 1 : 0;
     if (!best || next.better_than(*best)) best = std::move(next);
   };

@@ -21,7 +21,8 @@ protocol::ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.out
 Rank::Rank(const World& world, int number)
     : world_(&world),
       number_(number),
-      board_(world.topology, world.placement, number, {}, worker::admission_for(world.topology, world.placement, number, world.budget)),
+      board_(world.topology, world.placement, number, {},
+             worker::admission_for(world.topology, world.placement, number, world.budget)),
       reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends) {
   if (board_.admission() != nullptr) reactor_.ask_first();
 }

@@ -129,10 +129,11 @@ std::string Admission::describe() const {
                      std::to_string(beyond_) + " of " + std::to_string(slack()) +
                      (short_ ? "; something waits for memory" : "") + "\n";
   const auto name = [&](const OrderKey& key) {
-    const bool tree = std::holds_alternative<graph::Reduce>(topology_.graph().layers[key.layer].kind);
-    return graph::story_of(topology_,
-                           {key.layer, tree ? key.order
-                                            : placement_.position_at(topology_, key.layer, key.order)});
+    const bool tree =
+        std::holds_alternative<graph::Reduce>(topology_.graph().layers[key.layer].kind);
+    return graph::story_of(
+        topology_,
+        {key.layer, tree ? key.order : placement_.position_at(topology_, key.layer, key.order)});
   };
   if (frontier_) text += "  frontier: " + name(*frontier_) + "\n";
   if (const auto lowest = this->lowest()) text += "  next here: " + name(*lowest) + "\n";

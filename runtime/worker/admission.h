@@ -1,6 +1,6 @@
-// Which tasks may start and which chunks may be pulled when the plan does not bound what all threads
-// may hold in any order (session/physical_plan.cc chooses this only then). A pure state machine, as
-// worker/reactor.h is.
+// Which tasks may start and which chunks may be pulled when the plan does not bound what all
+// threads may hold in any order (session/physical_plan.cc chooses this only then). A pure state
+// machine, as worker/reactor.h is.
 //
 // The budget of a rank is reserve + slack. Whatever takes memory is charged before it takes it: a
 // running task with all that it allocates, a chunk while it is held, a chunk that was pulled from
@@ -24,8 +24,8 @@
 // so they come. Then t is ready, or has no inputs; the board offers every ready task, and tasks
 // without inputs in the order of their keys, so it offers t; t is admitted. (4) r learns F: every
 // rank tells its lowest key (has_to_tell), at once if no task runs there; rank 0 takes the least
-// and tells the rank whose it is. A rank that knows an older F only holds back. When t is complete, F
-// rises; there are finitely many keys: the graph ends.
+// and tells the rank whose it is. A rank that knows an older F only holds back. When t is complete,
+// F rises; there are finitely many keys: the graph ends.
 #pragma once
 
 #include <cstdint>

@@ -277,8 +277,8 @@ void GraphRun::tell_advance() {
   send(0, message, {});
 }
 
-// Changes only when tasks are over; then at once if no other task runs here, for others may wait for
-// this one. All is told before the last report.
+// Changes only when tasks are over; then at once if no other task runs here, for others may wait
+// for this one. All is told before the last report.
 void GraphRun::tell_lowest() {
   Admission& admission = *board_.admission();
   if (reactor_.aborting() || !admission.has_to_tell()) return;

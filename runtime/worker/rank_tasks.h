@@ -28,7 +28,7 @@ class RankTasks {
     std::vector<Interval> pieces;
     std::vector<std::int64_t> nodes;
     std::size_t piece = 0;
-    std::int64_t next = 0;  // ordered position, or index into nodes
+    std::int64_t next = 0;             // ordered position, or index into nodes
     PageTable<std::uint8_t> complete;  // by ordered position, or by position of a node
     std::optional<OrderKey> lowest;
   };

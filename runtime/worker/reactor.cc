@@ -113,8 +113,9 @@ void Reactor::pull_admitted(Admission& admission, Outbox& outbox) {
   while (!announced_.empty() && !aborting_) {
     auto first = announced_.begin();
     for (auto next = first; next != announced_.end(); ++next) {
-      if (!next->key) next->key = admission.key_here(
-          {next->chunk.layer, next->chunk.output, next->chunk.position});
+      if (!next->key)
+        next->key =
+            admission.key_here({next->chunk.layer, next->chunk.output, next->chunk.position});
       if (*next->key < *first->key) first = next;
     }
     const Announced chosen = *first;

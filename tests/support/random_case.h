@@ -201,6 +201,7 @@ struct RandomRun {
       options.broken_rank = static_cast<int>(random.between(0, machine.ranks - 1));
     }
     if (random.one_in(20)) options.stop_ns = random.between(0, 500'000);
+    if (!random.one_in(3)) slack = random.one_in(2) ? 0 : random.between(0, 20'000);
   }
 
   simulate::Machine machine;
@@ -209,7 +210,16 @@ struct RandomRun {
   std::int64_t eager_limit = 0;
   std::int64_t window = 0;
   std::int64_t bulk_sends = 0;
+  std::optional<std::int64_t> slack;  // bytes beside the reserve; nothing: memory is plentiful
 };
+
+inline plan::Budget budget_of(const graph::Topology& topology, const plan::Placement& placement,
+                              const std::optional<std::int64_t>& slack) {
+  if (!slack || !plan::KeyOrder::supports(topology, placement)) return {};
+  const std::int64_t reserve =
+      plan::reserve(topology, placement, plan::KeyOrder(topology, placement)).bytes;
+  return {reserve + *slack, reserve};
+}
 
 enum class Outcome { kRight, kFailed, kStopped };
 
@@ -219,8 +229,9 @@ inline Outcome run_case(const RandomCase& wanted, const RandomRun& how) {
   const plan::Placement placement(topology, how.machine.ranks, how.dedicated_scheduler ? 1 : 0);
   simulate::ValueWork work(topology);
   simulate::Draws draws(how.machine);
-  const simulate::World world{topology,        placement,  work,          how.machine.ranks,
-                              how.eager_limit, how.window, how.bulk_sends};
+  const simulate::World world{
+      topology,        placement,  work,           how.machine.ranks,
+      how.eager_limit, how.window, how.bulk_sends, budget_of(topology, placement, how.slack)};
   const simulate::Report report =
       simulate::Simulation(world, how.machine, draws, how.options).run();
   if (!report.failure) {

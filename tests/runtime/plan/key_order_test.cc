@@ -74,7 +74,8 @@ TEST(KeyOrder, ListsTheTasksOfARankInOrder) {
       for (std::uint32_t layer = 0; layer < plan.topology.layer_count(); ++layer) {
         std::vector<TaskId> tasks;
         if (std::holds_alternative<graph::Reduce>(plan.topology.graph().layers[layer].kind)) {
-          for (const std::int64_t node : plan.keys.nodes(layer, rank)) tasks.push_back({layer, node});
+          for (const std::int64_t node : plan.keys.nodes(layer, rank))
+            tasks.push_back({layer, node});
         } else {
           for (const Interval& piece : plan.keys.pieces(layer, rank)) {
             for (std::int64_t i = piece.lo; i < piece.hi; ++i) {
@@ -94,8 +95,8 @@ TEST(KeyOrder, ListsTheTasksOfARankInOrder) {
   }
 }
 
-// All tasks one after the other in the order of keys: chunks are made on their home, come to another
-// rank when its first task that uses them is next, and go with their last use.
+// All tasks one after the other in the order of keys: chunks are made on their home, come to
+// another rank when its first task that uses them is next, and go with their last use.
 class OneByOne {
  public:
   explicit OneByOne(const Planned& plan) : plan_(plan), held_(plan.placement.ranks()) {
@@ -179,8 +180,8 @@ TEST(Reserve, IsThatOfASlabNotThatOfTheArray) {
                                    AxisChunks::regular(length, 1000), DType::kFloat64, here);
     return expr::view(ramp, axes, {5000, 40000}, {}, here);
   };
-  const auto x = expr::elementwise(
-      kernels::Op::kAdd, {{along(5000, {0, -1}), {}}, {along(40000, {-1, 0}), {}}}, here);
+  const auto x = expr::elementwise(kernels::Op::kAdd,
+                                   {{along(5000, {0, -1}), {}}, {along(40000, {-1, 0}), {}}}, here);
   const auto mean = expr::reduce(x, kernels::ReduceOp::kMean, {1, 0}, true, false, 0, here);
   const auto anomaly = expr::elementwise(kernels::Op::kSubtract, {{x, {}}, {mean, {}}}, here);
   io::OutputVariable variable;

@@ -83,7 +83,7 @@ std::byte* Pool::take_cached(std::size_t capacity) {
 
 // Frees kept blocks, the largest first, until `room` more bytes stay below the limit.
 void Pool::shrink(std::int64_t room) {
-  while (taken_ + room > limit_) {
+  while (taken_ + room > limit_ - aside_) {
     auto largest = cached_.end();
     for (auto entry = cached_.begin(); entry != cached_.end(); ++entry) {
       if (entry->second.empty()) continue;
@@ -102,6 +102,12 @@ void Pool::set_limit(std::int64_t bytes) {
   shrink(0);
 }
 
+void Pool::set_aside(std::int64_t bytes) {
+  const std::lock_guard lock(lock_);
+  aside_ += bytes;
+  shrink(0);
+}
+
 std::int64_t Pool::peak_bytes() const {
   const std::lock_guard lock(lock_);
   return peak_;
@@ -110,7 +116,7 @@ std::int64_t Pool::peak_bytes() const {
 void Pool::release(std::byte* data, std::size_t capacity) {
   {
     const std::lock_guard lock(lock_);
-    if (taken_ <= limit_) {
+    if (taken_ <= limit_ - aside_) {
       auto found = std::find_if(cached_.begin(), cached_.end(),
                                 [&](const auto& entry) { return entry.first == capacity; });
       if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});

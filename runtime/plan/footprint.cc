@@ -256,14 +256,9 @@ std::int64_t sent_by(const Topology& topology, const Placement& placement, std::
 
 }  // namespace
 
-// Blocks that the pool keeps must leave room for what tasks take beside it: under admission it
-// keeps none rather than too many.
+// Under admission tasks set aside of it what they take beside the pool.
 std::int64_t Footprint::pool_bytes(int threads) const {
-  if (budget_bytes > 0) {
-    const std::int64_t scratch = times(budget_scratch_bytes, threads);
-    return plus(std::max<std::int64_t>(0, budget_bytes - scratch),
-                plus(persisted_bytes, sent_bytes));
-  }
+  if (budget_bytes > 0) return plus(budget_bytes, plus(persisted_bytes, sent_bytes));
   return plus(times(task_pool_bytes, threads), plus(held_bytes, sent_bytes));
 }
 

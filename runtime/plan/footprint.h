@@ -36,10 +36,9 @@ struct Footprint {
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.
   std::int64_t least_bytes = 0;
-  // Under admission (reserve.h), instead of task_bytes for each thread and held_bytes: the budget;
-  // of it what tasks may take beside the pool; and what comes on top. 0: there is none.
+  // Under admission (reserve.h), instead of task_bytes for each thread and held_bytes: the budget,
+  // and what comes on top. 0: there is none.
   std::int64_t budget_bytes = 0;
-  std::int64_t budget_scratch_bytes = 0;
   std::int64_t noted_bytes = 0;
 
   std::int64_t most_held_bytes = 0;  // by the layer `most_holding`

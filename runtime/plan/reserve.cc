@@ -129,11 +129,18 @@ std::int64_t noted_bytes(const Topology& topology, const Placement& placement,
 
 }  // namespace
 
+std::int64_t scratch_bytes(const Topology& topology, const Placement& placement,
+                           std::uint32_t layer) {
+  if (topology.is_held(layer)) return 0;
+  const TaskMemory memory = task_memory(topology, placement, layer);
+  return plus(memory.reader, plus(memory.encoder, memory.user));
+}
+
 std::int64_t admitted_bytes(const Topology& topology, const Placement& placement,
                             std::uint32_t layer) {
   if (topology.is_held(layer)) return 0;
-  const TaskMemory memory = task_memory(topology, placement, layer);
-  return plus(memory.pool, plus(memory.reader, plus(memory.encoder, memory.user)));
+  return plus(task_memory(topology, placement, layer).pool,
+              scratch_bytes(topology, placement, layer));
 }
 
 // Every chunk that is there when the task at the frontier runs was made or pulled for a task up to
@@ -157,10 +164,8 @@ Reserve reserve(const Topology& topology, const Placement& placement, const KeyO
       result.task_bytes = task;
       result.largest_task = name;
     }
-    const TaskMemory memory = task_memory(topology, placement, layer);
-    result.thread_bytes = std::max(result.thread_bytes, memory.tiles);
-    result.scratch_bytes =
-        std::max(result.scratch_bytes, plus(plus(memory.reader, memory.encoder), memory.user));
+    result.thread_bytes =
+        std::max(result.thread_bytes, task_memory(topology, placement, layer).tiles);
     result.note_bytes = plus(result.note_bytes, noted_bytes(topology, placement, layer));
   }
   result.bytes = plus(result.task_bytes, held);

@@ -22,8 +22,6 @@ struct Reserve {
   // Beside it: what a thread keeps between tasks all the same, and what a rank notes of its tasks.
   std::int64_t thread_bytes = 0;
   std::int64_t note_bytes = 0;
-  // Of task_bytes, what does not come from the pool.
-  std::int64_t scratch_bytes = 0;
 };
 
 Reserve reserve(const graph::Topology& topology, const Placement& placement, const KeyOrder& keys);
@@ -32,6 +30,9 @@ Reserve reserve(const graph::Topology& topology, const Placement& placement, con
 // tiles.
 std::int64_t admitted_bytes(const graph::Topology& topology, const Placement& placement,
                             std::uint32_t layer);
+// Of it, what does not come from the pool.
+std::int64_t scratch_bytes(const graph::Topology& topology, const Placement& placement,
+                           std::uint32_t layer);
 
 // What a rank may hold under admission: running tasks, held chunks, chunks that were pulled.
 struct Budget {

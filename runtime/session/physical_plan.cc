@@ -214,7 +214,6 @@ void admit(PhysicalPlan& plan, const Machine& machine) {
   plan::Footprint footprint = plan.footprint;
   footprint.noted_bytes =
       plan::plus(plan::times(plan.reserve.thread_bytes, machine.threads), plan.reserve.note_bytes);
-  footprint.budget_scratch_bytes = plan.reserve.scratch_bytes;
   const std::int64_t beside =
       plan::plus(plan.bound_bytes - footprint.total(machine.threads), footprint.beside_budget());
   plan.least_bytes = std::min(plan.bound_bytes, plan::plus(beside, plan.reserve.bytes));

@@ -21,6 +21,7 @@ Admission::Admission(const graph::Topology& topology, const plan::Placement& pla
       tasks_(topology, placement, *keys_, rank) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     task_bytes_.push_back(plan::admitted_bytes(topology, placement, layer));
+    scratch_bytes_.push_back(plan::scratch_bytes(topology, placement, layer));
   }
 }
 

@@ -51,6 +51,8 @@ class Admission {
 
   const plan::KeyOrder& keys() const { return *keys_; }
   const plan::Budget& budget() const { return budget_; }
+  // Of what a task is charged, what it takes beside the pool.
+  std::int64_t scratch_bytes(std::uint32_t layer) const { return scratch_bytes_[layer]; }
 
   // A task that could run: if true, it is charged and must run. urgent: only if it is at the
   // frontier.
@@ -113,7 +115,8 @@ class Admission {
   std::shared_ptr<const plan::KeyOrder> keys_;
   int rank_;
   plan::Budget budget_;
-  std::vector<std::int64_t> task_bytes_;  // by layer
+  std::vector<std::int64_t> task_bytes_;     // by layer
+  std::vector<std::int64_t> scratch_bytes_;  // by layer
   RankTasks tasks_;
   std::unordered_map<graph::ChunkId, Charge, ChunkHash> chunks_;  // held or pulled
   std::unordered_map<graph::TaskId, OrderKey, graph::TaskIdHash> running_;

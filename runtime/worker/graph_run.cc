@@ -127,8 +127,13 @@ std::optional<TaskId> GraphRun::next() {
 }
 
 std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
+  const std::int64_t aside = admitted_ ? board_.admission()->scratch_bytes(task.layer) : 0;
+  if (admitted_) pool_.set_aside(aside);
   std::vector<Output> outputs = run_task(task, context);
-  if (admitted_) drop_scratch(context);
+  if (admitted_) {
+    drop_scratch(context);
+    pool_.set_aside(-aside);
+  }
   const std::lock_guard lock(state_);
   totals_.times += std::exchange(context.times, {});
   totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;

@@ -126,18 +126,22 @@ void encode_chunk(const OutputVariable& variable, const Box& chunk_box, const st
   const std::size_t size = size_of(variable.dtype);
   const auto count = static_cast<std::size_t>(volume(variable.chunk));
   const std::size_t bytes = count * size;
-  const std::byte* plain = whole_chunk(variable, chunk_box, dense, scratch.padded_);
+  libdeflate_compressor* compressor =
+      variable.deflate == 0 ? nullptr : scratch.compressor(variable.deflate);
+  // A copy is needed no more when it is shuffled, so it may lie where the encoded bytes will.
+  const bool room = compressor != nullptr && uses_shuffle(variable);
+  if (room) fit(out, libdeflate_zlib_compress_bound(compressor, bytes));
+  const std::byte* plain = whole_chunk(variable, chunk_box, dense, room ? out : scratch.padded_);
   if (uses_shuffle(variable)) {
     fit(scratch.shuffled_, bytes);
     shuffle_bytes(plain, count, size, scratch.shuffled_.data());
     plain = scratch.shuffled_.data();
   }
-  if (variable.deflate == 0) {
+  if (compressor == nullptr) {
     fit(out, bytes);
     std::memcpy(out.data(), plain, bytes);
     return;
   }
-  libdeflate_compressor* compressor = scratch.compressor(variable.deflate);
   fit(out, libdeflate_zlib_compress_bound(compressor, bytes));
   const std::size_t used =
       libdeflate_zlib_compress(compressor, plain, bytes, out.data(), out.size());

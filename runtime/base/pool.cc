@@ -112,8 +112,8 @@ void Pool::drain_stripes() {
 // Frees kept blocks, those of threads and then the largest first, until `room` more bytes stay
 // below the limit.
 void Pool::shrink(std::int64_t room) {
-  if (taken_ + room > limit_) drain_stripes();
-  while (taken_ + room > limit_) {
+  if (taken_ + room > limit_ - aside_) drain_stripes();
+  while (taken_ + room > limit_ - aside_) {
     auto largest = cached_.end();
     for (auto entry = cached_.begin(); entry != cached_.end(); ++entry) {
       if (entry->second.empty()) continue;
@@ -129,6 +129,12 @@ void Pool::shrink(std::int64_t room) {
 void Pool::set_limit(std::int64_t bytes) {
   const std::lock_guard lock(lock_);
   limit_ = std::max(bytes, kLeastLimit);
+  shrink(0);
+}
+
+void Pool::set_aside(std::int64_t bytes) {
+  const std::lock_guard lock(lock_);
+  aside_ += bytes;
   shrink(0);
 }
 
@@ -149,7 +155,7 @@ void Pool::release(std::byte* data, std::size_t capacity) {
   }
   {
     const std::lock_guard lock(lock_);
-    if (taken_ <= limit_) {
+    if (taken_ <= limit_ - aside_) {
       auto found = std::find_if(cached_.begin(), cached_.end(),
                                 [&](const auto& entry) { return entry.first == capacity; });
       if (found == cached_.end()) found = cached_.insert(cached_.end(), {capacity, {}});

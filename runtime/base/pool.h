@@ -70,6 +70,9 @@ class Pool {
   // are freed. Blocks in use are never refused: that they fit is the plan's business.
   void set_limit(std::int64_t bytes);
   static constexpr std::int64_t kLeastLimit = std::int64_t{1} << 20;
+  // So many more bytes (fewer, if negative) of the limit are taken beside the pool for a while: kept
+  // blocks make room for them.
+  void set_aside(std::int64_t bytes);
 
   // Indeterminate contents. Throws Error (task failed) when the system has no memory.
   Buffer allocate(std::size_t bytes);
@@ -110,6 +113,7 @@ class Pool {
 
   mutable SpinLock lock_;  // protects the members below
   std::int64_t limit_ = kDefaultLimit;
+  std::int64_t aside_ = 0;
   std::int64_t taken_ = 0;  // in use and kept
   std::int64_t peak_ = 0;
   std::vector<std::pair<std::size_t, std::vector<std::byte*>>> cached_;  // by capacity

@@ -287,20 +287,35 @@ std::int64_t Topology::leaf_position(const Reduce& reduce, const Reduction& tree
   return position_of(source, counts);
 }
 
-std::int64_t Topology::middle_leaf(TaskId task) const {
+Interval Topology::leaves_below(TaskId task) const {
   const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
   const Reduction& tree = *tables_[task.layer].reduction;
   std::int64_t node = task.position % tree.nodes();
   std::int64_t level = std::upper_bound(tree.level_start.begin(), tree.level_start.end(), node) -
                        tree.level_start.begin() - 1;
   std::int64_t first = node - tree.level_start[level];
-  std::int64_t last = first + 1;  // leaves [first, last) lie below the node
+  std::int64_t last = first + 1;
   for (; level >= 0; --level) {
     first *= reduce.fan_in;
     last *= reduce.fan_in;
   }
-  last = std::min(last, tree.leaves);
-  return leaf_position(reduce, tree, task.position / tree.nodes(), (first + last) / 2);
+  return {first, std::min(last, tree.leaves)};
+}
+
+std::int64_t Topology::middle_leaf(TaskId task) const {
+  const Reduction& tree = *tables_[task.layer].reduction;
+  const Interval below = leaves_below(task);
+  return leaf_position(std::get<Reduce>(graph_->layers[task.layer].kind), tree,
+                       task.position / tree.nodes(), (below.lo + below.hi) / 2);
+}
+
+Interval Topology::outer_leaves(TaskId task) const {
+  const Reduce& reduce = std::get<Reduce>(graph_->layers[task.layer].kind);
+  const Reduction& tree = *tables_[task.layer].reduction;
+  const Interval below = leaves_below(task);
+  const std::int64_t kept = task.position / tree.nodes();
+  return {leaf_position(reduce, tree, kept, below.lo),
+          leaf_position(reduce, tree, kept, below.hi - 1)};
 }
 
 std::int64_t Topology::count_inputs(TaskId task) const {

@@ -116,6 +116,8 @@ class Topology {
   Box elements_read(const LeafEdge& edge, TaskId task) const;
   // The position, in the source layer, of the leaf in the middle of those below a Reduce task.
   std::int64_t middle_leaf(TaskId task) const;
+  // Likewise of the first and the last of them: lo and hi.
+  Interval outer_leaves(TaskId task) const;
   // The position, in the Grid layer, of what a GridCollect task brings.
   std::int64_t collected_position(TaskId task) const;
   // True if no task of the layer waits for another one.
@@ -199,6 +201,7 @@ class Topology {
   void visit_tree_leaf(const ChunkId& chunk, std::uint32_t layer, const Reduce& reduce,
                        VisitUse visit) const;
   void visit_users(const ChunkId& chunk, const ConsumerEdge& edge, VisitUse visit) const;
+  Interval leaves_below(TaskId task) const;  // counted in their tree
   std::int64_t leaf_position(const Reduce& reduce, const Reduction& tree, std::int64_t kept,
                              std::int64_t leaf) const;
   std::int64_t tree_parent(std::uint32_t layer, std::int64_t node) const;

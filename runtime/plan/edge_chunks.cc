@@ -111,6 +111,21 @@ std::int64_t tasks_having(const Topology& topology, const Placement& placement,
 
 }  // namespace
 
+bool reads_own_chunk(const Topology& topology, const Placement& placement,
+                     const Topology::LeafEdge& edge) {
+  if (!share_homes(topology, placement, edge)) return false;
+  const auto& map = std::get<graph::Map>(topology.graph().layers[edge.consumer].kind);
+  const graph::Leaf& leaf = map.leaves[edge.leaf];
+  for (std::size_t k = 0; k < edge.axes.size(); ++k) {
+    const AxisChunks& made = topology.output_grid(edge.producer).axis(k);
+    const graph::Reach reach = map.reach_of(leaf, k);
+    const bool same = leaf.terms[k].step == 1 && leaf.terms[k].offset == 0 && reach.before == 0 &&
+                      reach.after == 0 && map.grid_of(leaf).axis(k) == made;
+    if (made.count() > 1 && !same) return false;
+  }
+  return true;
+}
+
 std::int64_t chunks_received(const Topology& topology, const Placement& placement,
                              const Topology::LeafEdge& edge) {
   const std::int64_t all =
@@ -129,6 +144,19 @@ std::int64_t chunks_received(const Topology& topology, const Placement& placemen
     stride = times(stride, edge.counts[axis]);
   }
   return std::min(all, times(2, longer));
+}
+
+std::int64_t chunks_on_rank(const Topology& topology, const Placement& placement,
+                            graph::LayerOutput output) {
+  std::int64_t chunks = share_of(topology, placement, output.layer);
+  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
+    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
+      if (edge.producer == output) {
+        chunks = plus(chunks, chunks_received(topology, placement, edge));
+      }
+    }
+  }
+  return std::min(chunks, topology.task_count(output.layer));
 }
 
 }  // namespace rankine::plan

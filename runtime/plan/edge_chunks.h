@@ -22,9 +22,19 @@ bool read_by_leaves_only(const graph::Topology& topology, graph::LayerOutput out
 bool share_homes(const graph::Topology& topology, const Placement& placement,
                  const graph::Topology::LeafEdge& edge);
 
+// Whether every task that has the edge reads one chunk through it, that of its own position, and
+// the two are at home on one rank.
+bool reads_own_chunk(const graph::Topology& topology, const Placement& placement,
+                     const graph::Topology::LeafEdge& edge);
+
 // Chunks that are made elsewhere and that tasks of one rank read through an edge, each counted
 // once, on the rank with most, at most.
 std::int64_t chunks_received(const graph::Topology& topology, const Placement& placement,
                              const graph::Topology::LeafEdge& edge);
+
+// Chunks of an output that a rank makes or receives, each counted once, on the rank with most, at
+// most.
+std::int64_t chunks_on_rank(const graph::Topology& topology, const Placement& placement,
+                            graph::LayerOutput output);
 
 }  // namespace rankine::plan

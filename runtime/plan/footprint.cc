@@ -81,7 +81,6 @@ std::int64_t tree_states(const Topology& topology, const Placement& placement, s
 // may have to receive.
 std::int64_t held_chunks(const Topology& topology, const Placement& placement,
                          graph::LayerOutput output, int threads) {
-  std::int64_t chunks = share_of(topology, placement, output.layer);
   for (const graph::Layer& layer : topology.graph().layers) {
     // A user's task takes the whole array.
     const auto* tasks = std::get_if<graph::Explicit>(&layer.kind);
@@ -90,15 +89,7 @@ std::int64_t held_chunks(const Topology& topology, const Placement& placement,
     }
   }
   const std::int64_t streamed = streamed_chunks(topology, placement, output, threads);
-  if (streamed >= 0) return streamed;
-  for (std::uint32_t layer = output.layer + 1; layer < topology.layer_count(); ++layer) {
-    for (const Topology::LeafEdge& edge : topology.leaf_edges(layer)) {
-      if (edge.producer == output) {
-        chunks = plus(chunks, chunks_received(topology, placement, edge));
-      }
-    }
-  }
-  return std::min(chunks, topology.task_count(output.layer));
+  return streamed >= 0 ? streamed : chunks_on_rank(topology, placement, output);
 }
 
 // Results of users' tasks that wait: if each is small, and all of them are there. How long they are
@@ -271,13 +262,21 @@ std::int64_t sent_by(const Topology& topology, const Placement& placement, std::
 
 }  // namespace
 
+// Under admission tasks set aside of it what they take beside the pool.
 std::int64_t Footprint::pool_bytes(int threads) const {
+  if (budget_bytes > 0) return plus(budget_bytes, plus(persisted_bytes, sent_bytes));
   return plus(times(task_pool_bytes, threads), plus(held_bytes, plus(sent_bytes, taken_bytes)));
 }
 
 std::int64_t Footprint::total(int threads) const {
+  if (budget_bytes > 0) return plus(budget_bytes, beside_budget());
   const std::int64_t kept = times(task_bytes - task_pool_bytes, threads);
   return plus(plus(pool_bytes(threads), kept), plus(result_bytes, index_bytes));
+}
+
+std::int64_t Footprint::beside_budget() const {
+  return plus(plus(persisted_bytes, sent_bytes),
+              plus(plus(result_bytes, index_bytes), noted_bytes));
 }
 
 std::string Footprint::largest(int threads) const {

@@ -37,11 +37,17 @@ struct Footprint {
   // What some rank certainly has at one time: all fetched arrays, or the largest chunk. All other
   // numbers are bounds from above.
   std::int64_t least_bytes = 0;
+  // Under admission (reserve.h), instead of task_bytes for each thread and held_bytes: the budget,
+  // and what comes on top. 0: there is none.
+  std::int64_t budget_bytes = 0;
+  std::int64_t noted_bytes = 0;
+
   std::int64_t most_held_bytes = 0;  // by the layer `most_holding`
   std::string most_holding;
   std::string largest_task;  // the layer of task_bytes
 
   std::int64_t total(int threads) const;
+  std::int64_t beside_budget() const;          // what a rank takes that admission does not count
   std::int64_t pool_bytes(int threads) const;  // of it, what comes from the pool
   // What takes most: "the fetched results", "a task of layer 'mean'", ...
   std::string largest(int threads) const;

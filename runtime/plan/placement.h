@@ -44,6 +44,7 @@ class Placement {
 
   int ranks() const { return ranks_; }
   int first_worker() const { return first_worker_; }
+  int workers() const { return ranks_ - first_worker_; }  // ranks that have ranges
   int home(const graph::Topology& topology, graph::TaskId task) const;
   std::int32_t depth(std::uint32_t layer) const { return layers_[layer].depth; }
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }

@@ -11,12 +11,6 @@ namespace {
 
 using graph::Topology;
 
-// Whether every task finds its chunk where it is at home itself.
-bool stays_at_home(const Topology& topology, const Placement& placement,
-                   const Topology::LeafEdge& edge) {
-  return share_homes(topology, placement, edge) && chunks_read(topology, edge) == 1;
-}
-
 bool is_everywhere(const Topology& topology, const Topology::LeafEdge& edge) {
   for (std::size_t k = 0; k < edge.domain.size(); ++k) {
     if (!(edge.domain[k] == Interval{0, topology.counts(edge.consumer)[k]})) return false;
@@ -35,7 +29,7 @@ std::vector<bool> streaming_layers(const Topology& topology, const Placement& pl
     const auto& edges = topology.leaf_edges(layer);
     streaming[layer] = std::all_of(edges.begin(), edges.end(), [&](const auto& edge) {
       return streaming[edge.producer.layer] && edge.counts == topology.counts(layer) &&
-             is_everywhere(topology, edge) && stays_at_home(topology, placement, edge);
+             is_everywhere(topology, edge) && reads_own_chunk(topology, placement, edge);
     });
   }
   return streaming;

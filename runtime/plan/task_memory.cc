@@ -94,15 +94,18 @@ std::int64_t reader_bytes(const io::Dataset& dataset, bool whole_chunks) {
               std::max(ahead, stored));
 }
 
-// EncodeScratch (io/encode.h) and what is written: a copy of the chunk that is filled up or holds
-// no NaN, one shuffled, and the encoded one, which deflate makes hardly longer.
+// EncodeScratch (io/encode.h) and what is written: one shuffled, and the encoded one, which deflate
+// makes hardly longer and which takes the place of a copy that is filled up or holds no NaN;
+// without shuffling that copy is another one.
 std::int64_t encoder_bytes(const io::OutputVariable& variable) {
   const std::int64_t chunk = times(elements(variable.chunk), bytes_of(size_of(variable.dtype)));
   bool copied = variable.fill.has_value();
   for (std::size_t k = 0; k < variable.chunk.size(); ++k) {
     copied = copied || variable.chunk[k] == 0 || variable.shape[k] % variable.chunk[k] != 0;
   }
-  const std::int64_t copies = (copied ? 1 : 0) + (io::uses_shuffle(variable) ? 1 : 0);
+  const bool shuffled = io::uses_shuffle(variable);
+  const bool reused = shuffled && variable.deflate > 0;
+  const std::int64_t copies = (copied && !reused ? 1 : 0) + (shuffled ? 1 : 0);
   return plus(times(chunk, 1 + copies), plus(chunk / 64, 4096));
 }
 

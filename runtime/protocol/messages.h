@@ -27,6 +27,8 @@
 //   Explain     0 -> all   nothing has completed for a while: what do you wait for?
 //   Explanation rank -> 0  text for people; follows as bytes
 //   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
+//   Lowest      rank -> 0  memory is short: the lowest key that is not complete here (order_key.h)
+//   Frontier    0 -> rank  memory is short: the lowest key that is complete nowhere
 #pragma once
 
 #include <cstdint>
@@ -57,6 +59,8 @@ enum class Kind : std::uint8_t {
   kExplain,
   kExplanation,
   kReport,
+  kLowest,
+  kFrontier,
 };
 
 struct ChunkName {
@@ -83,7 +87,8 @@ struct Message {
   std::int64_t second = 0;  // kCountReply: received; kAdvance kGave: tasks per thread to give away;
                             // kProgress: own tasks that others ran, less those of others
   std::uint32_t round = 0;  // kCountQuery kCountReply; states: tasks it has room for; kAsk: at most
-  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; states: Wants
+  std::uint32_t idle = 0;   // kCountReply: 1 if no task is running or queued; states: Wants;
+                            // kLowest: 1 if something waits for memory, 2 if all is complete
 };
 static_assert(sizeof(Message) == 56);
 
@@ -111,7 +116,7 @@ inline bool is_data(Kind kind) { return kind <= Kind::kCredit; }
 // What a rank's part of the graph takes; the others are for the engine of the rank.
 inline bool is_for_graph(Kind kind) {
   return is_data(kind) || kind == Kind::kAsk || kind == Kind::kAbort || kind == Kind::kCountQuery ||
-         kind == Kind::kFinish;
+         kind == Kind::kFinish || kind == Kind::kFrontier;
 }
 inline bool is_state(Kind kind) {
   return kind == Kind::kProgress || kind == Kind::kAdvance || kind == Kind::kGave;

@@ -29,6 +29,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/pool.h"
 #include "runtime/plan/placement.h"
+#include "runtime/scheduler/frontier.h"
 #include "runtime/scheduler/reactor.h"
 #include "runtime/session/commands.h"
 #include "runtime/session/run_progress.h"
@@ -228,6 +229,7 @@ class Engine : private worker::LoopHost {
   struct Launch {
     JobPtr job;
     std::unique_ptr<scheduler::Reactor> scheduler;
+    std::unique_ptr<scheduler::Frontier> frontier;  // if the ranks are short of memory
     std::size_t reports = 0;
     std::vector<std::uint32_t> needs;
     Stopwatch executing;

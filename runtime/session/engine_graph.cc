@@ -19,9 +19,10 @@ struct GraphPackage {
   std::shared_ptr<graph::Graph> graph = std::make_shared<graph::Graph>();
   plan::Placement placement;
   Varint pool_bytes;  // of each rank, at most
+  plan::Budget budget;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(*graph, placement, pool_bytes);
+    archive(*graph, placement, pool_bytes, budget);
   }
 };
 
@@ -61,6 +62,7 @@ KnownGraph Engine::unpack(Order& order) const {
   graph.topology = std::make_shared<const graph::Topology>(package.graph);
   graph.placement = std::move(package.placement);
   graph.pool_bytes = package.pool_bytes.value;
+  graph.budget = package.budget;
   graph.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
   order.graph_bytes = Bytes();
   order.index_bytes = Bytes();
@@ -102,6 +104,7 @@ void Engine::install(Order& order) {
     installation.threads = options_.threads;
     installation.indexes = known.indexes;
     flight.pool_bytes = known.pool_bytes;
+    installation.budget = known.budget;
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
       const std::lock_guard lock(mutex_);
@@ -187,6 +190,15 @@ void Engine::on_scheduler_message(int from, const Message& message,
   if (found == launches_.end()) return;
   scheduler::Reactor& scheduler = *found->second.scheduler;
   scheduler::Reactor::Outbox outbox;
+  if (message.kind == Kind::kLowest) {
+    if (scheduler.failure()) return;
+    std::unique_ptr<scheduler::Frontier>& frontier = found->second.frontier;
+    if (!frontier) {
+      frontier = std::make_unique<scheduler::Frontier>(communicator_.size(), message.graph);
+    }
+    frontier->on_message(from, message, outbox);
+    return send_control(outbox);
+  }
   if (message.kind == Kind::kFailed) {
     scheduler.on_failure(from, from_bytes<Error>(payload), outbox);
   } else {

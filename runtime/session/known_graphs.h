@@ -18,6 +18,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
+#include "runtime/plan/reserve.h"
 
 namespace rankine::session {
 
@@ -40,6 +41,7 @@ struct KnownGraph {
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
   std::int64_t pool_bytes = 0;
+  plan::Budget budget;
   std::vector<io::ChunkIndex> indexes;
 };
 

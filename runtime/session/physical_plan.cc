@@ -172,6 +172,7 @@ void bound(PhysicalPlan& plan, const Machine& machine) {
   plan.footprint = plan::footprint(*plan.topology, plan.placement, machine.threads);
   plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
                                 plan.footprint.total(machine.threads));
+  plan.least_bytes = plan.at_once_bytes = plan.bound_bytes;
 }
 
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
@@ -204,7 +205,44 @@ bool fits(const PhysicalPlan& plan, const Machine& machine) {
          (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
 }
 
+// If all at once do not fit: what one task at a time takes, and all that is allowed as the budget
+// for more, if that fits.
+void admit(PhysicalPlan& plan, const Machine& machine) {
+  if (!plan::KeyOrder::supports(*plan.topology, plan.placement)) return;
+  const plan::KeyOrder keys(*plan.topology, plan.placement);
+  plan.reserve = plan::reserve(*plan.topology, plan.placement, keys);
+  plan::Footprint footprint = plan.footprint;
+  footprint.noted_bytes =
+      plan::plus(plan::times(plan.reserve.thread_bytes, machine.threads), plan.reserve.note_bytes);
+  const std::int64_t beside =
+      plan::plus(plan.bound_bytes - footprint.total(machine.threads), footprint.beside_budget());
+  plan.least_bytes = std::min(plan.bound_bytes, plan::plus(beside, plan.reserve.bytes));
+  if (!holdable(plan) || plan.least_bytes > machine.memory_bytes) return;
+  plan.budget = {machine.memory_bytes - beside, plan.reserve.bytes};
+  if (plan.budget.bytes < plan.budget.reserve) return void(plan.budget = {});
+  footprint.budget_bytes = plan.budget.bytes;
+  plan.footprint = footprint;
+  plan.bound_bytes = machine.memory_bytes;
+}
+
+// How much longer tasks take together than if all threads always had one.
+double slowness(const PhysicalPlan& plan, const Machine& machine) {
+  if (plan.budget.bytes == 0) return 1;
+  const auto slack = static_cast<double>(plan.budget.bytes - plan.budget.reserve);
+  const double more =
+      slack / static_cast<double>(std::max<std::int64_t>(1, plan.reserve.task_bytes));
+  const double ranks = machine.ranks - machine.first_worker;
+  // Of the tasks at the frontier there is one among all ranks.
+  const double at_a_time = std::min<double>(machine.threads, std::floor(more) + 1 / ranks);
+  return machine.threads / at_a_time;
+}
+
 std::string most_of(const PhysicalPlan& plan, int threads) {
+  if (plan.reserve.bytes > plan.least_bytes / 2) {
+    return plan.reserve.task_bytes >= plan.reserve.most_held_bytes
+               ? "a task of layer '" + plan.reserve.largest_task + "'"
+               : "what layer '" + plan.reserve.most_holding + "' leaves for others";
+  }
   const std::int64_t tasks_and_chunks = plan.footprint.total(threads);
   return tasks_and_chunks <= plan.bound_bytes / 2 ? "the program itself"
                                                   : plan.footprint.largest(threads);
@@ -212,6 +250,9 @@ std::string most_of(const PhysicalPlan& plan, int threads) {
 
 std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
   const std::int64_t total = plan.footprint.total(machine.threads);
+  if (plan.reserve.bytes > plan.least_bytes / 2) {
+    return "use more ranks, smaller chunks, or allow more by --memory";
+  }
   if (total <= plan.bound_bytes / 2) return "allow more by --memory";
   if (plan.footprint.result_bytes > total / 2) {
     return "write the result to a file with -o, take a part of it, or allow more by --memory";
@@ -235,14 +276,20 @@ void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
   }
 }
 
-// Balance is worth some memory, but no plan is refused or changed for it.
+// Balance is worth some memory, but no plan is refused or changed for it; where tasks are admitted
+// one by one all memory has its use already.
 void let_tasks_move(PhysicalPlan& plan, const Machine& machine) {
-  if (!machine.steal || machine.ranks == 1) return;
+  if (!machine.steal || machine.ranks == 1 || plan.budget.bytes > 0) return;
   plan.placement.set_moves(true);
   bound(plan, machine);
   if (fits(plan, machine)) return;
   plan.placement.set_moves(false);
   bound(plan, machine);
+}
+
+std::int64_t held_bytes(const PhysicalPlan& plan) {
+  return plan.budget.bytes > 0 ? std::min(plan.footprint.held_bytes, plan.budget.bytes)
+                               : plan.footprint.held_bytes;
 }
 
 // What was decided about shared producers, and why.
@@ -254,6 +301,10 @@ std::string explain(const Choices& choices, const Choice& choice, const Physical
     names += (names.empty() ? "" : ", ") + plan.graph->layers[layer].name;
   }
   const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  if (plan.budget.bytes > 0) {
+    add("admit tasks as there is memory: all at once need " + size_text(plan.at_once_bytes) +
+        " on a rank, one at a time " + size_text(plan.least_bytes));
+  }
   if (!names.empty()) {
     add("spill " + names + ": " + why + ", at most " + size_text(plan.footprint.spilled_bytes) +
         " of a rank in scratch");
@@ -266,7 +317,7 @@ std::string explain(const Choices& choices, const Choice& choice, const Physical
     });
     if (others.empty()) return;
     add(choice.holds(nodes) ? "hold " + names_of(others) + ": " + cause + "read once, " +
-                                  size_text(plan.footprint.held_bytes) + " held at most on a rank"
+                                  size_text(held_bytes(plan)) + " held at most on a rank"
                             : "reread " + names_of(others) + ": " + why);
   };
   say(choices.shared, "");
@@ -286,7 +337,7 @@ void require_fit(const PhysicalPlan& plan, const Machine& machine) {
   const std::string limit = holdable(plan) ? "allowed are " + size_text(machine.memory_bytes)
                                            : "this machine has " + size_text(physical_bytes());
   throw Error(ExitCode::kRefused,
-              "the plan needs " + size_text(plan.bound_bytes) + " on a rank, " + limit,
+              "the plan needs " + size_text(plan.least_bytes) + " on a rank, " + limit,
               "most of it goes to " + most_of(plan, machine.threads), remedy_for(plan, machine));
 }
 
@@ -301,7 +352,7 @@ struct Candidate {
   bool better_than(const Candidate& other) const {
     if (fits != other.fits) return fits;
     if (fits && spread != other.spread) return spread;
-    return fits ? cost < other.cost : plan.bound_bytes < other.plan.bound_bytes;
+    return fits ? cost < other.cost : plan.least_bytes < other.plan.least_bytes;
   }
 };
 
@@ -338,24 +389,36 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
   std::optional<Candidate> best;
   std::int64_t wanted = 0;  // by the first choice
   int fitting = 0;
+  const auto consider = [&](Candidate next) {
+    next.fits = fits(next.plan, machine);
+    next.cost =
+        plan::cost_ns(*next.plan.topology, next.plan.placement) * slowness(next.plan, machine);
+    fitting += next.fits ? 1 : 0;
+    if (!best || next.better_than(*best)) best = std::move(next);
+  };
   for (const Choice& choice : order) {
     optimize::LowerOptions lowering;
     lowering.fuse = fuse;
     for (const auto* nodes : choice.kept) {
       for (const expr::NodePtr& node : *nodes) lowering.held.insert(node.get());
     }
-    Candidate next{&choice, build(numeric, lowering, machine, tasks)};
+    Candidate next{&choice, build(numeric, lowering, machine, tasks),
+                   choice.holds(choices.fetched)};
     if (wanted == 0) wanted = next.plan.bound_bytes;
-    const bool simple = &choice == &order.front() && fits(next.plan, machine);
-    if (reuse == Reuse::kSpill || (reuse == Reuse::kChoose && !fits(next.plan, machine))) {
-      spill(next.plan, machine, reuse == Reuse::kSpill);
+    if (fits(next.plan, machine) && reuse != Reuse::kSpill) {
+      const bool simple = &choice == &order.front();
+      consider(std::move(next));
+      if (simple) break;
+      continue;
     }
-    next.spread = choice.holds(choices.fetched);
-    next.fits = fits(next.plan, machine);
-    next.cost = plan::cost_ns(*next.plan.topology, next.plan.placement);
-    fitting += next.fits ? 1 : 0;
-    if (!best || next.better_than(*best)) best = std::move(next);
-    if (simple) break;
+    if (reuse == Reuse::kChoose || reuse == Reuse::kSpill) {
+      Candidate spilled = next;
+      spill(spilled.plan, machine, reuse == Reuse::kSpill);
+      consider(std::move(spilled));
+    }
+    if (reuse == Reuse::kSpill) continue;
+    admit(next.plan, machine);
+    consider(std::move(next));
   }
   require_fit(best->plan, machine);
   let_tasks_move(best->plan, machine);

@@ -12,6 +12,7 @@
 #include "runtime/optimize/lower.h"
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/placement.h"
+#include "runtime/plan/reserve.h"
 
 namespace rankine::session {
 
@@ -38,8 +39,12 @@ struct PhysicalPlan {
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
   plan::Footprint footprint;
-  std::int64_t bound_bytes = 0;  // resident memory of a rank that will not be passed
-  std::string reuse;             // what was decided about shared producers, and why
+  std::int64_t bound_bytes = 0;    // resident memory of a rank that will not be passed
+  std::int64_t at_once_bytes = 0;  // the same if every thread always had a task, in any order
+  std::int64_t least_bytes = 0;    // with so much it would run, if need be one task at a time
+  plan::Reserve reserve;           // what that takes; nothing if it was not needed or not possible
+  plan::Budget budget;             // if tasks must be admitted, because all at once do not fit
+  std::string reuse;               // what was decided about shared producers, and why
 };
 
 // fuse: false leaves every operation in a layer of its own. tasks: of users, on top of the kept

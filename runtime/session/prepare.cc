@@ -31,8 +31,8 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
   {
     const StageClock serialize(prepared.serialize);
     const Varint pool_bytes{prepared.physical.footprint.pool_bytes(options.machine.threads)};
-    prepared.graph_bytes =
-        to_bytes(*prepared.physical.graph, prepared.physical.placement, pool_bytes);
+    prepared.graph_bytes = to_bytes(*prepared.physical.graph, prepared.physical.placement,
+                                    pool_bytes, prepared.physical.budget);
   }
   return prepared;
 }

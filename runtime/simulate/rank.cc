@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/current_error.h"
+#include "runtime/protocol/order_key.h"
 #include "runtime/worker/stall.h"
 
 namespace rankine::simulate {
@@ -20,15 +21,27 @@ protocol::ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.out
 Rank::Rank(const World& world, int number)
     : world_(&world),
       number_(number),
-      board_(world.topology, world.placement, number),
+      board_(world.topology, world.placement, number, {},
+             worker::admission_for(world.topology, world.placement, number, world.budget)),
       reactor_(number, world.ranks, kGraph, world.eager_limit, world.window, world.bulk_sends),
-      steal_(world.topology, world.placement, number, world.threads, world.steal) {}
+      steal_(world.topology, world.placement, number, world.threads, world.steal) {
+  if (board_.admission() != nullptr) reactor_.ask_first();
+}
 
 bool Rank::has_to_send() const {
   return !letters.empty() || !outbox_.receives.empty() || !outbox_.sends.empty() ||
          !outbox_.bulk_sends.empty() || !outbox_.delivered.empty() || !outbox_.unpinned.empty() ||
-         !failures_.empty() || steal_.has_returned() ||
+         !failures_.empty() || steal_.has_returned() || has_to_tell_lowest() ||
          (reactor_.owed() > 0 && board_.nothing_left());
+}
+
+bool Rank::has_to_tell_lowest() const {
+  const worker::Admission* admission = board_.admission();
+  return admission != nullptr && !reactor_.aborting() && !finished_ && admission->has_to_tell();
+}
+
+void Rank::pull_admitted() {
+  if (board_.admission() != nullptr) reactor_.pull_admitted(*board_.admission(), outbox_);
 }
 
 bool Rank::has_to_report() const {
@@ -101,6 +114,7 @@ void Rank::put_down(std::vector<worker::Output> outputs) {
     std::sort(served.begin(), served.end());
     if (served != elsewhere) throw std::logic_error("pieces do not go where they are needed");
   }
+  pull_admitted();
 }
 
 void Rank::fail(Error error) {
@@ -119,6 +133,9 @@ void Rank::deliver(int from, const Message& message, const SharedBuffer& payload
       return;
     case Kind::kAsk: return answer_ask(message);
     case Kind::kCountQuery: answer_count(message.round); return;
+    case Kind::kFrontier:
+      board_.admission()->set_frontier(protocol::key_of(message));
+      return pull_admitted();
     case Kind::kEager: arrive(message.chunk, payload); break;
     default: break;
   }
@@ -126,6 +143,7 @@ void Rank::deliver(int from, const Message& message, const SharedBuffer& payload
   steal_.on_message(from, message, desk(), [this](const auto& chunk, const auto& held, int to) {
     return weigh(chunk, held, to);
   });
+  pull_admitted();
 }
 
 void Rank::answer_ask(const Message& ask) {
@@ -151,6 +169,7 @@ void Rank::progress(bool advance, std::int64_t now_ns) {
   carry_out();
   send_failures();
   if (advance) report_tasks(Kind::kAdvance);
+  if (has_to_tell_lowest()) send(0, board_.admission()->tell(), nullptr);
   if (!has_to_report()) return;
   reported_ = board_.tasks_run();
   reported_moves_ = steal_.over_here();
@@ -165,8 +184,10 @@ void Rank::check() const {
 }
 
 void Rank::check_over() const {
+  const bool charged =
+      board_.admission() != nullptr && board_.admission()->charged_bytes() != 0;
   if (!transfers_.empty() || !reactor_.quiet() || !steal_.quiet() || !arrived_.empty() ||
-      !board_.running().empty() || (!reactor_.aborting() && !board_.empty())) {
+      !board_.running().empty() || (!reactor_.aborting() && (!board_.empty() || charged))) {
     throw Leftover("something is left of a finished graph:\n" + explain());
   }
 }
@@ -262,6 +283,7 @@ void Rank::carry_out_once() {
     }
   }
   outbox_.clear();
+  pull_admitted();
 }
 
 void Rank::send(int to, Message message, SharedBuffer payload) {

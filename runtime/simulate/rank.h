@@ -64,6 +64,8 @@ class Rank {
   const std::map<Channel, ChunkName>& transfers() const { return transfers_; }
   bool has_to_send() const;
   bool has_to_report() const;
+  // The lowest key here is not what rank 0 knows.
+  bool has_to_tell_lowest() const;
   bool can_advance() const { return !reactor_.aborting() && board_.tasks_run() != told_; }
   // About the balance of work, at this time of the rank.
   bool has_news(std::int64_t now_ns) const { return !finished_ && steal_.has_news(board_, now_ns); }
@@ -83,7 +85,7 @@ class Rank {
   // A failure outside a task, or of one that still runs.
   void fail(Error error);
 
-  // Anything but what is for the scheduler.
+  // Anything but what is for the scheduler or the frontier.
   void deliver(int from, const Message& message, const SharedBuffer& payload);
   // buffer: what came, for an incoming transfer.
   void end_transfer(const Channel& channel, const SharedBuffer& buffer);
@@ -118,6 +120,7 @@ class Rank {
   void arrive(const ChunkName& chunk, const SharedBuffer& payload);
   void answer_count(std::uint32_t round);
   void report_tasks(Kind kind);
+  void pull_admitted();
   void send_failures();
   worker::Steal::Desk desk() { return {board_, reactor_, outbox_}; }
   std::int64_t weigh(const graph::ChunkId& chunk, const worker::HeldChunk& held, int rank) const;

@@ -18,6 +18,7 @@ struct RankTally {
   std::int64_t bytes = 0;       // sent and received, headers included
   std::int64_t most_live_tasks = 0;
   std::int64_t most_held_chunks = 0;
+  std::int64_t most_charged_bytes = 0;  // of the budget, if there is one
 };
 
 struct Report {

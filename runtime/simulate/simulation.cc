@@ -21,7 +21,8 @@ constexpr std::int64_t kAdvanceNs = 200'000'000;  // worker/graph_run.cc says ho
 constexpr std::int64_t kHelperNs = std::chrono::nanoseconds(worker::kBetweenHelps).count();
 
 bool is_for_scheduler(Kind kind) {
-  return protocol::is_state(kind) || kind == Kind::kFailed || kind == Kind::kCountReply;
+  return protocol::is_state(kind) || kind == Kind::kFailed || kind == Kind::kCountReply ||
+         kind == Kind::kLowest;
 }
 
 }  // namespace
@@ -33,7 +34,8 @@ Simulation::Simulation(const World& world, const Machine& machine, Draws& draws,
       draws_(draws),
       options_(options),
       network_(machine, draws),
-      scheduler_(world.ranks, Rank::kGraph, world.topology.task_count()) {
+      scheduler_(world.ranks, Rank::kGraph, world.topology.task_count()),
+      frontier_(world.ranks, Rank::kGraph) {
   for (int rank = 0; rank < world.ranks; ++rank) nodes_.push_back({Rank(world_, rank), {}, {}});
   report_.ranks.resize(nodes_.size());
 }
@@ -244,6 +246,8 @@ void Simulation::tell_scheduler(int from, const Rank::Letter& letter, std::int64
   report_.reports += letter.message.kind == Kind::kProgress ? 1 : 0;
   if (letter.error) {
     scheduler_.on_failure(from, *letter.error, orders);
+  } else if (letter.message.kind == Kind::kLowest) {
+    if (!scheduler_.failure()) frontier_.on_message(from, letter.message, orders);
   } else {
     scheduler_.on_message(from, letter.message, orders);
   }
@@ -354,10 +358,15 @@ void Simulation::look_at(int rank) {
   RankTally& tally = report_.ranks[rank];
   tally.most_live_tasks = std::max(tally.most_live_tasks, state.board().live_tasks());
   tally.most_held_chunks = std::max(tally.most_held_chunks, state.board().held_chunks());
+  if (const worker::Admission* admission = state.board().admission()) {
+    tally.most_charged_bytes = std::max(tally.most_charged_bytes, admission->charged_bytes());
+  }
   report_.over_ns = now_ns_;
   if (!options_.check) return;
   state.check();
-  if (rank == 0) scheduler_.sanity_check();
+  if (rank != 0) return;
+  scheduler_.sanity_check();
+  frontier_.sanity_check();
 }
 
 void Simulation::check_end() const {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/scheduler/frontier.h"
 #include "runtime/scheduler/reactor.h"
 #include "runtime/simulate/event_queue.h"
 #include "runtime/simulate/network.h"
@@ -90,6 +91,7 @@ class Simulation {
   SimulationOptions options_;
   Network network_;
   scheduler::Reactor scheduler_;
+  scheduler::Frontier frontier_;  // if there is a budget
   std::deque<Node> nodes_;
   EventQueue queue_;
   std::vector<Delivery> deliveries_;

@@ -7,6 +7,7 @@
 
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/plan/reserve.h"
 #include "runtime/protocol/messages.h"
 #include "runtime/worker/executor.h"
 #include "runtime/worker/steal.h"
@@ -43,6 +44,7 @@ struct World {
   std::int64_t bulk_sends = plan::kBulkSends;
   int threads = 1;  // of a rank
   worker::StealRules steal = {};
+  plan::Budget budget = {};  // of each rank, if tasks must be admitted
 };
 
 }  // namespace rankine::simulate

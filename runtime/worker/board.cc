@@ -52,11 +52,12 @@ bool always_fed(const graph::Topology& topology, std::uint32_t layer) {
 }  // namespace
 
 Board::Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
-             std::map<std::string, std::int64_t> resources)
+             std::map<std::string, std::int64_t> resources, std::optional<Admission> admission)
     : topology_(topology),
       placement_(placement),
       rank_(rank),
-      free_(std::move(resources)) {
+      free_(std::move(resources)),
+      admission_(std::move(admission)) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
@@ -73,8 +74,12 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
       }
       continue;
     }
-    sources_.push_back({layer, range.lo, range.hi, range, !topology.is_source(layer)});
-    skip_fed_tasks(sources_.back());
+    std::vector<Interval> pieces{range};
+    if (admission_) pieces = admission_->keys().pieces(layer, rank);
+    for (const Interval& piece : pieces) {
+      sources_.push_back({layer, piece.lo, piece.hi, piece, !topology.is_source(layer)});
+      skip_fed_tasks(sources_.back());
+    }
   }
 }
 
@@ -107,6 +112,7 @@ void Board::make_ready(const TaskId& task) {
 }
 
 bool Board::take_resources(const TaskId& task) {
+  if (admission_ && !admission_->start(task)) return false;  // no other resources then
   const graph::UserFunction* function = annotated(task);
   if (function == nullptr) return true;
   for (const auto& [name, amount] : function->resources) {
@@ -121,12 +127,16 @@ void Board::give_back(const TaskId& task) {
   const graph::UserFunction* function = annotated(task);
   if (function == nullptr || function->resources.empty()) return;
   for (const auto& [name, amount] : function->resources) free_[name] += amount;
+  unpark();
+}
+
+void Board::unpark() {
   for (const Ready& ready : parked_) ready_.push(ready);
   parked_.clear();
 }
 
 // Terminates and starves nobody: a task is parked only while another one that runs has what it
-// needs, and comes back when that is complete.
+// needs, and comes back when that is complete; or until memory becomes free (admission.h).
 std::optional<TaskId> Board::next_ready() {
   while (!ready_.empty()) {
     const Ready top = ready_.top();
@@ -139,6 +149,7 @@ std::optional<TaskId> Board::next_ready() {
 
 std::optional<TaskId> Board::next() {
   if (stopped_) return std::nullopt;
+  if (admission_ && admission_->take_news()) unpark();
   std::optional<TaskId> task;
   Sources* earlier = ready_.empty() ? nullptr : earlier_source(ready_.top());
   if (earlier != nullptr) task = start(*earlier);
@@ -167,8 +178,28 @@ TaskId Board::start(Sources& sources) {
   return task;
 }
 
+// The lowest key goes first. What is ready already goes before it as long as memory is short, but
+// for the task at the frontier.
+std::optional<TaskId> Board::next_admitted_source() {
+  Sources* first = nullptr;
+  OrderKey lowest;
+  for (Sources& sources : sources_) {
+    if (sources.next >= sources.range.hi) continue;
+    const OrderKey key = admission_->keys().key(
+        {sources.layer, placement_.position_at(topology_, sources.layer, sources.next)});
+    if (first != nullptr && lowest < key) continue;
+    first = &sources;
+    lowest = key;
+  }
+  if (first == nullptr) return std::nullopt;
+  const TaskId task{first->layer, placement_.position_at(topology_, first->layer, first->next)};
+  if (!admission_->start(task, !parked_.empty())) return std::nullopt;
+  return start(*first);
+}
+
 // Layers advance together: the one that has done the smallest part of its range goes on.
 std::optional<TaskId> Board::next_source() {
+  if (admission_) return next_admitted_source();
   Sources* behind = nullptr;
   double least = 2;
   for (Sources& sources : sources_) {
@@ -204,6 +235,7 @@ void Board::find_users(const ChunkId& chunk, Users& users) const {
 void Board::put(const ChunkId& chunk, HeldChunk bytes, const Users& users) {
   put_down(chunk, std::move(bytes),
            static_cast<std::int64_t>(users.here.size() + users.elsewhere.ranks().size()));
+  if (admission_ && holds(chunk)) admission_->hold(chunk);
   for (const TaskId& consumer : users.here) arrive(consumer);
 }
 
@@ -211,13 +243,15 @@ std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_her
   Users users;
   if (made_here) {
     find_users(chunk, users);
-  } else {
-    placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
-      users.here.push_back(consumer);
-    });
+    put(chunk, std::move(bytes), users);
+    return users.elsewhere.take();
   }
-  put(chunk, std::move(bytes), users);
-  return users.elsewhere.take();
+  placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
+    users.here.push_back(consumer);
+  });
+  put_down(chunk, std::move(bytes), static_cast<std::int64_t>(users.here.size()));
+  for (const TaskId& consumer : users.here) arrive(consumer);
+  return {};
 }
 
 void Board::put_down(const ChunkId& chunk, HeldChunk bytes, std::int64_t uses) {
@@ -251,8 +285,10 @@ HeldChunk Board::release(const ChunkId& chunk, Held* held) {
     throw std::logic_error("a chunk was released twice:\n" + describe());
   }
   if (--held->uses > 0) return {};
-  HeldChunk unused = std::move(held->chunk);
+  HeldChunk unused;
+  if (!admission_) unused = std::move(held->chunk);  // else gone before it is no longer charged
   table_of(chunk).erase(chunk.position);
+  if (admission_) admission_->release(chunk);
   return unused;
 }
 
@@ -287,6 +323,7 @@ void Board::stop_running(const TaskId& task) {
   running_.pop_back();
   count_done(task);
   give_back(task);
+  if (admission_) admission_->complete(task);
 }
 
 void Board::count_done(const TaskId& task) {
@@ -363,8 +400,9 @@ void Board::sanity_check() const {
   for (const TaskId& task : running_) right = right && has_all_inputs(task);
   for (const TaskId& task : away_) right = right && has_all_inputs(task);
   right = right && certain_left_ >= 0;
-  // A task is parked only while another one has what it needs.
-  right = right && (parked_.empty() || !running_.empty());
+  // A task is parked only while another one has what it needs, or while memory is short.
+  right = right && (parked_.empty() || !running_.empty() || admission_);
+  if (admission_) admission_->sanity_check();
   for (std::uint32_t layer = 0; layer < held_.size(); ++layer) {
     for (std::uint32_t output = 0; output < held_[layer].size(); ++output) {
       held_[layer][output].for_each([&](std::int64_t position, const Held& held) {

@@ -18,6 +18,7 @@
 #include "runtime/base/pool.h"
 #include "runtime/graph/topology.h"
 #include "runtime/plan/placement.h"
+#include "runtime/worker/admission.h"
 #include "runtime/worker/page_table.h"
 #include "runtime/worker/ready_queue.h"
 #include "runtime/worker/task_inputs.h"
@@ -30,8 +31,15 @@ using graph::TaskId;
 class Board {
  public:
   // resources: what this rank has of what tasks may take (graph::UserFunction::resources).
+  // admission: if there is not memory for all that could run; tasks without inputs then start in
+  // the order of keys.
   Board(const graph::Topology& topology, const plan::Placement& placement, int rank,
-        std::map<std::string, std::int64_t> resources = {});
+        std::map<std::string, std::int64_t> resources = {},
+        std::optional<Admission> admission = std::nullopt);
+
+  // Null if tasks start as they are ready.
+  Admission* admission() { return admission_ ? &*admission_ : nullptr; }
+  const Admission* admission() const { return admission_ ? &*admission_ : nullptr; }
 
   // A task that hands on what another graph left can start: that is there. Once per task.
   void admit(const TaskId& task);
@@ -132,6 +140,8 @@ class Board {
   std::int64_t waiting_count() const;
   std::int64_t held_count() const;
   std::optional<TaskId> next_source();
+  std::optional<TaskId> next_admitted_source();
+  void unpark();
   std::optional<TaskId> next_ready();
   // Of a user's task with annotations; null for others.
   const graph::UserFunction* annotated(const TaskId& task) const;
@@ -159,7 +169,7 @@ class Board {
   int rank_;
   std::vector<Sources> sources_;
   ReadyQueue ready_;
-  std::vector<Ready> parked_;  // ready, but for resources that running tasks have
+  std::vector<Ready> parked_;  // ready, but for resources that running tasks have, or memory
   std::map<std::string, std::int64_t> free_;
   std::vector<bool> annotated_;                     // by layer: some tasks are
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
@@ -170,6 +180,7 @@ class Board {
   std::int64_t certain_left_ = 0;
   std::int64_t tasks_run_ = 0;
   bool stopped_ = false;
+  std::optional<Admission> admission_;
 };
 
 }  // namespace rankine::worker

@@ -10,6 +10,7 @@
 #include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
 #include "runtime/plan/pieces.h"
+#include "runtime/protocol/order_key.h"
 #include "runtime/worker/pack_piece.h"
 #include "runtime/worker/stall.h"
 
@@ -32,7 +33,20 @@ constexpr auto weigh = [](const graph::ChunkId&, const HeldChunk& held, int) {
   return static_cast<std::int64_t>(held.buffer->size());
 };
 
+// Between messages about keys of a rank whose threads are busy; and as much for every rank, so that
+// rank 0 has not more than so many to take.
+constexpr double kLowestSeconds = 0.001;
+constexpr double kLowestSecondsPerRank = 1e-5;
+
 graph::ChunkId id_of(const ChunkName& name) { return {name.layer, name.output, name.position}; }
+
+// What a thread would keep for its next task counts as memory that others need.
+void drop_scratch(TaskContext& context) {
+  context.read_scratch = {};
+  context.encode_scratch = {};
+  context.encoded = {};
+  context.user = {};
+}
 
 }  // namespace
 
@@ -45,11 +59,14 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
+      admitted_(installation.budget.bytes > 0),
       spill_(std::move(scratch)),
-      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources)),
+      board_(*topology_, placement_, communicator.rank(), std::move(installation.resources),
+             admission_for(*topology_, placement_, communicator.rank(), installation.budget)),
       reactor_(communicator.rank(), communicator.size(), installation.number),
       steal_(*topology_, placement_, communicator.rank(), installation.threads) {
   reactor_.set_spilled(placement_.spilled_layers());
+  if (admitted_) reactor_.ask_first();
   try {
     const graph::Graph& graph = topology_->graph();
     for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
@@ -128,7 +145,13 @@ std::optional<TaskId> GraphRun::take_next(TaskContext& context) {
 }
 
 std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
+  const std::int64_t aside = admitted_ ? board_.admission()->scratch_bytes(task.layer) : 0;
+  if (admitted_) pool_.set_aside(aside);
   run_task(task, context);
+  if (admitted_) {
+    drop_scratch(context);
+    pool_.set_aside(-aside);
+  }
   while (context.users.size() < context.outputs.size()) context.users.emplace_back();
   for (std::size_t i = 0; i < context.outputs.size() && !context.away; ++i) {
     board_.find_users(context.outputs[i].chunk, context.users[i]);
@@ -209,6 +232,7 @@ void GraphRun::settle_task(const TaskId& task, TaskContext& context) {
   } else {
     put_down(task, context.outputs, context.users);
     board_.complete(task, context.inputs, context.unused);
+    if (admitted_) pull_admitted();
   }
   context.outputs.clear();
 }
@@ -286,6 +310,7 @@ bool GraphRun::turn() {
     send_failures();
     send_made();
     tell_advance();
+    if (admitted_) tell_lowest();
     report_if_idle();
   }
   send_spilled();
@@ -375,6 +400,19 @@ void GraphRun::answer_ask(const Message& ask) {
   tell_state(answer);
 }
 
+// Changes only when tasks are over; then at once if no other task runs here, for others may wait
+// for this one. All is told before the last report.
+void GraphRun::tell_lowest() {
+  Admission& admission = *board_.admission();
+  if (reactor_.aborting() || !admission.has_to_tell()) return;
+  const double now = running_for_.seconds();
+  if (!board_.running().empty() && now < next_lowest_s_) return;
+  next_lowest_s_ = now + kLowestSeconds + kLowestSecondsPerRank * communicator_.size();
+  send(0, admission.tell(), {});
+}
+
+void GraphRun::pull_admitted() { reactor_.pull_admitted(*board_.admission(), outbox_); }
+
 void GraphRun::on_message(int from, const Message& message, std::span<const std::byte> payload) {
   if (message.kind == Kind::kFinish) {
     finished_ = true;
@@ -388,6 +426,10 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     return;
   }
   if (message.kind == Kind::kAsk) return answer_ask(message);
+  if (message.kind == Kind::kFrontier) {
+    board_.admission()->set_frontier(protocol::key_of(message));
+    return pull_admitted();
+  }
   if (message.kind == Kind::kCountQuery) {
     carry_out();      // what was received must be answered before it is counted,
     send_failures();  // and no failure may come after the last count
@@ -409,6 +451,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
   }
   reactor_.on_message(from, message, outbox_);
   steal_.on_message(from, message, desk(), weigh);
+  if (admitted_) pull_admitted();
 }
 
 bool GraphRun::advance_transfers() {
@@ -494,6 +537,7 @@ void GraphRun::carry_out_once() {
     }
   }
   outbox_.clear();
+  if (admitted_) pull_admitted();
 }
 
 HeldChunk GraphRun::put_away(const graph::ChunkId& chunk, HeldChunk bytes) {
@@ -570,8 +614,9 @@ void GraphRun::check_over() const {
   const std::lock_guard lock(state_);
   reactor_.sanity_check();
   steal_.sanity_check(board_);
+  const bool charged = admitted_ && board_.admission()->charged_bytes() != 0;
   if (!transfers_.empty() || !to_unspill_.empty() || !reactor_.quiet() || !steal_.quiet() ||
-      (!reactor_.aborting() && !board_.empty())) {
+      (!reactor_.aborting() && (!board_.empty() || charged))) {
     throw std::logic_error("something is left of a finished graph:\n" + board_.describe() +
                            reactor_.describe() + steal_.describe());
   }

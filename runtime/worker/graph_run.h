@@ -53,6 +53,7 @@ struct Installation {
   std::vector<io::ChunkIndex> indexes;                 // by data set
   std::map<std::string, std::int64_t> resources = {};  // of this rank
   int threads = 1;                                     // likewise
+  plan::Budget budget = {};                            // if tasks must be admitted
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
@@ -127,6 +128,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
   void measure(double now_s);
+  void tell_lowest();     // holds state_
+  void pull_admitted();   // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   const HeldChunk& find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs);
   const HeldChunk& find_taken(const TaskId& task, const graph::ChunkId& chunk);
@@ -147,6 +150,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   const std::uint32_t number_;
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
+  const bool admitted_;  // tasks start as there is memory (admission.h), not as they are ready
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
   std::unique_ptr<UserTasks> user_tasks_;
@@ -173,6 +177,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   double next_advance_s_ = 0;        // when the next may leave, by running_for_
   double next_measure_s_ = 0;
   const Stopwatch running_for_;
+  double next_lowest_s_ = 0;  // when word of the lowest key may leave again while tasks run
   RunTotals totals_;
 
   // Only with the progress right.

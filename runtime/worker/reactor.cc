@@ -47,7 +47,7 @@ void Reactor::on_output(const ChunkName& chunk, std::int64_t bytes,
     message.bytes = bytes;
     const std::int64_t cost = protocol::eager_cost(bytes);
     Peer& peer = peers_[to];
-    const bool small = bytes <= eager_limit_ && !is_spilled(chunk);
+    const bool small = bytes <= eager_limit_ && !is_spilled(chunk) && !asks_first_;
     if (small && (peer.lent == 0 || peer.lent + cost <= window_)) {
       peer.lent += cost;
       lent_ += cost;
@@ -125,9 +125,27 @@ void Reactor::give_back(bool all, Outbox& outbox) {
 
 void Reactor::on_announce(int from, const Message& message, Outbox& outbox) {
   if (aborting_) return decline(from, message.chunk, outbox);
-  if (!is_spilled(message.chunk)) return pull(from, message.chunk, message.bytes, outbox);
+  const bool waits = asks_first_ || is_spilled(message.chunk);
+  if (!waits) return pull(from, message.chunk, message.bytes, outbox);
   announced_.push_back({from, message.chunk, message.bytes});
-  pull_announced(outbox);
+  if (!asks_first_) pull_announced(outbox);
+}
+
+void Reactor::pull_admitted(Admission& admission, Outbox& outbox) {
+  while (!announced_.empty() && !aborting_) {
+    auto first = announced_.begin();
+    for (auto next = first; next != announced_.end(); ++next) {
+      if (!next->key)
+        next->key =
+            admission.key_here({next->chunk.layer, next->chunk.output, next->chunk.position});
+      if (*next->key < *first->key) first = next;
+    }
+    const Announced chosen = *first;
+    const graph::ChunkId chunk{chosen.chunk.layer, chosen.chunk.output, chosen.chunk.position};
+    if (!admission.pull(chunk, *chosen.key, chosen.bytes)) return;
+    announced_.erase(first);
+    pull(chosen.from, chosen.chunk, chosen.bytes, outbox);
+  }
 }
 
 void Reactor::decline(int from, const ChunkName& chunk, Outbox& outbox) {
@@ -212,7 +230,7 @@ void Reactor::sanity_check() const {
   if (static_cast<std::int64_t>(sending_.size()) > bulk_limit_ || forgotten) {
     throw std::logic_error("bulk sends are not counted right:\n" + describe());
   }
-  const bool idle = spilled_incoming_ < spill_receives_ && !aborting_;
+  const bool idle = spilled_incoming_ < spill_receives_ && !aborting_ && !asks_first_;
   if (spilled_incoming_ < 0 || spilled_incoming_ > spill_receives_ ||
       (idle && !announced_.empty())) {
     throw std::logic_error("receives to be spilled are not counted right:\n" + describe());

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -18,6 +19,7 @@
 
 #include "runtime/plan/footprint.h"
 #include "runtime/protocol/messages.h"
+#include "runtime/worker/admission.h"
 
 namespace rankine::worker {
 
@@ -69,6 +71,13 @@ class Reactor {
     spill_receives_ = receives;
   }
 
+  // Before the first event: memory is short (admission.h). All chunks are announced, whatever their
+  // size, and pulled when pull_admitted() finds room for them.
+  void ask_first() { asks_first_ = true; }
+  // Pulls what may be pulled, the lowest key first, so that the one at the frontier is never behind
+  // another one. To be called after every event.
+  void pull_admitted(Admission& admission, Outbox& outbox);
+
   // A local task left a chunk that tasks at home on `destinations` (distinct, not this rank) need.
   // The chunk must stay until it was unpinned once per destination.
   void on_output(const ChunkName& chunk, std::int64_t bytes, std::span<const int> destinations,
@@ -98,6 +107,7 @@ class Reactor {
     int from;
     ChunkName chunk;
     std::int64_t bytes;
+    std::optional<OrderKey> key = std::nullopt;  // when pull_admitted has seen it
   };
   // Announced by others and neither pulled nor declined yet, in order.
   const std::deque<Announced>& announced() const { return announced_; }
@@ -145,6 +155,7 @@ class Reactor {
   std::int64_t window_;
   std::int64_t bulk_limit_;
   bool aborting_ = false;
+  bool asks_first_ = false;
   // Made on first use: a rank keeps as much as it has partners, not as there are ranks.
   std::unordered_map<int, Peer> peers_;
   std::vector<int> creditors_;       // all peers with owed > 0, and perhaps others

@@ -33,6 +33,7 @@ class Explanation {
     add_sources();
     add_pulls();
     add_announces();
+    if (board_.admission() != nullptr) text_ += board_.admission()->describe();
     if (reactor_.aborting()) text_ += "  the graph was given up: waits for what is under way\n";
     return std::move(text_);
   }
@@ -130,6 +131,9 @@ class Explanation {
     std::map<int, std::int64_t> pulls;
     for (const auto& [chunk, from] : reactor_.incoming()) ++pulls[from];
     add_ranks(pulls, "pulled chunk", "not come yet from rank ");
+    std::map<int, std::int64_t> unpulled;
+    for (const auto& waiting : reactor_.announced()) ++unpulled[waiting.from];
+    add_ranks(unpulled, "announced chunk", "not pulled yet from rank ");
   }
 
   void add_announces() {

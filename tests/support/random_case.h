@@ -203,6 +203,7 @@ struct RandomRun {
       options.broken_rank = static_cast<int>(random.between(0, machine.ranks - 1));
     }
     if (random.one_in(20)) options.stop_ns = random.between(0, 500'000);
+    if (!random.one_in(3)) slack = random.one_in(2) ? 0 : random.between(0, 20'000);
   }
 
   simulate::Machine machine;
@@ -213,7 +214,16 @@ struct RandomRun {
   std::int64_t bulk_sends = 0;
   bool moves = false;
   worker::StealRules steal = {20'000, 1'000, 5'000, 0};  // tasks take some microseconds
+  std::optional<std::int64_t> slack;  // bytes beside the reserve; nothing: memory is plentiful
 };
+
+inline plan::Budget budget_of(const graph::Topology& topology, const plan::Placement& placement,
+                              const std::optional<std::int64_t>& slack) {
+  if (!slack || !plan::KeyOrder::supports(topology, placement)) return {};
+  const std::int64_t reserve =
+      plan::reserve(topology, placement, plan::KeyOrder(topology, placement)).bytes;
+  return {reserve + *slack, reserve};
+}
 
 enum class Outcome { kRight, kFailed, kStopped };
 
@@ -225,9 +235,16 @@ inline Outcome run_case(const RandomCase& wanted, const RandomRun& how,
   placement.set_moves(how.moves);
   simulate::ValueWork work(topology);
   simulate::Draws draws(how.machine);
-  const simulate::World world{topology,          placement,           work,
-                              how.machine.ranks, how.eager_limit,     how.window,
-                              how.bulk_sends,    how.machine.threads, how.steal};
+  const simulate::World world{topology,
+                              placement,
+                              work,
+                              how.machine.ranks,
+                              how.eager_limit,
+                              how.window,
+                              how.bulk_sends,
+                              how.machine.threads,
+                              how.steal,
+                              budget_of(topology, placement, how.slack)};
   const simulate::Report report =
       simulate::Simulation(world, how.machine, draws, how.options).run();
   if (moved != nullptr) *moved += report.tasks_moved;

@@ -63,6 +63,10 @@ class SimulatedRank : private simulate::Rank {
   bool can_start() const {
     if (finished()) return false;
     if (steal().can_start(board()) && running_.size() < (world_->prompt ? 1U : 2U)) return true;
+    if (board().admission() != nullptr) {
+      return running_.size() < (world_->prompt ? 1 : 2) &&
+             worker::Board(board()).next().has_value();
+    }
     if (running_.empty()) return !board().idle();
     return !world_->prompt && running_.size() < 2 && worker::Board(board()).next().has_value();
   }
@@ -162,6 +166,10 @@ class SimulatedRank : private simulate::Rank {
       transfers += one.a;
     }
     digest.add(transfers);
+    if (const worker::Admission* admission = board().admission()) {
+      digest.add(std::hash<std::string>()(admission->describe()));
+      digest.add(admission->has_to_tell() ? 1 : 0);
+    }
     return digest;
   }
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/scheduler/frontier.h"
 #include "runtime/scheduler/reactor.h"
 #include "tests/support/simulated_rank.h"
 
@@ -169,6 +170,7 @@ class SimulatedRanks {
     explicit Control(const SimulatedWorld& world)
         : scheduler(world.ranks, SimulatedRank::kGraph,
                     world.topology.task_count() - world.missing_tasks),
+          frontier(world.ranks, SimulatedRank::kGraph),
           taken(world.ranks, 0),
           progress(world.ranks, -1),
           moves(world.placement.moves()),
@@ -176,6 +178,7 @@ class SimulatedRanks {
           replies(world.ranks),
           earlier_replies(world.ranks) {}
     scheduler::Reactor scheduler;
+    scheduler::Frontier frontier;
     std::vector<std::uint8_t> taken;
     std::vector<std::int64_t> progress;
     bool moves;  // what one rank says may matter to others
@@ -199,6 +202,7 @@ class SimulatedRanks {
       for (const auto* messages : {&replies, &earlier_replies}) {
         for (const Message& reply : *messages) digest.add(reply);
       }
+      digest.add(std::hash<std::string>()(frontier.describe()));
       for (std::int64_t tasks : progress) digest.add(static_cast<std::uint64_t>(tasks + 1));
       for (std::int64_t tasks : moved) digest.add(static_cast<std::uint64_t>(tasks));
       return digest.a;
@@ -365,12 +369,18 @@ class SimulatedRanks {
     scheduler::Reactor::Outbox outbox;
     if (message.kind == Kind::kFailed) {
       control->scheduler.on_failure(from, Error(ExitCode::kTaskFailed, "failed"), outbox);
+    } else if (message.kind == Kind::kLowest) {
+      if (!control->scheduler.failure()) control->frontier.on_message(from, message, outbox);
+      control->frontier.sanity_check();
+      if (world_->lose_frontiers) outbox.clear();
     } else {
       control->scheduler.on_message(from, message, outbox);
     }
     if (world_->missing_tasks == 0) control->scheduler.sanity_check();
     for (const auto& [to, order] : outbox) {
-      if (order.round > world_->free_rounds + 8) throw Stuck("no end of rounds:\n" + describe());
+      const bool counts = order.kind == Kind::kCountQuery;
+      if (counts && order.round > world_->free_rounds + 8)
+        throw Stuck("no end of rounds:\n" + describe());
       orders_[to].push_back(order);
     }
     control->seen = control->contents();

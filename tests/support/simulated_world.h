@@ -95,6 +95,14 @@ struct SimulatedWorld : SimulatedGraph, IdentityWork, simulate::World {
   bool lose_first_credit = false;  // of every rank
   bool double_first_data = false;  // eager or announce, of every rank
   std::int64_t missing_tasks = 0;  // in what the scheduler believes is the total
+  bool lose_frontiers = false;     // that rank 0 tells
+
+  // Before there are ranks: memory for one task at a time, and so many bytes more.
+  void be_short_of_memory(std::int64_t slack) {
+    if (!plan::KeyOrder::supports(installed, placed)) throw std::logic_error("no keys");
+    const auto reserve = plan::reserve(installed, placed, plan::KeyOrder(installed, placed)).bytes;
+    budget = {reserve + slack, reserve};
+  }
 
   bool must_fail() const { return !failing.empty() || broken_rank >= 0; }
   std::int64_t number_of(const graph::TaskId& task) const {

@@ -18,17 +18,13 @@ Array tall_strips() {
   return sqrt(row * kSide + column).rechunk({{0, kSide}, {1, 32}});
 }
 
-void expect_promise_kept(const Array& array, Reuse reuse) {
-  PrepareOptions options;
-  options.machine.ranks = kRanks;
-  options.reuse = reuse;
-  const Prepared prepared = prepare(targets_of(std::vector<Array>{array}), options);
+GraphOutcome run_on_ranks(const Prepared& prepared, EngineOptions engine_options) {
   collectives::LoopbackNetwork network(kRanks);
   std::vector<std::unique_ptr<Engine>> engines;
   for (int rank = kRanks - 1; rank >= 0; --rank) {
-    engines.push_back(std::make_unique<Engine>(network.rank(rank), EngineOptions()));
+    engines.push_back(std::make_unique<Engine>(network.rank(rank), engine_options));
   }
-  const GraphOutcome outcome =
+  GraphOutcome outcome =
       engines.back()->run_graph({prepared.graph_bytes,
                                  to_bytes(read_indexes(*prepared.physical.graph)),
                                  prepared.physical.topology->task_count(),
@@ -39,6 +35,15 @@ void expect_promise_kept(const Array& array, Reuse reuse) {
   for (auto& engine : engines) {
     if (engine != engines.back()) engine->serve();
   }
+  return outcome;
+}
+
+void expect_promise_kept(const Array& array, Reuse reuse) {
+  PrepareOptions options;
+  options.machine.ranks = kRanks;
+  options.reuse = reuse;
+  const Prepared prepared = prepare(targets_of(std::vector<Array>{array}), options);
+  const GraphOutcome outcome = run_on_ranks(prepared, EngineOptions());
   ASSERT_FALSE(outcome.failure);
   std::int64_t most = 0;
   for (const RankReport& rank : outcome.ranks) {
@@ -47,6 +52,52 @@ void expect_promise_kept(const Array& array, Reuse reuse) {
               std::max(Pool::kLeastLimit, prepared.physical.footprint.pool_bytes(1)));
   }
   EXPECT_GT(most, 0);
+}
+
+// With what one task at a time takes and `slack` more: the same bytes, and never more than that.
+void expect_budget_kept(const Array& array, std::int64_t slack) {
+  PrepareOptions options;
+  options.machine.ranks = kRanks;
+  options.machine.threads = 2;
+  options.reuse = Reuse::kHold;
+  Prepared prepared = prepare(targets_of(std::vector<Array>{array}), options);
+  PhysicalPlan& plan = prepared.physical;
+  EngineOptions engine_options;
+  engine_options.threads = 2;
+  const GraphOutcome wanted = run_on_ranks(prepared, engine_options);
+  ASSERT_FALSE(wanted.failure);
+
+  const plan::KeyOrder keys(*plan.topology, plan.placement);
+  plan.reserve = plan::reserve(*plan.topology, plan.placement, keys);
+  plan.budget = {plan.reserve.bytes + slack, plan.reserve.bytes};
+  plan.footprint.budget_bytes = plan.budget.bytes;
+  const Varint pool_bytes{plan.footprint.pool_bytes(options.machine.threads)};
+  prepared.graph_bytes = to_bytes(*plan.graph, plan.placement, pool_bytes, plan.budget);
+  const GraphOutcome outcome = run_on_ranks(prepared, engine_options);
+  ASSERT_FALSE(outcome.failure);
+  EXPECT_EQ(outcome.results, wanted.results);
+  std::int64_t at_once = 0;
+  std::int64_t most = 0;
+  for (const RankReport& rank : wanted.ranks) at_once = std::max(at_once, rank.peak_pool_bytes);
+  for (const RankReport& rank : outcome.ranks) most = std::max(most, rank.peak_pool_bytes);
+  EXPECT_LE(most, pool_bytes.value);
+  std::printf("  all at once %lld, reserve %lld + %lld, promised %lld, taken %lld bytes\n",
+              static_cast<long long>(at_once), static_cast<long long>(plan.reserve.bytes),
+              static_cast<long long>(slack), static_cast<long long>(pool_bytes.value),
+              static_cast<long long>(most));
+}
+
+TEST(Budget, HoldsForAnyProgramWithOneTaskAtATimeAndWithMore) {
+  const Array tall = tall_strips();
+  const Array other = arange(12, 1).rename({"case"});
+  for (const std::int64_t slack : {0, 1 << 16, 1 << 20}) {
+    expect_budget_kept((other * tall).mean(), slack);
+    expect_budget_kept((tall + tall.isel(1, Range{{}, {}, -1})).mean(), slack);
+    expect_budget_kept((tall - tall.mean("row")).max(), slack);
+    expect_budget_kept((tall - tall.mean("column")).max(), slack);
+    expect_budget_kept((tall - tall.mean()).shift({{0, 3}}).sum(), slack);
+    expect_budget_kept(concatenate({tall, tall.isel(0, Range{3, 90})}, 0).max(), slack);
+  }
 }
 
 TEST(Promise, HoldsWhereEveryRankReadsEverything) {

@@ -68,6 +68,40 @@ TEST(Simulation, AMessageTakesItsLatency) {
   EXPECT_EQ(ran(graph, plain_machine(2, 5), 0).report.makespan_ns(), 70'000 + 6 * 5'000);
 }
 
+// Of what all threads could take, little is allowed: it takes longer, never more memory, and few
+// messages about it.
+TEST(Simulation, RanksKeepToTheirBudgetOfMemory) {
+  for (const char* shape : {"anomaly", "rechunk", "stencil", "mean"}) {
+    const auto graph = make_shape(shape, {.tasks = 800, .seed = 1, .chunk_bytes = 1 << 20});
+    Machine machine = plain_machine(16, 2);
+    machine.threads = 3;
+    machine.reorder = true;
+    machine.imbalance = 4;
+    const graph::Topology topology(graph);
+    const plan::Placement placement(topology, machine.ranks);
+    ASSERT_TRUE(plan::KeyOrder::supports(topology, placement)) << shape;
+    const auto reserve =
+        plan::reserve(topology, placement, plan::KeyOrder(topology, placement)).bytes;
+    for (const std::int64_t slack : {std::int64_t{0}, std::int64_t{8} << 20}) {
+      Draws draws(machine);
+      PhantomWork work(topology, draws, 64);
+      World world{topology, placement, work, machine.ranks};
+      world.budget = {reserve + slack, reserve};
+      const Report report = Simulation(world, machine, draws, {.check = slack > 0}).run();
+      EXPECT_EQ(report.tasks_run, topology.task_count()) << shape;
+      for (const RankTally& rank : report.ranks) {
+        EXPECT_GT(rank.most_charged_bytes, 0);
+        EXPECT_LE(rank.most_charged_bytes, reserve + slack);
+      }
+      EXPECT_LE(report.control_messages, 8 * (report.tasks_run + machine.ranks)) << shape;
+      std::printf("  %s, slack %lld: %.3f ms, %lld control messages for %lld tasks\n", shape,
+                  static_cast<long long>(slack), static_cast<double>(report.makespan_ns()) * 1e-6,
+                  static_cast<long long>(report.control_messages),
+                  static_cast<long long>(report.tasks_run));
+    }
+  }
+}
+
 TEST(Simulation, SlowRanksTakeLonger) {
   Machine machine = plain_machine(2, 0);
   machine.slow_ranks = 2;

@@ -319,6 +319,64 @@ INSTANTIATE_TEST_SUITE_P(Networks, EveryOrder,
                          ::testing::Values(kEager, kPulled, kOneCredit, kOneSend, kSpilled),
                          [](const auto& net) { return std::string(net.param.name); });
 
+// Memory for one task at a time, and some bytes more.
+class TightMemory : public ::testing::TestWithParam<std::int64_t> {
+ protected:
+  std::vector<Shape> shapes() const {
+    std::vector<Shape> shapes = shapes_for(kPulled);
+    std::erase_if(shapes, [](const Shape& shape) {
+      return std::string(shape.name) == "tasks" || std::string(shape.name).starts_with("grid");
+    });
+    return shapes;
+  }
+  OrderCounts explore(const Shape& shape, const Change& change) {
+    World world(shape, kPulled);
+    world.be_short_of_memory(GetParam());
+    change(world);
+    OrderExplorer explorer;
+    const OrderCounts counts = explorer.explore(world);
+    std::printf("  %s on %d ranks: %.6g orders, %zu states, %.6g stuck\n", shape.name, shape.ranks,
+                counts.all(), explorer.states(), counts.stuck);
+    first_fault_ = explorer.first_fault();
+    return counts;
+  }
+  void expect_fine(const Shape& shape, const Change& change) {
+    const OrderCounts counts = explore(shape, change);
+    EXPECT_GT(counts.fine, 0);
+    EXPECT_EQ(counts.all(), counts.fine)
+        << shape.name << " on " << shape.ranks << " ranks: " << first_fault_;
+  }
+
+ private:
+  std::string first_fault_;
+};
+
+TEST_P(TightMemory, EndsInEveryOrder) {
+  for (const Shape& shape : shapes()) {
+    if (!shape.vast) expect_fine(shape, [](SimulatedWorld&) {});
+  }
+}
+
+TEST_P(TightMemory, EndsAlsoIfRanksSendLate) {
+  for (const Shape& shape : shapes()) {
+    if (shape.ranks == 2 && shape.tasks <= 4) {
+      expect_fine(shape, [](SimulatedWorld& world) { world.prompt = false; });
+    }
+  }
+}
+
+TEST_P(TightMemory, EndsAfterAnyTaskFailed) {
+  for (const Shape& shape : shapes()) {
+    if (shape.ranks == 3 || shape.tasks > 5) continue;
+    for (const auto& task : tasks_of(World(shape, kPulled))) {
+      expect_fine(shape, [&](SimulatedWorld& world) { world.failing = {task}; });
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Slack, TightMemory, ::testing::Values(0, 64, 256),
+                         [](const auto& slack) { return std::to_string(slack.param); });
+
 // A fault of the protocol must be noticed in every order: the graph gets stuck, a check fails on
 // the way, or something is left at the end. Returns how, over all shapes.
 OrderCounts faults(const Net& net, const Change& seed) {
@@ -349,6 +407,23 @@ TEST(EveryOrderNotices, AChunkThatArrivesTwice) {
     const OrderCounts counts =
         faults(net, [](SimulatedWorld& world) { world.double_first_data = true; });
     EXPECT_GT(counts.wrong, 0);
+  }
+}
+
+// With the reserve alone nothing starts then; with some slack the tasks without inputs run, and
+// those that write what they leave wait for ever.
+TEST(EveryOrderNotices, AFrontierThatNobodyHearsOf) {
+  for (const Shape& shape : shapes_for(kPulled)) {
+    const std::string name = shape.name;
+    if (name != "crossing" && name != "diamond" && name != "gather") continue;
+    for (const std::int64_t slack : {0, 256}) {
+      World world(shape, kPulled);
+      world.be_short_of_memory(slack);
+      world.lose_frontiers = true;
+      const OrderCounts counts = OrderExplorer().explore(world);
+      EXPECT_EQ(counts.stuck, counts.all()) << name << ", slack " << slack;
+      EXPECT_GT(counts.all(), slack == 0 ? 0 : 1000) << name << ", slack " << slack;
+    }
   }
 }
 

@@ -304,7 +304,7 @@ void add_bench(Cli& cli) {
   const auto options = std::make_shared<BenchOptions>();
   CLI::App& verb = cli.add_verb(
       {"bench", "graph|tasks|metg|hop|balance [--tasks N,N,...] [--check] [--json FILE]",
-       "Measures graphs before their first task, empty tasks, small tasks, hops, balance.",
+       "Measures graphs before their first task, small tasks, hops, balance.",
        "mpirun -n 2 rankine bench metg --patterns stencil,fft --threads 1"},
       Ranks::kAll, [&cli, options] { return bench(cli, *options); });
   verb.add_option("WHAT", options->what, "graph, tasks, metg, hop, balance")->required();

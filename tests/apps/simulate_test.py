@@ -11,7 +11,7 @@ from support import Case, rankine
 
 KEYS = {"graph", "seed", "ranks", "threads", "tasks", "layers", "makespan_ns", "ideal_ns", "work_ns",
         "critical_path_ns", "end_ns", "rank_0_busy_share", "rank_0_message_share", "data_messages",
-        "control_messages", "packets", "packet_bytes", "transfers", "transfer_bytes", "reports",
+        "control_messages", "packets", "packet_bytes", "transfers", "transfer_bytes", "reports", "tasks_stolen",
         "events", "replay", "ranks_detail"}
 HARD = ("--threads", 2, "--imbalance", 5, "--slow-ranks", 2, "--reorder")
 

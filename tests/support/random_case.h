@@ -232,7 +232,8 @@ inline Outcome run_case(const RandomCase& wanted, const RandomRun& how,
                         std::int64_t* moved = nullptr) {
   const graph::Topology topology(wanted.graph);
   plan::Placement placement(topology, how.machine.ranks, how.dedicated_scheduler ? 1 : 0);
-  placement.set_moves(how.moves);
+  const plan::Budget budget = budget_of(topology, placement, how.slack);
+  placement.set_moves(how.moves && budget.bytes == 0);  // no plan has both
   simulate::ValueWork work(topology);
   simulate::Draws draws(how.machine);
   const simulate::World world{topology,
@@ -244,7 +245,7 @@ inline Outcome run_case(const RandomCase& wanted, const RandomRun& how,
                               how.bulk_sends,
                               how.machine.threads,
                               how.steal,
-                              budget_of(topology, placement, how.slack)};
+                              budget};
   const simulate::Report report =
       simulate::Simulation(world, how.machine, draws, how.options).run();
   if (moved != nullptr) *moved += report.tasks_moved;

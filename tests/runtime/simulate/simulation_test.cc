@@ -179,7 +179,7 @@ TEST(Simulation, RanksThatHaveNothingToDoTakeTasksOfOthers) {
   machine.threads = 2;
   machine.slow_ranks = 1;
   EXPECT_GE(balance(512, machine, true, moved), 0.9);
-  machine.task_us = 10;
+  machine.task_us = 2;
   EXPECT_LT(balance(512, machine, true, moved), 0.9);
   EXPECT_EQ(moved, 0) << "tasks too short to be worth it";
 }

@@ -69,7 +69,8 @@ struct Explicit {
   std::string constants;
   std::vector<LayerOutput> arrays;
   std::uint32_t held_layer = 0;  // of kHeld arguments: a HeldValues layer
-  // The rank of each task, for functions that name none; empty: by position (plan/placement.h).
+  // The rank of each task, for functions that name none; empty: the plan chooses
+  // (plan/follow_inputs.h).
   std::vector<std::int32_t> homes;
   std::vector<std::uint64_t> scattered;  // of kScattered arguments: their names
   // Results stay on their ranks beyond the end of the graph, and a task that fails leaves its error

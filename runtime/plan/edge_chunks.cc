@@ -12,7 +12,15 @@ using graph::Topology;
 std::int64_t share_of(const Topology& topology, const Placement& placement, std::uint32_t layer) {
   std::int64_t share = 0;
   for (int rank = 0; rank < placement.ranks(); ++rank) {
-    share = std::max(share, placement.range(topology, layer, rank).length());
+    std::int64_t tasks = 0;
+    if (placement.layer(layer).runs.empty()) {
+      tasks = placement.range(topology, layer, rank).length();
+    } else {
+      for (const Interval& piece : placement.source_pieces(topology, layer, rank)) {
+        tasks += piece.length();
+      }
+    }
+    share = std::max(share, tasks);
   }
   return share;
 }

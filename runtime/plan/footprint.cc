@@ -218,7 +218,7 @@ std::int64_t description_bytes(const graph::Explicit& tasks) {
   for (const graph::UserFunction& function : tasks.functions) {
     bytes = plus(bytes, bytes_of(sizeof function + function.state.size()));
   }
-  const std::int64_t words = bytes_of(2 * tasks.task_count() + tasks.arguments.size());
+  const std::int64_t words = bytes_of(3 * tasks.task_count() + tasks.arguments.size());
   return times(kCopies, plus(bytes, times(words, kWord)));
 }
 

@@ -115,6 +115,7 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
           !tasks->homes.empty() ||
           std::any_of(tasks->functions.begin(), tasks->functions.end(),
                       [](const graph::UserFunction& function) { return !function.ranks.empty(); });
+      if (!placement.scattered && workers() > 1) let_follow_inputs(*tasks, placement);
     }
     if (const graph::GridEdges* grid = topology.grid_edges(layer)) put_time_first(*grid, placement);
     // Fetched results land in the memory of rank 0, so the tasks that hand them over run there.
@@ -124,6 +125,17 @@ Placement::Placement(const Topology& topology, int ranks, int first_worker, int 
     }
     layers_.push_back(std::move(placement));
   }
+}
+
+// Many runs would make every look for a home and for the next source longer.
+void Placement::let_follow_inputs(const graph::Explicit& tasks, LayerPlacement& placement) const {
+  if (tasks.task_count() == 0) return;
+  std::vector<std::int32_t> homes = follow_inputs(tasks, workers(), placement.shift);
+  for (std::int32_t& home : homes) home += first_worker_;
+  placement.runs = runs_of(homes, 64 + 32 * static_cast<std::size_t>(workers()));
+  if (!placement.runs.empty()) return;
+  placement.scattered = true;
+  placement.homes = std::make_shared<const std::vector<std::int32_t>>(std::move(homes));
 }
 
 bool Placement::is_spilled(const Topology& topology, graph::LayerOutput output) const {
@@ -191,6 +203,10 @@ Interval Placement::range(const Topology& topology, std::uint32_t layer, int ran
   const std::int32_t pinned = layers_[layer].pinned;
   if (pinned >= 0) return rank == pinned ? Interval{0, count} : Interval{0, 0};
   if (layers_[layer].scattered) return {0, count};
+  if (!layers_[layer].runs.empty()) {
+    const std::vector<Interval> pieces = source_pieces(topology, layer, rank);
+    return pieces.empty() ? Interval{0, 0} : Interval{pieces.front().lo, pieces.back().hi};
+  }
   if (rank < first_worker_) return {0, 0};
   const int workers = ranks_ - first_worker_;
   const int part = (rank - first_worker_ + workers - layers_[layer].shift) % workers;
@@ -211,6 +227,19 @@ Interval Placement::source_range(const Topology& topology, std::uint32_t layer, 
   return range;
 }
 
+std::vector<Interval> Placement::source_pieces(const Topology& topology, std::uint32_t layer,
+                                               int rank) const {
+  const std::vector<HomeRun>& runs = layers_[layer].runs;
+  if (runs.empty()) return {source_range(topology, layer, rank)};
+  std::vector<Interval> pieces;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].rank != rank) continue;
+    const bool last = i + 1 == runs.size();
+    pieces.push_back({runs[i].lo, last ? topology.task_count(layer) : runs[i + 1].lo});
+  }
+  return pieces;
+}
+
 int Placement::home(const Topology& topology, TaskId task) const {
   const LayerPlacement& layer = layers_[task.layer];
   if (layer.pinned >= 0) return layer.pinned;
@@ -224,6 +253,13 @@ int Placement::home(const Topology& topology, TaskId task) const {
     const auto& ranks = tasks.function(task.position).ranks;
     if (!ranks.empty()) return ranks[task.position % ranks.size()];
     if (!tasks.homes.empty()) return tasks.homes[task.position];
+    if (layer.homes) return (*layer.homes)[static_cast<std::size_t>(task.position)];
+  }
+  if (!layer.runs.empty()) {
+    const auto after = std::upper_bound(
+        layer.runs.begin(), layer.runs.end(), task.position,
+        [](std::int64_t position, const HomeRun& run) { return position < run.lo; });
+    return std::prev(after)->rank;
   }
   if (layer.stepped) {
     const Extents& counts = topology.counts(task.layer);

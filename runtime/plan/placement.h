@@ -10,6 +10,9 @@
 // row-major order, are cut into one block per rank, so neighbours are mostly on one rank and no
 // rank waits for another one to have finished its part of time. A rank takes its block step by
 // step.
+//
+// Users' tasks in irregular graphs follow their inputs (follow_inputs.h): as runs of positions where
+// these are few, else by a table.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +20,8 @@
 #include <vector>
 
 #include "runtime/graph/topology.h"
+#include "runtime/plan/follow_inputs.h"
+#include "runtime/plan/follow_inputs.h"
 
 namespace rankine::plan {
 
@@ -28,9 +33,20 @@ struct LayerPlacement {
   std::int32_t shift = 0;    // the first range goes to this worker, and so on around
   bool scattered = false;    // some tasks (users') have ranks of their own: no rank has one range
   bool spilled = false;      // what its Keep heads leave waits in scratch, on every rank
+  // Of users' tasks that follow their inputs: runs of positions, or, if these would be many, a table
+  // of ranks by position (the layer is scattered then).
+  std::vector<HomeRun> runs;
+  std::shared_ptr<const std::vector<std::int32_t>> homes;
   template <class Archive>
-  void serialize(Archive& archive) {
-    archive(order, stepped, pinned, depth, shift, scattered, spilled);
+  void save(Archive& archive) const {
+    archive(order, stepped, pinned, depth, shift, scattered, spilled, runs,
+            homes ? *homes : std::vector<std::int32_t>());
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    std::vector<std::int32_t> table;
+    archive(order, stepped, pinned, depth, shift, scattered, spilled, runs, table);
+    if (!table.empty()) homes = std::make_shared<const std::vector<std::int32_t>>(std::move(table));
   }
 };
 
@@ -50,10 +66,12 @@ class Placement {
   const LayerPlacement& layer(std::uint32_t layer) const { return layers_[layer]; }
 
   // The ordered positions [lo, hi) of a Map, HeldArray, Explicit or Grid layer that are at home on
-  // `rank`; all of them if the layer is scattered.
+  // `rank`; all of them if the layer is scattered. Of runs from the first to the last one.
   Interval range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
-  // Those of them, from the front, outside of which every task certainly has inputs.
+  // Those of them, from the front, outside of which every task certainly has inputs; run by run.
   Interval source_range(const graph::Topology& topology, std::uint32_t layer, int rank) const;
+  std::vector<Interval> source_pieces(const graph::Topology& topology, std::uint32_t layer,
+                                      int rank) const;
   // ordered position <-> row-major position of a Map or Grid layer.
   std::int64_t position_at(const graph::Topology& topology, std::uint32_t layer,
                            std::int64_t ordered) const;
@@ -79,6 +97,7 @@ class Placement {
   }
 
  private:
+  void let_follow_inputs(const graph::Explicit& tasks, LayerPlacement& placement) const;
   // A block of a stepped grid: coordinates off the axis of time, row-major.
   struct Block {
     std::int64_t lo = 0;

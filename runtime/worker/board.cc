@@ -62,11 +62,12 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
     waiting_.emplace_back(topology.task_count(layer));
     held_.emplace_back(topology.output_count(layer), PageTable<Held>(topology.task_count(layer)));
     const auto* tasks = std::get_if<graph::Explicit>(&topology.graph().layers[layer].kind);
-    annotated_.push_back(tasks != nullptr && (tasks->is_annotated() || !tasks->homes.empty()));
+    annotated_.push_back(tasks != nullptr &&
+                         (tasks->is_annotated() || placement.layer(layer).scattered));
     count_certain(layer);
     if (topology.is_held(layer) || always_fed(topology, layer)) continue;
-    const Interval range = placement.source_range(topology, layer, rank);
     if (annotated_.back()) {  // those without inputs need an order of their own
+      const Interval range = placement.range(topology, layer, rank);
       for (TaskId task{layer, range.lo}; task.position < range.hi; ++task.position) {
         if (topology.count_inputs(task) == 0 && placement.home(topology, task) == rank) {
           make_ready(task);
@@ -74,11 +75,11 @@ Board::Board(const graph::Topology& topology, const plan::Placement& placement, 
       }
       continue;
     }
-    std::vector<Interval> pieces{range};
-    if (admission_) pieces = admission_->keys().pieces(layer, rank);
-    for (const Interval& piece : pieces) {
-      sources_.push_back({layer, piece.lo, piece.hi, piece, !topology.is_source(layer)});
-      skip_fed_tasks(sources_.back());
+    for (const Interval& piece : admission_ ? admission_->keys().pieces(layer, rank)
+                                            : placement.source_pieces(topology, layer, rank)) {
+      Sources sources{layer, piece.lo, piece.hi, piece, !topology.is_source(layer)};
+      skip_fed_tasks(sources);
+      if (sources.next < sources.end) sources_.push_back(sources);
     }
   }
 }

@@ -83,7 +83,13 @@ void Board::count_certain(std::uint32_t layer) {
   const bool spread =
       placement_.layer(layer).scattered || std::holds_alternative<graph::HeldValues>(kind);
   if (!spread) {
-    certain_left_ += placement_.range(topology_, layer, rank_).length();
+    if (placement_.layer(layer).runs.empty()) {
+      certain_left_ += placement_.range(topology_, layer, rank_).length();
+    } else {
+      for (const Interval& piece : placement_.source_pieces(topology_, layer, rank_)) {
+        certain_left_ += piece.length();
+      }
+    }
     return;
   }
   for (TaskId task{layer, 0}; task.position < topology_.task_count(layer); ++task.position) {

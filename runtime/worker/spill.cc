@@ -71,9 +71,17 @@ void SpilledChunk::read(std::size_t size, const Box& whole, const Box& part, con
                    });
 }
 
+void SpillFile::open() {
+  if (opened_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(opening_);
+  if (opened_.load(std::memory_order_relaxed)) return;
+  file_ = io::PosixFile::create_unnamed(folder_);
+  opened_.store(true, std::memory_order_release);
+}
+
 std::shared_ptr<const SpilledChunk> SpillFile::write(std::span<const std::byte> bytes) {
   try {
-    std::call_once(opened_, [&] { file_ = io::PosixFile::create_unnamed(folder_); });
+    open();
     const auto size = static_cast<std::int64_t>(bytes.size());
     auto chunk = std::make_shared<const SpilledChunk>(*this, take_room(size), size);
     file_.pwrite_full(bytes, static_cast<std::uint64_t>(chunk->offset()));

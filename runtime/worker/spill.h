@@ -2,6 +2,7 @@
 // there for the tasks that need them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,12 +57,14 @@ class SpillFile {
 
  private:
   friend class SpilledChunk;
+  void open();
   std::int64_t take_room(std::int64_t bytes);
   void give_back(std::int64_t offset, std::int64_t bytes);
   void read(std::span<std::byte> out, std::int64_t offset) const;
 
   const std::string folder_;
-  std::once_flag opened_;
+  std::mutex opening_;
+  std::atomic<bool> opened_{false};
   io::PosixFile file_;
   mutable SpinLock lock_;  // protects the members below
   std::int64_t end_ = 0;

@@ -18,10 +18,17 @@ protocol::Message announce(std::int64_t position) {
   return message;
 }
 
+std::shared_ptr<graph::Graph> placed(std::shared_ptr<graph::Graph> graph,
+                                     std::vector<std::int32_t> homes) {
+  std::get<graph::Explicit>(graph->layers[0].kind).homes = std::move(homes);
+  return graph;
+}
+
 class Stall : public ::testing::Test {
  protected:
   // Five users' tasks on two ranks: 0, 1 and 2 on rank 0, 3 and 4 on rank 1; 3 takes 0, 1 and 2.
-  const graph::Topology topology{tasks_graph({{}, {}, {}, {0, 1, 2}, {3}})};
+  const graph::Topology topology{
+      placed(tasks_graph({{}, {}, {}, {0, 1, 2}, {3}}), {0, 0, 0, 1, 1})};
   const plan::Placement placement{topology, 2};
   Pool pool;
 

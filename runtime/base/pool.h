@@ -70,8 +70,8 @@ class Pool {
   // are freed. Blocks in use are never refused: that they fit is the plan's business.
   void set_limit(std::int64_t bytes);
   static constexpr std::int64_t kLeastLimit = std::int64_t{1} << 20;
-  // So many more bytes (fewer, if negative) of the limit are taken beside the pool for a while: kept
-  // blocks make room for them.
+  // So many more bytes (fewer, if negative) of the limit are taken beside the pool for a while:
+  // kept blocks make room for them.
   void set_aside(std::int64_t bytes);
 
   // Indeterminate contents. Throws Error (task failed) when the system has no memory.

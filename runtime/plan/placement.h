@@ -11,8 +11,8 @@
 // rank waits for another one to have finished its part of time. A rank takes its block step by
 // step.
 //
-// Users' tasks in irregular graphs follow their inputs (follow_inputs.h): as runs of positions where
-// these are few, else by a table.
+// Users' tasks in irregular graphs follow their inputs (follow_inputs.h): as runs of positions
+// where these are few, else by a table.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "runtime/graph/topology.h"
-#include "runtime/plan/follow_inputs.h"
 #include "runtime/plan/follow_inputs.h"
 
 namespace rankine::plan {
@@ -33,8 +32,8 @@ struct LayerPlacement {
   std::int32_t shift = 0;    // the first range goes to this worker, and so on around
   bool scattered = false;    // some tasks (users') have ranks of their own: no rank has one range
   bool spilled = false;      // what its Keep heads leave waits in scratch, on every rank
-  // Of users' tasks that follow their inputs: runs of positions, or, if these would be many, a table
-  // of ranks by position (the layer is scattered then).
+  // Of users' tasks that follow their inputs: runs of positions, or, if these would be many, a
+  // table of ranks by position (the layer is scattered then).
   std::vector<HomeRun> runs;
   std::shared_ptr<const std::vector<std::int32_t>> homes;
   template <class Archive>

@@ -7,15 +7,15 @@
 // tasks at home there are not done. When every rank has reported and the counts add up to the
 // total, every task has run and been reported; its rank reported it while it owed nothing, and ran
 // nothing later, so it sent nothing later: no message of the graph is under way, and Finish may be
-// sent. A rank that could not install the graph says so before its first report, so no failure comes after
-// the end. A task that moved is counted at home, and each report says how many own tasks others
-// ran, less those of others that are over there. When the counts add up the first part is complete,
-// so the sum is zero only when each rank has reported after it was done with every task of others,
-// and owed nothing: what was said is true of those, too (worker/steal.h). The questions about tasks
-// to give (balance.h) must be answered; later ones are not asked. Abort. After Abort no rank starts
-// a task, but chunks may be under way. Rank 0 asks for the counts of sent and received messages in
-// rounds. Two equal rounds in which the sums agree and every rank is idle mean that nothing was
-// under way between them (Mattern 1987, four-counter method).
+// sent. A rank that could not install the graph says so before its first report, so no failure
+// comes after the end. A task that moved is counted at home, and each report says how many own
+// tasks others ran, less those of others that are over there. When the counts add up the first part
+// is complete, so the sum is zero only when each rank has reported after it was done with every
+// task of others, and owed nothing: what was said is true of those, too (worker/steal.h). The
+// questions about tasks to give (balance.h) must be answered; later ones are not asked. Abort.
+// After Abort no rank starts a task, but chunks may be under way. Rank 0 asks for the counts of
+// sent and received messages in rounds. Two equal rounds in which the sums agree and every rank is
+// idle mean that nothing was under way between them (Mattern 1987, four-counter method).
 #pragma once
 
 #include <cstdint>

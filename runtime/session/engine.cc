@@ -93,7 +93,11 @@ void Engine::help() {
 Engine::JobPtr Engine::submit(JobPtr job) {
   {
     const std::lock_guard lock(mutex_);
-    if (auto* graph = std::get_if<RunGraph>(&job->command)) graph->number = ++graphs_;
+    if (auto* graph = std::get_if<RunGraph>(&job->command)) {
+      graph->number = ++graphs_;
+      decide_to_send(*graph);
+      job->outcome.sent = !graph->known;
+    }
     jobs_.push_back(job);
     has_jobs_.store(true, std::memory_order_release);
     ++unfinished_;
@@ -298,10 +302,6 @@ void Engine::take(JobPtr job) {
     give_up(job->cancelled->first, job->cancelled->second);
     return finish(*job);
   }
-  if (auto* command = std::get_if<RunGraph>(&job->command)) {
-    decide_to_send(*command);
-    job->outcome.sent = !command->known;
-  }
   if (std::holds_alternative<Release>(job->command)) {
     announce_release(*job);
   } else {
@@ -327,9 +327,9 @@ void Engine::take(JobPtr job) {
   }
 }
 
-// Here the graphs are in the order in which all ranks get them.
+// Holds mutex_: jobs get in line in the order in which all ranks take their graphs.
 void Engine::decide_to_send(RunGraph& command) {
-  command.forget_others = forget_graphs_.exchange(false);
+  command.forget_others = std::exchange(forget_graphs_, false);
   if (command.forget_others) announced_.clear();
   command.known = announced_.find(command.key) != nullptr;
   if (!command.known) {
@@ -340,6 +340,7 @@ void Engine::decide_to_send(RunGraph& command) {
 }
 
 void Engine::forget_graphs() {
+  const std::lock_guard lock(mutex_);
   forget_graphs_ = true;
   known_bytes_ = 0;
 }
@@ -400,7 +401,9 @@ bool Engine::carry_out(Order& order) {
     if (const auto* graph = std::get_if<RunGraph>(&order.command)) {
       launches_.erase(graph->number);
       known_.clear();  // perhaps it is not among them
+      const std::lock_guard lock(mutex_);
       announced_.clear();
+      known_bytes_ = 0;
     }
   }
   if (order.job) finish(*order.job);

@@ -265,7 +265,6 @@ class Engine : private worker::LoopHost {
   std::map<std::uint32_t, Launch> launches_;
   std::map<std::uint32_t, Error> failed_;  // graphs that are over
   RecentGraphs<KnownGraph> known_;
-  RecentGraphs<std::monostate> announced_;  // rank 0: what will be known
   struct Watch {
     Stopwatch clock;
     double last_s = 0;            // of the last look
@@ -284,15 +283,16 @@ class Engine : private worker::LoopHost {
   std::mutex mutex_;  // protects the members below
   std::condition_variable changed_;
   std::deque<JobPtr> jobs_;
-  bool open_ = false;             // the team is there
-  std::optional<Error> no_team_;  // or will not be
-  std::uint32_t graphs_ = 0;      // numbers given out
-  std::string log_folder_;        // of the last graph with outputs
+  bool open_ = false;                       // the team is there
+  std::optional<Error> no_team_;            // or will not be
+  std::uint32_t graphs_ = 0;                // numbers given out
+  RecentGraphs<std::monostate> announced_;  // what will be known once all these are there
+  bool forget_graphs_ = false;              // with the next graph
+  std::string log_folder_;                  // of the last graph with outputs
 
-  std::atomic<bool> has_jobs_{false};  // jobs_ is not empty; changed under the mutex
+  std::atomic<bool> has_jobs_{false};         // jobs_ is not empty; changed under the mutex
   std::atomic<int> unfinished_{0};            // jobs that are not done
   std::atomic<std::int64_t> known_bytes_{0};  // rank 0: known_graphs_bytes()
-  std::atomic<bool> forget_graphs_{false};    // rank 0: with the next graph
   OnRunProgress observer_;                    // client thread
   std::function<void()> last_will_;
   std::function<void(const MadeResult&)> on_made_;

@@ -64,11 +64,11 @@ Started Launcher::start(const Work& work, PrepareOptions options) {
       return graph;
     } catch (const Error& error) {
       if (error.exit_code != ExitCode::kRefused) throw;
-      if (engine_.known_graphs_bytes() > 0) {
+      if (!oldest && engine_.known_graphs_bytes() == 0) throw;
+      if (!oldest) {
         engine_.forget_graphs();
         continue;
       }
-      if (!oldest) throw;
     }
     engine_.await(oldest);
   }

@@ -205,6 +205,14 @@ bool fits(const PhysicalPlan& plan, const Machine& machine) {
          (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
 }
 
+// Down to a multiple of a step, where that is enough: so that a graph that is run again is the same
+// graph though a little more or less is left for it.
+std::int64_t coarse(std::int64_t bytes, std::int64_t least) {
+  constexpr std::int64_t kStep = std::int64_t{16} << 20;
+  const std::int64_t rounded = bytes / kStep * kStep;
+  return rounded >= least ? rounded : bytes;
+}
+
 // If all at once do not fit: what one task at a time takes, and all that is allowed as the budget
 // for more, if that fits.
 void admit(PhysicalPlan& plan, const Machine& machine) {
@@ -218,7 +226,7 @@ void admit(PhysicalPlan& plan, const Machine& machine) {
       plan::plus(plan.bound_bytes - footprint.total(machine.threads), footprint.beside_budget());
   plan.least_bytes = std::min(plan.bound_bytes, plan::plus(beside, plan.reserve.bytes));
   if (!holdable(plan) || plan.least_bytes > machine.memory_bytes) return;
-  plan.budget = {machine.memory_bytes - beside, plan.reserve.bytes};
+  plan.budget = {coarse(machine.memory_bytes - beside, plan.reserve.bytes), plan.reserve.bytes};
   if (plan.budget.bytes < plan.budget.reserve) return void(plan.budget = {});
   footprint.budget_bytes = plan.budget.bytes;
   plan.footprint = footprint;
@@ -276,7 +284,8 @@ void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
   }
 }
 
-// Balance is worth some memory, but no plan is refused or changed for it; where tasks are admitted
+// Balance is worth some memory, but this plan is not refused or changed for it (another one beside
+// it may be, and waits then); where tasks are admitted
 // one by one all memory has its use already.
 void let_tasks_move(PhysicalPlan& plan, const Machine& machine) {
   if (!machine.steal || machine.ranks == 1 || plan.budget.bytes > 0) return;

@@ -74,8 +74,8 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
   if (outcome.sent) {
     stages_[kCommunicate].bytes +=
         static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
+    index_bytes_ += index_bytes;
   }
-  index_bytes_ += index_bytes;
   promised_bytes_ = std::max(promised_bytes_, prepared.physical.bound_bytes);
   ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));
   for (std::size_t rank = 0; rank < outcome.ranks.size(); ++rank) {

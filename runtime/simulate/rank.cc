@@ -6,17 +6,13 @@
 
 #include "runtime/base/current_error.h"
 #include "runtime/protocol/order_key.h"
+#include "runtime/worker/chunk_names.h"
 #include "runtime/worker/stall.h"
 
 namespace rankine::simulate {
-namespace {
 
-graph::ChunkId id_of(const protocol::ChunkName& name) {
-  return {name.layer, name.output, name.position};
-}
-protocol::ChunkName name_of(const graph::ChunkId& id) { return {id.layer, id.output, id.position}; }
-
-}  // namespace
+using worker::id_of;
+using worker::name_of;
 
 Rank::Rank(const World& world, int number)
     : world_(&world),
@@ -184,8 +180,7 @@ void Rank::check() const {
 }
 
 void Rank::check_over() const {
-  const bool charged =
-      board_.admission() != nullptr && board_.admission()->charged_bytes() != 0;
+  const bool charged = board_.admission() != nullptr && board_.admission()->charged_bytes() != 0;
   if (!transfers_.empty() || !reactor_.quiet() || !steal_.quiet() || !arrived_.empty() ||
       !board_.running().empty() || (!reactor_.aborting() && (!board_.empty() || charged))) {
     throw Leftover("something is left of a finished graph:\n" + explain());

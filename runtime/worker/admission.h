@@ -4,8 +4,10 @@
 //
 // The budget of a rank is reserve + slack. Whatever takes memory is charged before it takes it: a
 // running task with all that it allocates, a chunk while it is held, a chunk that was pulled from
-// the pull on. Nothing is charged that does not fit, so the budget is never passed: this needs no
-// proof but the accounting (sanity_check). Nothing is sent eagerly: what comes has been asked for.
+// the pull on. Nothing is charged that does not fit (but
+// what a task leaves is charged beside the task until that is over, in one locked step), so the
+// budget is never passed: this needs no proof but the accounting (sanity_check). Nothing is sent
+// eagerly: what comes has been asked for.
 //
 // Every charge has a key: a chunk made here that of its task, a chunk from elsewhere that of the
 // first task here that uses it. The frontier F is the lowest key that is complete nowhere, as rank
@@ -50,7 +52,6 @@ class Admission {
             std::shared_ptr<const plan::KeyOrder> keys, int rank, const plan::Budget& budget);
 
   const plan::KeyOrder& keys() const { return *keys_; }
-  const plan::Budget& budget() const { return budget_; }
   // Of what a task is charged, what it takes beside the pool.
   std::int64_t scratch_bytes(std::uint32_t layer) const { return scratch_bytes_[layer]; }
 

@@ -247,9 +247,8 @@ std::vector<int> Board::put(const ChunkId& chunk, HeldChunk bytes, bool made_her
     put(chunk, std::move(bytes), users);
     return users.elsewhere.take();
   }
-  placement_.for_each_use_on(topology_, chunk, rank_, [&](TaskId consumer, const auto*) {
-    users.here.push_back(consumer);
-  });
+  placement_.for_each_use_on(topology_, chunk, rank_,
+                             [&](TaskId consumer, const auto*) { users.here.push_back(consumer); });
   put_down(chunk, std::move(bytes), static_cast<std::int64_t>(users.here.size()));
   for (const TaskId& consumer : users.here) arrive(consumer);
   return {};
@@ -286,8 +285,11 @@ HeldChunk Board::release(const ChunkId& chunk, Held* held) {
     throw std::logic_error("a chunk was released twice:\n" + describe());
   }
   if (--held->uses > 0) return {};
+  // Only what is small outlives this call: the bounds of what a rank holds are told of chunks here.
+  constexpr std::size_t kSmall = 256;
   HeldChunk unused;
-  if (!admission_) unused = std::move(held->chunk);  // else gone before it is no longer charged
+  const bool small = held->chunk.buffer && held->chunk.buffer->size() <= kSmall;
+  if (small && !admission_) unused = std::move(held->chunk);
   table_of(chunk).erase(chunk.position);
   if (admission_) admission_->release(chunk);
   return unused;

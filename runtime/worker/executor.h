@@ -38,6 +38,14 @@ struct TaskContext {
   std::vector<Output> outputs;    // that it left
   std::vector<Users> users;       // of each output; perhaps more of them, which mean nothing
   std::vector<HeldChunk> unused;  // to be dropped
+  // Nothing long of what a task had many of is kept for the next one.
+  void shrink() {
+    constexpr std::size_t kKept = 1024;
+    for (Users& some : users) {
+      if (some.here.capacity() > kKept) some = {};
+    }
+    if (unused.capacity() > kKept) unused = {};
+  }
   kernels::Scratch scratch;
   io::ReadScratch read_scratch;
   io::ReadStats read_stats;

@@ -128,8 +128,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void report_if_idle();  // holds state_
   void tell_advance();    // holds state_
   void measure(double now_s);
-  void tell_lowest();     // holds state_
-  void pull_admitted();   // holds state_
+  void tell_lowest();    // holds state_
+  void pull_admitted();  // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   const HeldChunk& find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs);
   const HeldChunk& find_taken(const TaskId& task, const graph::ChunkId& chunk);

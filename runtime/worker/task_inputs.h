@@ -38,7 +38,9 @@ class TaskInputs {
     HeldOnBoard* held;
   };
   void clear() {
+    constexpr std::size_t kKept = 1024;  // room for so many stays
     inputs_.clear();
+    if (inputs_.capacity() > kKept) inputs_ = {};
     next_ = 0;
   }
   void add(const graph::ChunkId& id, HeldOnBoard* held) { inputs_.push_back({id, held}); }

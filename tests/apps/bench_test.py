@@ -72,6 +72,7 @@ class Tasks(Case):
                     self.assertEqual(row["graph"], name)
                     self.assertEqual(row["tasks"], 9999 if name == "tree" else 10000)
                     self.assertEqual(row["ranks"], max(1, ranks))
+                    self.assertGreater(row["bytes_per_task"], 0)
                     self.assertLessEqual(row["bytes_per_task"], 40)
 
 

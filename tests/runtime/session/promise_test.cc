@@ -54,11 +54,14 @@ void expect_promise_kept(const Array& array, Reuse reuse) {
   EXPECT_GT(most, 0);
 }
 
-// With what one task at a time takes and `slack` more: the same bytes, and never more than that.
-void expect_budget_kept(const Array& array, std::int64_t slack) {
+// With what one task at a time takes and `slack` more: the same bytes. (That a rank never takes
+// more is held against the kernel's limit by tests/oracle/memory.py; these graphs are too small for
+// it.)
+void expect_same_with_budget(const Array& array, std::int64_t slack) {
   PrepareOptions options;
   options.machine.ranks = kRanks;
   options.machine.threads = 2;
+  options.machine.steal = false;  // tasks that are admitted do not move
   options.reuse = Reuse::kHold;
   Prepared prepared = prepare(targets_of(std::vector<Array>{array}), options);
   PhysicalPlan& plan = prepared.physical;
@@ -87,16 +90,16 @@ void expect_budget_kept(const Array& array, std::int64_t slack) {
               static_cast<long long>(most));
 }
 
-TEST(Budget, HoldsForAnyProgramWithOneTaskAtATimeAndWithMore) {
+TEST(Budget, ChangesNoResultWithOneTaskAtATimeOrMore) {
   const Array tall = tall_strips();
   const Array other = arange(12, 1).rename({"case"});
   for (const std::int64_t slack : {0, 1 << 16, 1 << 20}) {
-    expect_budget_kept((other * tall).mean(), slack);
-    expect_budget_kept((tall + tall.isel(1, Range{{}, {}, -1})).mean(), slack);
-    expect_budget_kept((tall - tall.mean("row")).max(), slack);
-    expect_budget_kept((tall - tall.mean("column")).max(), slack);
-    expect_budget_kept((tall - tall.mean()).shift({{0, 3}}).sum(), slack);
-    expect_budget_kept(concatenate({tall, tall.isel(0, Range{3, 90})}, 0).max(), slack);
+    expect_same_with_budget((other * tall).mean(), slack);
+    expect_same_with_budget((tall + tall.isel(1, Range{{}, {}, -1})).mean(), slack);
+    expect_same_with_budget((tall - tall.mean("row")).max(), slack);
+    expect_same_with_budget((tall - tall.mean("column")).max(), slack);
+    expect_same_with_budget((tall - tall.mean()).shift({{0, 3}}).sum(), slack);
+    expect_same_with_budget(concatenate({tall, tall.isel(0, Range{3, 90})}, 0).max(), slack);
   }
 }
 

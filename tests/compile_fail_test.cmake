@@ -4,13 +4,20 @@
 # says what to do.
 cmake_minimum_required(VERSION 3.25)
 
+# Read once by the compiler: what all cases include.
+set(prelude "${CMAKE_CURRENT_BINARY_DIR}/compile_fail_prelude.h")
+file(WRITE "${prelude}" "#include \"runtime/api/delayed.h\"
+#include \"runtime/api/reduction.h\"
+#include \"runtime/api/task_grid.h\"
+")
+execute_process(COMMAND ${COMPILER} -std=c++20 -I${ROOT} -x c++-header "${prelude}"
+  -o "${prelude}.gch" COMMAND_ERROR_IS_FATAL ANY)
+
 # expect(NAME CODE TEXT): CODE, inside a function, fails with a message that holds TEXT; an empty
 # TEXT: it compiles.
 function(expect name code text)
   set(source "${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${name}.cc")
-  file(WRITE "${source}" "#include \"runtime/api/delayed.h\"
-#include \"runtime/api/reduction.h\"
-#include \"runtime/api/task_grid.h\"
+  file(WRITE "${source}" "#include \"compile_fail_prelude.h\"
 using namespace rankine;
 struct Mute { int x = 0; };
 struct Counts { int n = 0; int operator()(const GridPoint&) { return ++n; } };

@@ -13,12 +13,6 @@ namespace {
 
 using graph::Topology;
 
-std::int64_t elements(const Extents& shape) { return std::min(saturated_volume(shape), kTooMuch); }
-
-std::int64_t bytes_of(std::size_t bytes) {
-  return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
-}
-
 // Whether the order of a layer takes all chunks of one result before those of the next.
 bool kept_axes_first(const Placement& placement, std::uint32_t layer, const Extents& reduced) {
   bool inside = false;

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+
+#include "runtime/base/shape.h"
 
 namespace rankine::plan {
 
@@ -14,6 +17,14 @@ inline std::int64_t plus(std::int64_t a, std::int64_t b) { return std::min(a + b
 inline std::int64_t times(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
   return __builtin_mul_overflow(a, b, &product) ? kTooMuch : std::min(product, kTooMuch);
+}
+
+inline std::int64_t elements(const Extents& shape) {
+  return std::min(saturated_volume(shape), kTooMuch);
+}
+
+inline std::int64_t bytes_of(std::size_t bytes) {
+  return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
 }
 
 }  // namespace rankine::plan

@@ -14,12 +14,6 @@ namespace {
 
 using graph::Topology;
 
-std::int64_t elements(const Extents& shape) { return std::min(saturated_volume(shape), kTooMuch); }
-
-std::int64_t bytes_of(std::size_t bytes) {
-  return static_cast<std::int64_t>(std::min<std::size_t>(bytes, kTooMuch));
-}
-
 // The indices over which a leaf is read: in boxes, along each axis at most so long, inside of all.
 struct ReadBoxes {
   Extents longest;

@@ -8,6 +8,7 @@
 #include "apps/simulate_report.h"
 #include "apps/verbs.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/resident_memory.h"
 #include "runtime/session/prepare.h"
 #include "runtime/session/store_plan.h"
 #include "runtime/simulate/phantom.h"
@@ -96,7 +97,7 @@ int simulate_graph(const SimulateOptions& options) {
   if (!options.json.empty()) write_json(options.json, run);
   print_result(text_of(run));
   fmt::print(stderr, "simulated in {:.1f} s, with {} MiB\n", watch.seconds(),
-             session::peak_resident_bytes() >> 20);
+             peak_resident_bytes() >> 20);
   return 0;
 }
 

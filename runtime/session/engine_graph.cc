@@ -6,8 +6,8 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/current_error.h"
+#include "runtime/base/resident_memory.h"
 #include "runtime/session/engine.h"
-#include "runtime/session/physical_plan.h"
 
 namespace rankine::session {
 namespace {

@@ -45,9 +45,9 @@ struct KnownGraph {
   std::vector<io::ChunkIndex> indexes;
 };
 
-// The graphs used last: few, and not longer than kMostBytes together.
-template <class Value>
-class RecentGraphs {
+// What belongs to the graphs used last: few, and not longer than kMostBytes together.
+template <class Key, class Value>
+class Recent {
  public:
   static constexpr std::size_t kMost = 8;
   static constexpr std::int64_t kMostBytes = std::int64_t{32} << 20;  // as they are sent
@@ -55,16 +55,16 @@ class RecentGraphs {
   static constexpr std::int64_t kMemoryPerByte = 4;
 
   // Null if it is not there; else it is now the one used last.
-  Value* find(const GraphKey& key) {
+  Value* find(const Key& key) {
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-      if (entry->key != key) continue;
+      if (!(entry->key == key)) continue;
       entries_.splice(entries_.begin(), entries_, entry);
       return &entry->value;
     }
     return nullptr;
   }
   // One that is not there. Others make room; longer ones than all room are not kept.
-  void add(const GraphKey& key, std::int64_t bytes, Value value) {
+  void add(const Key& key, std::int64_t bytes, Value value) {
     if (bytes > kMostBytes) return;
     while (entries_.size() >= kMost || bytes_ + bytes > kMostBytes) {
       bytes_ -= entries_.back().bytes;
@@ -72,6 +72,11 @@ class RecentGraphs {
     }
     entries_.push_front({key, bytes, std::move(value)});
     bytes_ += bytes;
+  }
+  void drop(const Key& key) {
+    if (find(key) == nullptr) return;
+    bytes_ -= entries_.front().bytes;
+    entries_.pop_front();
   }
   void clear() {
     entries_.clear();
@@ -81,12 +86,14 @@ class RecentGraphs {
 
  private:
   struct Entry {
-    GraphKey key;
+    Key key;
     std::int64_t bytes;
     Value value;
   };
   std::list<Entry> entries_;  // the one used last in front
   std::int64_t bytes_ = 0;
 };
+template <class Value>
+using RecentGraphs = Recent<GraphKey, Value>;
 
 }  // namespace rankine::session

@@ -7,12 +7,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/session/engine.h"
 #include "runtime/session/prepare.h"
+#include "runtime/session/recent_plans.h"
 #include "runtime/session/stages.h"
 
 namespace rankine::session {
@@ -25,15 +28,18 @@ struct Work {
   std::int64_t client_bytes = 0;          // what rank 0 will hold beside the plan
   std::function<void(std::uint32_t, const GraphOutcome&)> on_over = {};  // as GraphStart
   bool in_background = false;
+  // To be known again. Only of what takes nothing from other graphs and writes nothing.
+  std::optional<RequestKey> key = std::nullopt;
 };
 
 // A graph that was started. Cheap to copy.
-struct Started {
-  std::shared_ptr<const Prepared> prepared;
-  std::int64_t index_bytes = 0;
+struct Started : Planned {
   Engine::JobPtr job;
   std::uint32_t number() const { return Engine::number_of(*job); }
 };
+
+// The graphs whose values the targets and tasks take.
+std::vector<std::uint32_t> needs_of(const Work& work);
 
 class Launcher {
  public:
@@ -41,6 +47,9 @@ class Launcher {
 
   // Throws Error (refused) if the plan does not fit.
   Started start(const Work& work, PrepareOptions options);
+  // The same as was started before, as a plan of now would be the same. Nothing if it may not be,
+  // or was forgotten.
+  std::optional<Started> start_again(const RequestKey& key, PrepareOptions options);
   // Waits until it is over and accounts for it.
   GraphOutcome wait(const Started& graph);
   // Accounts for graphs in the background that are over.
@@ -55,8 +64,11 @@ class Launcher {
     std::int64_t bytes;          // of memory on a rank
     std::int64_t spilled_bytes;  // in scratch
   };
-  // Both hold mutex_.
+  // All hold mutex_.
   void forget_finished();
+  std::int64_t known_bytes() const;  // what is kept of graphs to be used again, on rank 0
+  void leave_room(Machine& machine, std::int64_t client_bytes) const;
+  Started launch(const Work& work, std::shared_ptr<const Prepared> prepared, int threads);
   std::int64_t in_flight(std::int64_t InFlight::*bytes) const;  // sum
 
   Engine& engine_;
@@ -64,6 +76,7 @@ class Launcher {
   std::mutex mutex_;  // protects what follows and stages_
   std::vector<InFlight> in_flight_;
   std::vector<Started> background_;  // not accounted for yet
+  RecentPlans plans_;
   std::int64_t held_bytes_ = 0;
 };
 

@@ -1,14 +1,6 @@
 #include "runtime/session/physical_plan.h"
 
-#include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/sysinfo.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <numeric>
 #include <optional>
@@ -16,31 +8,10 @@
 #include "runtime/base/error.h"
 #include "runtime/graph/append_tasks.h"
 #include "runtime/plan/cost.h"
-#include "runtime/plan/saturate.h"
+#include "runtime/session/fit.h"
 
 namespace rankine::session {
 namespace {
-
-// What a process needs beside its chunks: program, libraries, stacks, MPI, caches of the pool.
-constexpr std::int64_t kOverhead = std::int64_t{64} << 20;
-// A process is not equally large each time. Its share is rounded up, so that a need that was told
-// suffices when it is given.
-constexpr std::int64_t kBaseStep = std::int64_t{32} << 20;
-
-std::int64_t base_bytes() {
-  return (resident_bytes() + kOverhead + kBaseStep - 1) / kBaseStep * kBaseStep;
-}
-
-// "1536 bytes (1.5 KiB)"
-std::string size_text(std::int64_t bytes) {
-  if (bytes >= plan::kTooMuch) return "more than 2 EiB";
-  constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  auto size = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; size >= 1024; ++unit) size /= 1024;
-  const std::string exact = std::to_string(bytes) + " bytes";
-  return unit == 0 ? exact : fmt::format("{} ({:.5g} {})", exact, size, kUnits[unit]);
-}
 
 std::string names_of(const std::vector<expr::NodePtr>& nodes) {
   std::string names;
@@ -168,13 +139,6 @@ void add_tasks(graph::Graph& graph, const api::TaskGraph& tasks, const Machine& 
   add_grids(graph, tasks);
 }
 
-void bound(PhysicalPlan& plan, const Machine& machine) {
-  plan.footprint = plan::footprint(*plan.topology, plan.placement, machine.threads);
-  plan.bound_bytes = plan::plus(plan::plus(base_bytes(), machine.client_bytes),
-                                plan.footprint.total(machine.threads));
-  plan.least_bytes = plan.at_once_bytes = plan.bound_bytes;
-}
-
 PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOptions& lowering,
                    const Machine& machine, const api::TaskGraph* tasks) {
   PhysicalPlan plan;
@@ -185,115 +149,6 @@ PhysicalPlan build(const optimize::NumericPlan& numeric, const optimize::LowerOp
       plan::Placement(*plan.topology, machine.ranks, machine.first_worker, machine.shift);
   bound(plan, machine);
   return plan;
-}
-
-// What no rank of this machine can hold, whatever the user allows.
-std::int64_t physical_bytes() {
-  struct sysinfo system {};
-  if (::sysinfo(&system) != 0) return plan::kTooMuch;
-  return plan::times(static_cast<std::int64_t>(system.totalram + system.totalswap),
-                     system.mem_unit);
-}
-
-// Whatever is allowed, what a rank cannot do without must be there.
-bool holdable(const PhysicalPlan& plan) {
-  return plan.footprint.least_bytes <= physical_bytes() && plan.bound_bytes < plan::kTooMuch;
-}
-
-bool fits(const PhysicalPlan& plan, const Machine& machine) {
-  return holdable(plan) && plan.footprint.spilled_bytes <= machine.scratch_bytes &&
-         (machine.memory_bytes == 0 || plan.bound_bytes <= machine.memory_bytes);
-}
-
-// Down to a multiple of a step, where that is enough: so that a graph that is run again is the same
-// graph though a little more or less is left for it.
-std::int64_t coarse(std::int64_t bytes, std::int64_t least) {
-  constexpr std::int64_t kStep = std::int64_t{16} << 20;
-  const std::int64_t rounded = bytes / kStep * kStep;
-  return rounded >= least ? rounded : bytes;
-}
-
-// If all at once do not fit: what one task at a time takes, and all that is allowed as the budget
-// for more, if that fits.
-void admit(PhysicalPlan& plan, const Machine& machine) {
-  if (!plan::KeyOrder::supports(*plan.topology, plan.placement)) return;
-  const plan::KeyOrder keys(*plan.topology, plan.placement);
-  plan.reserve = plan::reserve(*plan.topology, plan.placement, keys);
-  plan::Footprint footprint = plan.footprint;
-  footprint.noted_bytes =
-      plan::plus(plan::times(plan.reserve.thread_bytes, machine.threads), plan.reserve.note_bytes);
-  const std::int64_t beside =
-      plan::plus(plan.bound_bytes - footprint.total(machine.threads), footprint.beside_budget());
-  plan.least_bytes = std::min(plan.bound_bytes, plan::plus(beside, plan.reserve.bytes));
-  if (!holdable(plan) || plan.least_bytes > machine.memory_bytes) return;
-  plan.budget = {coarse(machine.memory_bytes - beside, plan.reserve.bytes), plan.reserve.bytes};
-  if (plan.budget.bytes < plan.budget.reserve) return void(plan.budget = {});
-  footprint.budget_bytes = plan.budget.bytes;
-  plan.footprint = footprint;
-  plan.bound_bytes = machine.memory_bytes;
-}
-
-// How much longer tasks take together than if all threads always had one.
-double slowness(const PhysicalPlan& plan, const Machine& machine) {
-  if (plan.budget.bytes == 0) return 1;
-  const auto slack = static_cast<double>(plan.budget.bytes - plan.budget.reserve);
-  const double more =
-      slack / static_cast<double>(std::max<std::int64_t>(1, plan.reserve.task_bytes));
-  const double ranks = machine.ranks - machine.first_worker;
-  // Of the tasks at the frontier there is one among all ranks.
-  const double at_a_time = std::min<double>(machine.threads, std::floor(more) + 1 / ranks);
-  return machine.threads / at_a_time;
-}
-
-std::string most_of(const PhysicalPlan& plan, int threads) {
-  if (plan.reserve.bytes > plan.least_bytes / 2) {
-    return plan.reserve.task_bytes >= plan.reserve.most_held_bytes
-               ? "a task of layer '" + plan.reserve.largest_task + "'"
-               : "what layer '" + plan.reserve.most_holding + "' leaves for others";
-  }
-  const std::int64_t tasks_and_chunks = plan.footprint.total(threads);
-  return tasks_and_chunks <= plan.bound_bytes / 2 ? "the program itself"
-                                                  : plan.footprint.largest(threads);
-}
-
-std::string remedy_for(const PhysicalPlan& plan, const Machine& machine) {
-  const std::int64_t total = plan.footprint.total(machine.threads);
-  if (plan.reserve.bytes > plan.least_bytes / 2) {
-    return "use more ranks, smaller chunks, or allow more by --memory";
-  }
-  if (total <= plan.bound_bytes / 2) return "allow more by --memory";
-  if (plan.footprint.result_bytes > total / 2) {
-    return "write the result to a file with -o, take a part of it, or allow more by --memory";
-  }
-  return "use more ranks, fewer threads, smaller chunks, or allow more by --memory";
-}
-
-// Spills layers, the one that holds most first, until the plan fits; or all of them.
-void spill(PhysicalPlan& plan, const Machine& machine, bool all) {
-  std::vector<std::pair<std::int64_t, std::uint32_t>> layers;
-  for (std::uint32_t layer = 0; layer < plan.topology->layer_count(); ++layer) {
-    const std::int64_t bytes =
-        plan::spillable_bytes(*plan.topology, plan.placement, layer, machine.threads);
-    if (bytes > 0) layers.emplace_back(-bytes, layer);
-  }
-  std::sort(layers.begin(), layers.end());
-  for (const auto& [order, layer] : layers) {
-    if (!all && fits(plan, machine)) return;
-    plan.placement.set_spilled(layer, true);
-    bound(plan, machine);
-  }
-}
-
-// Balance is worth some memory, but this plan is not refused or changed for it (another one beside
-// it may be, and waits then); where tasks are admitted
-// one by one all memory has its use already.
-void let_tasks_move(PhysicalPlan& plan, const Machine& machine) {
-  if (!machine.steal || machine.ranks == 1 || plan.budget.bytes > 0) return;
-  plan.placement.set_moves(true);
-  bound(plan, machine);
-  if (fits(plan, machine)) return;
-  plan.placement.set_moves(false);
-  bound(plan, machine);
 }
 
 std::int64_t held_bytes(const PhysicalPlan& plan) {
@@ -334,22 +189,6 @@ std::string explain(const Choices& choices, const Choice& choice, const Physical
   return text.empty() ? "nothing is shared" : text;
 }
 
-void require_fit(const PhysicalPlan& plan, const Machine& machine) {
-  if (fits(plan, machine) || !machine.refuses) return;
-  if (plan.footprint.spilled_bytes > machine.scratch_bytes) {
-    throw Error(ExitCode::kRefused,
-                "what does not fit the memory needs " + size_text(plan.footprint.spilled_bytes) +
-                    " on disk for a rank, there is room for " + size_text(machine.scratch_bytes),
-                "the scratch folder (one that keeps its files in memory has no room)",
-                "name a folder on a disk by --scratch, use more ranks, or allow more by --memory");
-  }
-  const std::string limit = holdable(plan) ? "allowed are " + size_text(machine.memory_bytes)
-                                           : "this machine has " + size_text(physical_bytes());
-  throw Error(ExitCode::kRefused,
-              "the plan needs " + size_text(plan.least_bytes) + " on a rank, " + limit,
-              "most of it goes to " + most_of(plan, machine.threads), remedy_for(plan, machine));
-}
-
 struct Candidate {
   const Choice* choice;
   PhysicalPlan plan;
@@ -366,25 +205,6 @@ struct Candidate {
 };
 
 }  // namespace
-
-std::int64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t total = 0, resident = 0;
-  if (!(statm >> total >> resident)) return 0;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
-// Not ru_maxrss alone: that counts what the parent had when it started this program, too.
-std::int64_t peak_resident_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    std::int64_t kib = 0;
-    if (std::sscanf(line.c_str(), "VmHWM: %" SCNd64, &kib) == 1) return kib * 1024;
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
 
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
                            Reuse reuse, bool fuse, const api::TaskGraph* tasks) {

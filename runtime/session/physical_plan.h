@@ -32,6 +32,7 @@ struct Machine {
   std::vector<std::map<std::string, std::int64_t>> resources = {};
   int shift = 0;      // of users' tasks (plan/placement.h)
   bool steal = true;  // tasks may run on other ranks than their homes, if there is memory for it
+  bool operator==(const Machine&) const = default;
 };
 
 struct PhysicalPlan {
@@ -39,6 +40,7 @@ struct PhysicalPlan {
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
   plan::Footprint footprint;
+  std::int64_t beside_bytes = 0;   // what the process and its client take beside the graph
   std::int64_t bound_bytes = 0;    // resident memory of a rank that will not be passed
   std::int64_t at_once_bytes = 0;  // the same if every thread always had a task, in any order
   std::int64_t least_bytes = 0;    // with so much it would run, if need be one task at a time
@@ -52,9 +54,5 @@ struct PhysicalPlan {
 // Throws Error (refused) if no choice fits the memory, naming layer, bytes and remedy.
 PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& machine,
                            Reuse reuse, bool fuse, const api::TaskGraph* tasks = nullptr);
-
-// Resident memory of this process, in bytes: now, and the most there was.
-std::int64_t resident_bytes();
-std::int64_t peak_resident_bytes();
 
 }  // namespace rankine::session

@@ -18,6 +18,7 @@ struct PrepareOptions {
   // false: the expressions as they were written, one layer per operation. The oracle of the
   // optimizer.
   bool fuse = true;
+  bool operator==(const PrepareOptions&) const = default;
 };
 
 struct Prepared {

@@ -125,25 +125,33 @@ session::Work Session::work_of(const session::Request& request,
   return work;
 }
 
-std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
+session::Started Session::start(const session::Request& request) {
+  const session::PrepareOptions options = session::prepare_options(settings_, ranks());
+  const session::RequestKey key(request);
+  if (auto again = launcher_->start_again(key, options)) return std::move(*again);
   std::optional<api::TaskGraph> tasks;
-  const session::Work work = work_of(request, tasks);
+  session::Work work = work_of(request, tasks);
   if (tasks && !settings_.quiet) warn_of_embedded(tasks->tasks);
   stages_file_.open(input_files(work.targets));
-  return std::move(execute(work).results);
+  if (session::needs_of(work).empty()) work.key = key;
+  return launcher_->start(work, options);
 }
 
-session::GraphOutcome Session::execute(const session::Work& work) {
+std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
+  return std::move(execute([&] { return start(request); }).results);
+}
+
+session::GraphOutcome Session::execute(FunctionRef<session::Started()> start,
+                                       const std::string& log_folder) {
   const double cpu_now = process_cpu_seconds();
   stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
   launcher_->account_finished();
   releases_->flush();
-  session::GraphOutcome outcome =
-      launcher_->wait(launcher_->start(work, session::prepare_options(settings_, ranks())));
+  session::GraphOutcome outcome = launcher_->wait(start());
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
   if (outcome.failure) {
-    if (!work.log_folder.empty()) engine_.discard();
+    if (!log_folder.empty()) engine_.discard();
     throw std::move(*outcome.failure);
   }
   return outcome;
@@ -241,7 +249,9 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   work.targets = plan.targets;
   work.log_folder = plan.logged() ? paths.log_folder : "";
   work.client_bytes = plan.inline_bytes();
-  session::GraphOutcome outcome = execute(work);
+  session::GraphOutcome outcome =
+      execute([&] { return launcher_->start(work, session::prepare_options(settings_, ranks())); },
+              work.log_folder);
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(outcome.results));

@@ -13,6 +13,7 @@
 #include "io/output.h"
 #include "runtime/api/array.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/function_ref.h"
 #include "runtime/base/nd_array.h"
 #include "runtime/session/engine.h"
 #include "runtime/session/futures.h"
@@ -258,7 +259,10 @@ class Session {
                         std::optional<api::TaskGraph>& tasks) const;
   std::vector<std::vector<std::byte>> run(const session::Request& request);
   PlanReport plan(const session::Request& request) const;
-  session::GraphOutcome execute(const session::Work& work);
+  session::Started start(const session::Request& request);
+  // Runs what start gives and keeps the accounts. log_folder: "" without outputs.
+  session::GraphOutcome execute(FunctionRef<session::Started()> start,
+                                const std::string& log_folder = {});
   Array held_array(const Array& array, const session::Started& graph, std::uint32_t slot,
                    const std::shared_ptr<session::ArrayRelease>& release);
   std::shared_ptr<const api::ScatteredValue> scatter_bytes(std::vector<std::byte> bytes);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtime/base/resident_memory.h"
+
 namespace rankine::session {
 namespace {
 
@@ -52,8 +54,8 @@ void StageTable::add_construct(double wall_s, double cpu_s) {
   stages_[kConstruct].times += {wall_s, cpu_s};
 }
 
-void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
-                     const GraphOutcome& outcome) {
+void StageTable::add(const Planned& graph, const GraphOutcome& outcome) {
+  const Prepared& prepared = *graph.prepared;
   ++graphs_;
   const auto layers = static_cast<std::int64_t>(prepared.physical.topology->layer_count());
   const std::int64_t tasks = prepared.physical.topology->task_count();
@@ -65,18 +67,20 @@ void StageTable::add(const Prepared& prepared, std::int64_t index_bytes,
     stages_[i].layers_out += layers;
     stages_[i].tasks_out += tasks;
   }
-  stages_[kOptimize].times += prepared.optimize;
-  stages_[kSerialize].times += prepared.serialize;
+  if (!graph.again) {
+    stages_[kOptimize].times += prepared.optimize;
+    stages_[kSerialize].times += prepared.serialize;
+    stages_[kSerialize].bytes += static_cast<std::int64_t>(prepared.graph_bytes.size());
+  }
   stages_[kCommunicate].times += outcome.communicate;
   stages_[kSchedule].times += outcome.schedule;
   stages_[kExecute].times += outcome.execute;
-  stages_[kSerialize].bytes += static_cast<std::int64_t>(prepared.graph_bytes.size());
   if (outcome.sent) {
     stages_[kCommunicate].bytes +=
-        static_cast<std::int64_t>(prepared.graph_bytes.size()) + index_bytes;
-    index_bytes_ += index_bytes;
+        static_cast<std::int64_t>(prepared.graph_bytes.size()) + graph.index_bytes;
+    index_bytes_ += graph.index_bytes;
   }
-  promised_bytes_ = std::max(promised_bytes_, prepared.physical.bound_bytes);
+  promised_bytes_ = std::max(promised_bytes_, graph.bound_bytes);
   ranks_.resize(std::max(ranks_.size(), outcome.ranks.size()));
   for (std::size_t rank = 0; rank < outcome.ranks.size(); ++rank) {
     accumulate(ranks_[rank], outcome.ranks[rank]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,19 @@ struct Stage {
   std::int64_t bytes = 0;
 };
 
+// A graph as it was started.
+struct Planned {
+  std::shared_ptr<const Prepared> prepared;
+  bool again = false;            // it was prepared before, for another run of the same
+  std::int64_t bound_bytes = 0;  // of a rank, with all else that is there now
+  std::int64_t index_bytes = 0;
+};
+
 // Sums over all graphs of a run.
 class StageTable {
  public:
   void add_construct(double wall_s, double cpu_s);
-  void add(const Prepared& prepared, std::int64_t index_bytes, const GraphOutcome& outcome);
+  void add(const Planned& graph, const GraphOutcome& outcome);
   // Settling, metadata, rename: part of executing.
   void add_write(double wall_s, double cpu_s, std::int64_t bytes);
 

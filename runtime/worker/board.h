@@ -85,8 +85,10 @@ class Board {
   bool idle() const {
     return running_.empty() && (stopped_ || (ready_.empty() && parked_.empty() && sources_done()));
   }
-  // No task is left here that could be started or that waits.
-  bool nothing_left() const { return live_tasks() == 0 && (stopped_ || sources_done()); }
+  // No task is left here that could be started, waits, or certainly comes.
+  bool nothing_left() const {
+    return live_tasks() == 0 && (stopped_ || (sources_done() && all_certain_done()));
+  }
   // Nothing of the graph is left: no task that runs, waits or was never started, no chunk.
   bool empty() const {
     return running_.empty() && ready_.empty() && parked_.empty() && waiting_count() == 0 &&

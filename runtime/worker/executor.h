@@ -32,8 +32,16 @@ struct Output {
   HeldChunk bytes;
 };
 
+// When a thread found no task of a graph: there is none until something changes (graph_run.h).
+struct Fruitless {
+  std::uint32_t graph = 0;
+  std::uint64_t changes = 0;
+  bool operator==(const Fruitless&) const = default;
+};
+
 // What a thread keeps between tasks.
 struct TaskContext {
+  Fruitless fruitless;
   TaskInputs inputs;              // of the task that runs
   std::vector<Output> outputs;    // that it left
   std::vector<Users> users;       // of each output; perhaps more of them, which mean nothing

@@ -102,6 +102,7 @@ void GraphRun::ask_for_held() {
 
 void GraphRun::feed(const TaskId& task, SharedBuffer value) {
   const std::lock_guard lock(state_);
+  note_change();
   fed_.emplace(task, std::move(value));
   board_.admit(task);
 }
@@ -113,11 +114,15 @@ bool GraphRun::failed() const {
 
 void GraphRun::fail(Error error) {
   const std::lock_guard lock(state_);
+  note_change();
   board_.stop_admitting();
   failures_.push_back(std::move(error));
 }
 
 std::optional<TaskId> GraphRun::next(TaskContext& context) {
+  if (context.fruitless == Fruitless{number_, changes_.load(std::memory_order_acquire)}) {
+    return std::nullopt;
+  }
   const std::lock_guard lock(state_);
   return take_next(context);
 }
@@ -129,6 +134,7 @@ std::optional<TaskId> GraphRun::take_next(TaskContext& context) {
   } else {
     task = steal_.next(board_);
   }
+  if (!task) context.fruitless = {number_, changes_.load(std::memory_order_relaxed)};
   return task;
 }
 
@@ -156,6 +162,7 @@ std::optional<TaskId> GraphRun::settle_and_take(const TaskId& task, TaskContext&
   totals_.times += std::exchange(context.times, {});
   totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
   settle_task(task, context);
+  note_change();
   pressing = !outbox_.sends.empty();
   return take_next(context);
 }
@@ -253,26 +260,33 @@ void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,
   }
 }
 
+void GraphRun::send_off() {
+  const std::lock_guard lock(state_);
+  carry_out();
+}
+
+// Whatever there is to do follows a change, or the clock.
 bool GraphRun::turn() {
+  const bool moved = !transfers_.empty() && advance_transfers();
+  const TickCounter::Ticks now = TickCounter::now();
+  if (changes_.load(std::memory_order_acquire) == seen_changes_ && now < next_turn_) return moved;
+  next_turn_ = now + between_turns_;
   if (communicator_.rank() == 0 && !interrupted_ && StopSignals::received() != 0) {
     interrupted_ = true;
     fail(stopped_by_signal());
   }
-  const bool moved = advance_transfers();
   {
     const std::lock_guard lock(state_);
     carry_out();
+    seen_changes_ = changes_.load(std::memory_order_relaxed);
+    if (to_keep_.empty()) tell();
   }
-  if (!to_keep_.empty()) keep_returned();
-  {
+  if (!to_keep_.empty()) {
+    keep_returned();
     const std::lock_guard lock(state_);
-    send_failures();
-    send_made();
-    tell_advance();
-    if (admitted_) tell_lowest();
-    report_if_idle();
+    tell();
   }
-  send_spilled();
+  if (!to_unspill_.empty()) send_spilled();
   return moved;
 }
 
@@ -282,6 +296,7 @@ void GraphRun::on_message(int from, const Message& message, std::span<const std:
     return;
   }
   const std::lock_guard lock(state_);
+  note_change();
   if (message.kind == Kind::kAbort) {
     board_.stop_admitting();
     reactor_.on_abort();
@@ -332,6 +347,7 @@ bool GraphRun::advance_transfers() {
       here = received(transfer.chunk, std::exchange(transfer.buffer, nullptr));
     }
     const std::lock_guard lock(state_);
+    note_change();
     if (transfer.outgoing) {
       reactor_.on_bulk_sent(transfer.peer, transfer.chunk, outbox_);
     } else {
@@ -399,6 +415,7 @@ void GraphRun::carry_out_once() {
       board_.unpin(id_of(chunk));
     }
   }
+  if (!outbox_.delivered.empty() || !outbox_.unpinned.empty()) note_change();
   outbox_.clear();
   if (admitted_) pull_admitted();
 }

@@ -6,6 +6,7 @@
 // file is read or written. The progress right is taken first, then state_.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -45,6 +46,9 @@ struct RunTotals {
   }
 };
 
+// Seconds until a turn looks at a graph again in which nothing changed.
+inline constexpr double kBetweenTurns = 5e-5;
+
 // Everything that is the same on all ranks.
 struct Installation {
   std::uint32_t number = 0;  // of the graph
@@ -74,9 +78,11 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   // pressing: it left something for other ranks.
   std::optional<TaskId> run(const TaskId& task, TaskContext& context, bool& pressing);
 
-  // With the progress right: a message of this graph; and what is to be done from time to time,
-  // true if anything happened.
+  // With the progress right: a message of this graph; what tasks left for other ranks; and what is
+  // to be done from time to time, true if anything happened. Most turns find nothing new and are
+  // short.
   void on_message(int from, const Message& message, std::span<const std::byte> payload);
+  void send_off();
   bool turn();
   // Nothing of the graph will happen here any more.
   bool over() const { return finished_; }
@@ -107,6 +113,11 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     Outbox::PostSend post;
     std::shared_ptr<const SpilledChunk> chunk;
   };
+  // Something happened after which there may be tasks to start or things to do in a turn. Holds
+  // state_.
+  void note_change() {
+    changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
   // Leaves no outputs if it failed, which is noted then.
   void run_task(const TaskId& task, TaskContext& context);
   std::optional<TaskId> settle_and_take(const TaskId& task, TaskContext& context, bool& pressing);
@@ -123,12 +134,13 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   bool advance_transfers();
   void carry_out();  // the outbox, until it stays empty; holds state_
   void carry_out_once();
-  void send_failures();   // holds state_
-  void send_made();       // holds state_
-  void report_if_idle();  // holds state_
-  void tell_advance();    // holds state_
+  void tell();  // whatever rank 0 must know by now; holds state_, as all that it calls
+  void send_failures();
+  void send_made();
+  void report_if_idle();
+  void tell_advance();
   void measure(double now_s);
-  void tell_lowest();    // holds state_
+  void tell_lowest();
   void pull_admitted();  // holds state_
   void send(int to, const Message& message, std::span<const std::byte> payload);
   const HeldChunk& find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs);
@@ -150,6 +162,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   const std::uint32_t number_;
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
+  const TickCounter::Ticks between_turns_ = TickCounter::ticks(kBetweenTurns);
   const bool admitted_;  // tasks start as there is memory (admission.h), not as they are ready
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
@@ -158,6 +171,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
 
   SpillFile spill_;
 
+  std::atomic<std::uint64_t> changes_{1};  // so far; written under state_
   mutable SpinLock state_;
   Board board_;
   Reactor reactor_;
@@ -181,6 +195,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   RunTotals totals_;
 
   // Only with the progress right.
+  std::uint64_t seen_changes_ = 0;    // by the last turn
+  TickCounter::Ticks next_turn_ = 0;  // when there is one though nothing changed
   std::vector<Transfer> transfers_;
   std::vector<SpilledSend> to_unspill_;
   bool finished_ = false;

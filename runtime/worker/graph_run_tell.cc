@@ -36,7 +36,9 @@ bool GraphRun::settle_returned() {
     put_down(task, outputs, users);
     steal_.note_settled(task, board_);
   }
-  return !returned.empty();
+  if (returned.empty()) return false;
+  note_change();
+  return true;
 }
 
 // Before the report that may be the last one; the store may feed other graphs, which lock
@@ -50,6 +52,14 @@ void GraphRun::keep_returned() {
   for (const Output& output : outputs) {
     held_.put({number_, graph::HeldName::kTaskSlot, output.chunk.position}, output.bytes.buffer);
   }
+}
+
+void GraphRun::tell() {
+  send_failures();
+  send_made();
+  tell_advance();
+  if (admitted_) tell_lowest();
+  report_if_idle();
 }
 
 // A rank reports when it has nothing to do and owes nothing; scheduler/reactor.h relies on it.

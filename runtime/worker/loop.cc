@@ -167,7 +167,7 @@ void Loop::stop() {
 }
 
 void Loop::send_off() {
-  for (const auto& run : runs_) run->turn();
+  for (const auto& run : runs_) run->send_off();
   mail_.flush();
 }
 
@@ -180,8 +180,9 @@ bool Loop::progress() {
                                      dispatch(from, message, payload);
                                    });
       });
-  bool moved = host_.turn();
+  bool moved = false;
   for (const auto& run : runs_) moved = run->turn() || moved;
+  moved = host_.turn() || moved;
   retire();
   mail_.flush();
   return packets > 0 || moved;

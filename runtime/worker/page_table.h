@@ -1,6 +1,7 @@
 // A sparse table over positions of a layer: pages of neighbours that exist while one of their
 // entries is in use. So memory follows what is live, and a look-up is a shift and, mostly, a
-// comparison with the page used last.
+// comparison with the page used last. The page that was emptied last stays to be used again: along
+// a chain of tasks every entry is the only one.
 #pragma once
 
 #include <algorithm>
@@ -22,11 +23,13 @@ class PageTable {
   PageTable(const PageTable& other)
       : pages_(other.pages_),
         bits_(other.bits_),
-        used_(other.used_) {}
+        used_(other.used_),
+        spare_(other.spare_) {}
   PageTable& operator=(const PageTable& other) {
     pages_ = other.pages_;
     bits_ = other.bits_;
     used_ = other.used_;
+    spare_ = other.spare_;
     last_ = nullptr;
     return *this;
   }
@@ -58,9 +61,7 @@ class PageTable {
     page->entries[slot(position)] = T();
     page->used[slot(position)] = false;
     --used_;
-    if (--page->count > 0) return;
-    pages_.erase(position >> bits_);
-    last_ = nullptr;
+    if (--page->count == 0) keep_spare(position >> bits_);
   }
 
   std::int64_t size() const { return used_; }
@@ -77,6 +78,7 @@ class PageTable {
   }
 
  private:
+  static constexpr std::int64_t kNone = -1;
   static constexpr int kMostBits = 6;  // few enough for entries that lie far apart
   struct Page {
     std::vector<T> entries;
@@ -96,18 +98,38 @@ class PageTable {
     return last_ = &found->second;
   }
   Page& make_page(std::int64_t position) {
-    Page& page = pages_[position >> bits_];
-    page.entries.resize(std::size_t{1} << bits_);
-    page.used.resize(std::size_t{1} << bits_);
-    last_number_ = position >> bits_;
-    last_ = &page;
-    return page;
+    const std::int64_t number = position >> bits_;
+    auto spare = spare_ == kNone ? pages_.end() : pages_.find(spare_);
+    spare_ = kNone;
+    if (spare != pages_.end() && spare->second.count == 0) {
+      auto node = pages_.extract(spare);  // the page stays where it is
+      node.key() = number;
+      last_ = &pages_.insert(std::move(node)).position->second;
+    } else {
+      last_ = &pages_[number];
+      last_->entries.resize(std::size_t{1} << bits_);
+      last_->used.resize(std::size_t{1} << bits_);
+    }
+    last_number_ = number;
+    return *last_;
+  }
+  // At most one page is empty, and that is this one.
+  void keep_spare(std::int64_t number) {
+    if (spare_ != kNone && spare_ != number) {
+      const auto spare = pages_.find(spare_);
+      if (spare != pages_.end() && spare->second.count == 0) {
+        if (last_ == &spare->second) last_ = nullptr;
+        pages_.erase(spare);
+      }
+    }
+    spare_ = number;
   }
 
   std::unordered_map<std::int64_t, Page> pages_;
   int bits_;
   std::int64_t used_ = 0;
-  Page* last_ = nullptr;  // into pages_
+  std::int64_t spare_ = kNone;  // the page that was emptied last; it may be in use again
+  Page* last_ = nullptr;        // into pages_
   std::int64_t last_number_ = 0;
 };
 

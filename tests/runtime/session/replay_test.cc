@@ -1,6 +1,7 @@
 // Graphs that the ranks know from before, and looking at a graph without running it.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <tuple>
 #include <variant>
@@ -68,6 +69,52 @@ TEST_P(Replay, AKnownGraphIsNotSentAgainAndGivesTheSame) {
         const std::int64_t sent = session.stages().bytes_broadcast() - before;
         EXPECT_EQ(sent > 0, round == 0) << "width " << width << ", round " << round;
       }
+    }
+  });
+}
+
+// Bytes that were serialized so far: nothing of a graph that is prepared already.
+std::int64_t serialized(Session& session) {
+  const auto stages = nlohmann::json::parse(session.stages().json(1)).at("stages");
+  for (const auto& stage : stages) {
+    if (stage.at("name") == "serialize") return stage.at("bytes");
+  }
+  return -1;
+}
+
+TEST_P(Replay, WhatIsAskedForAgainIsNotPreparedAgain) {
+  run_cluster(GetParam(), threads(2), [](Session& session) {
+    const auto one = delayed([](int n) { return n + 1; }, 1);
+    const auto two = delayed([](int a, int b) { return 10 * a + b; }, one, one);
+    const auto grid = counting(6, 4);
+    const Array sum = arange(1000, 100).sum();
+    const auto ask = [&](const Delayed<int>& task) {
+      const auto [number, column, total] = session.compute(task, grid.at({5, 1}), sum);
+      EXPECT_EQ(column, 6);
+      EXPECT_EQ(total.item<std::int64_t>(), 499500);
+      return number;
+    };
+    EXPECT_EQ(ask(two), 22);
+    const std::int64_t first = serialized(session);
+    EXPECT_GT(first, 0);
+    EXPECT_EQ(ask(two), 22);
+    EXPECT_EQ(ask(two), 22);
+    EXPECT_EQ(serialized(session), first);
+    EXPECT_EQ(ask(delayed([](int a) { return -a; }, one)), -2) << "another task";
+    const std::int64_t other = serialized(session);
+    EXPECT_GT(other, first);
+    session.set_fuse(false);
+    EXPECT_EQ(ask(two), 22);
+    EXPECT_GT(serialized(session), other) << "planned in another way";
+  });
+}
+
+// What only looks the same, at the same address perhaps.
+TEST_P(Replay, WhatIsMadeAnewIsPreparedAnew) {
+  run_cluster(GetParam(), threads(1), [](Session& session) {
+    for (std::int64_t n = 0; n < 20; ++n) {
+      EXPECT_EQ(session.compute((arange(10, 5) + n).sum()).item<std::int64_t>(), 45 + 10 * n);
+      EXPECT_EQ(session.compute(delayed([](std::int64_t m) { return m; }, n)), n);
     }
   });
 }

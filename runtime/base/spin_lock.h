@@ -8,7 +8,7 @@
 
 namespace rankine {
 
-// Spins for about a microsecond, then gives the core away between looks, so that a holder who lost
+// Spins for some microseconds, then gives the core away between looks, so that a holder who lost
 // its core gets one. Not fair, not recursive. What the holder did is seen by the next one.
 class SpinLock {
  public:
@@ -29,7 +29,7 @@ class SpinLock {
   void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
  private:
-  static constexpr int kSpins = 40;
+  static constexpr int kSpins = 200;
   static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

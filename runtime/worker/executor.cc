@@ -76,7 +76,8 @@ Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
       held_(held),
       pool_(pool) {}
 
-void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext& context) const {
+void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+                   bool away) const {
   const graph::Kind& kind = topology_.graph().layers[task.layer].kind;
   try {
     if (const auto* map = std::get_if<graph::Map>(&kind)) {
@@ -91,7 +92,7 @@ void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext&
     if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
       return collect(task, *some, find_chunk);
     }
-    return run_user(task, find_chunk, context);
+    return run_user(task, find_chunk, context, away);
   } catch (Error& error) {
     if (error.task_story.empty()) error.task_story = story(task);
     throw;
@@ -100,13 +101,13 @@ void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext&
 
 std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
 
-void Executor::run_user(const TaskId& task, const FindChunk& find_chunk,
-                        TaskContext& context) const {
+void Executor::run_user(const TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+                        bool away) const {
   const Stopwatch compute;
   SharedBuffer result = user_tasks_->run(task, find_chunk, context.user, pool_);
   context.times.compute_s += compute.seconds();
   const auto* tasks = std::get_if<graph::Explicit>(&topology_.graph().layers[task.layer].kind);
-  if (tasks != nullptr && tasks->holds_results && !context.away) {
+  if (tasks != nullptr && tasks->holds_results && !away) {
     held_.put({graph_number_, HeldName::kTaskSlot, task.position}, result);
   }
   context.outputs.push_back({{task.layer, 0, task.position}, std::move(result)});

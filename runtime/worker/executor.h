@@ -2,6 +2,8 @@
 // what it made. Called by many threads at once, each with its own TaskContext.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +12,7 @@
 #include "io/encode.h"
 #include "io/log.h"
 #include "io/reader.h"
+#include "runtime/base/clock.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 #include "runtime/worker/task_inputs.h"
@@ -39,18 +42,42 @@ struct Fruitless {
   bool operator==(const Fruitless&) const = default;
 };
 
+// A task that a thread has taken, and what it left.
+struct TakenTask {
+  graph::TaskId task;
+  TaskInputs inputs;
+  std::vector<Output> outputs;
+  std::vector<Users> users;  // of each output; perhaps more of them, which mean nothing
+};
+
+// How long tasks of a user's function take: of those that a thread ran last, about the longest.
+struct Pace {
+  const void* function = nullptr;  // graph::UserFunction, in a topology that is alive; or null
+  TickCounter::Ticks ticks = 0;
+  void note(const void* of, TickCounter::Ticks took) {
+    ticks = of == function ? std::max(took, ticks - ticks / 8) : took;
+    function = of;
+  }
+};
+
 // What a thread keeps between tasks.
 struct TaskContext {
+  // The tasks it has: more than one only if they are short and there are enough for all threads, so
+  // that the lock and all that it protects go from thread to thread less often.
+  static constexpr std::size_t kMostTogether = 8;
+  std::array<TakenTask, kMostTogether> taken;
+  std::size_t count = 0;
+  Pace pace;
   Fruitless fruitless;
-  TaskInputs inputs;              // of the task that runs
-  std::vector<Output> outputs;    // that it left
-  std::vector<Users> users;       // of each output; perhaps more of them, which mean nothing
+  std::vector<Output> outputs;    // of the task that runs
   std::vector<HeldChunk> unused;  // to be dropped
   // Nothing long of what a task had many of is kept for the next one.
   void shrink() {
     constexpr std::size_t kKept = 1024;
-    for (Users& some : users) {
-      if (some.here.capacity() > kKept) some = {};
+    for (std::size_t i = 0; i < count; ++i) {
+      for (Users& some : taken[i].users) {
+        if (some.here.capacity() > kKept) some = {};
+      }
     }
     if (unused.capacity() > kKept) unused = {};
   }
@@ -61,7 +88,6 @@ struct TaskContext {
   std::vector<std::byte> encoded;
   UserScratch user;
   TaskTimes times;
-  bool away = false;  // the task is of another rank, where its results are kept
 };
 
 class Executor {
@@ -75,8 +101,10 @@ class Executor {
            const UserTasks* user_tasks, io::LogWriter* log,
            std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
 
-  // Leaves context.outputs, which must be empty. Throws Error; its story names layer and chunk.
-  void run(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context) const;
+  // Leaves context.outputs, which must be empty. away: the task is of another rank, where its
+  // results are kept. Throws Error; its story names layer and chunk.
+  void run(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+           bool away = false) const;
 
   // "mean(t2m), chunk (3, 4), job.cc:12"
   std::string story(const graph::TaskId& task) const;
@@ -88,7 +116,8 @@ class Executor {
                  LoadSources& sources, TaskContext& context) const;
   void run_reduce(const graph::TaskId& task, const graph::Reduce& reduce,
                   const FindChunk& find_chunk, TaskContext& context) const;
-  void run_user(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context) const;
+  void run_user(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+                bool away) const;
   void collect(const graph::TaskId& task, const graph::Collect& collect,
                const FindChunk& find_chunk) const;
   void collect(const graph::TaskId& task, const graph::GridCollect& collect,

@@ -47,6 +47,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       number_(installation.number),
       topology_(std::move(installation.topology)),
       placement_(std::move(installation.placement)),
+      threads_(installation.threads),
       admitted_(installation.budget.bytes > 0),
       spill_(std::move(scratch)),
       board_(*topology_, placement_, communicator.rank(), std::move(installation.resources),
@@ -119,52 +120,76 @@ void GraphRun::fail(Error error) {
   failures_.push_back(std::move(error));
 }
 
-std::optional<TaskId> GraphRun::next(TaskContext& context) {
-  if (context.fruitless == Fruitless{number_, changes_.load(std::memory_order_acquire)}) {
-    return std::nullopt;
-  }
+void GraphRun::take(TaskContext& context) {
+  if (context.fruitless == Fruitless{number_, changes_.load(std::memory_order_acquire)}) return;
   const std::lock_guard lock(state_);
-  return take_next(context);
+  take_next(context);
 }
 
-std::optional<TaskId> GraphRun::take_next(TaskContext& context) {
-  std::optional<TaskId> task = board_.next();
-  if (task) {
-    board_.find_inputs(*task, context.inputs);
-  } else {
-    task = steal_.next(board_);
+const void* GraphRun::function_of(const TaskId& marked) const {
+  const TaskId task = plain(marked);
+  const graph::Kind& kind = topology_->graph().layers[task.layer].kind;
+  if (const auto* grid = std::get_if<graph::Grid>(&kind)) return &grid->function;
+  if (const auto* tasks = std::get_if<graph::Explicit>(&kind)) {
+    return &tasks->function(static_cast<std::size_t>(task.position));
   }
-  if (!task) context.fruitless = {number_, changes_.load(std::memory_order_relaxed)};
-  return task;
+  return nullptr;
 }
 
-std::optional<TaskId> GraphRun::run(const TaskId& task, TaskContext& context, bool& pressing) {
-  const std::int64_t aside = admitted_ ? board_.admission()->scratch_bytes(task.layer) : 0;
-  if (admitted_) pool_.set_aside(aside);
-  run_task(task, context);
-  if (admitted_) {
-    drop_scratch(context);
-    pool_.set_aside(-aside);
+// With one thread nobody else wants the lock.
+std::size_t GraphRun::how_many(const TaskContext& context) const {
+  if (threads_ == 1 || admitted_ || context.pace.function == nullptr) return 1;
+  const auto each = static_cast<std::size_t>(board_.queued() / threads_);
+  const auto short_ones =
+      static_cast<std::size_t>(together_ / std::max<TickCounter::Ticks>(1, context.pace.ticks));
+  return std::clamp<std::size_t>(std::min(each, short_ones), 1, TaskContext::kMostTogether);
+}
+
+void GraphRun::take_next(TaskContext& context) {
+  context.count = 0;
+  for (std::size_t left = how_many(context); left > 0; --left) {
+    std::optional<TaskId> task = board_.next();
+    const bool own = task.has_value();
+    if (!own && context.count == 0) task = steal_.next(board_);
+    if (!task) break;
+    TakenTask& taken = context.taken[context.count++];
+    taken.task = *task;
+    if (own) board_.find_inputs(*task, taken.inputs);
   }
-  while (context.users.size() < context.outputs.size()) context.users.emplace_back();
-  for (std::size_t i = 0; i < context.outputs.size() && !context.away; ++i) {
-    board_.find_users(context.outputs[i].chunk, context.users[i]);
+  if (context.count == 0) {
+    context.fruitless = {number_, changes_.load(std::memory_order_relaxed)};
   }
-  const std::optional<TaskId> following = settle_and_take(task, context, pressing);
+}
+
+// One task of an unknown length, or several that are short. Should one of them take long after all,
+// those before it are settled first or, if that could not be foreseen, soon after.
+bool GraphRun::run(TaskContext& context, NoteTask note) {
+  std::size_t settled = 0;
+  const TickCounter::Ticks start = TickCounter::now();
+  TickCounter::Ticks now = start;
+  for (std::size_t i = 0; i < context.count; ++i) {
+    TakenTask& taken = context.taken[i];
+    const void* function = function_of(taken.task);
+    if (i > settled && (function != context.pace.function || now - start > together_)) {
+      const std::lock_guard lock(state_);
+      settle(std::span(context.taken).subspan(settled, i - settled), context);
+      settled = i;
+    }
+    note(taken.task);
+    run_task(taken, context);
+    const TickCounter::Ticks end = TickCounter::now();
+    context.pace.note(function, end - std::exchange(now, end));
+  }
+  bool pressing = false;
+  {
+    const std::lock_guard lock(state_);
+    settle(std::span(context.taken).subspan(settled, context.count - settled), context);
+    pressing = !outbox_.sends.empty();
+    context.shrink();
+    take_next(context);
+  }
   context.unused.clear();
-  context.shrink();
-  return following;
-}
-
-std::optional<TaskId> GraphRun::settle_and_take(const TaskId& task, TaskContext& context,
-                                                bool& pressing) {
-  const std::lock_guard lock(state_);
-  totals_.times += std::exchange(context.times, {});
-  totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
-  settle_task(task, context);
-  note_change();
-  pressing = !outbox_.sends.empty();
-  return take_next(context);
+  return pressing;
 }
 
 const HeldChunk& GraphRun::find_chunk(const graph::ChunkId& chunk, TaskInputs& inputs) {
@@ -185,24 +210,44 @@ SharedBuffer GraphRun::piece_for(const ChunkName& name, int to) {
                     board_.input(chunk), pool_);
 }
 
-void GraphRun::run_task(const TaskId& marked, TaskContext& context) {
-  const TaskId task = plain(marked);
-  context.away = is_taken(marked);
+void GraphRun::run_task(TakenTask& taken, TaskContext& context) {
+  const TaskId task = plain(taken.task);
   if (topology_->is_held(task.layer)) {
     const std::lock_guard lock(state_);
-    context.outputs.push_back(
+    taken.outputs.push_back(
         {{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())});
-    return;
+    find_users(taken);
+  } else {
+    const std::int64_t aside = admitted_ ? board_.admission()->scratch_bytes(task.layer) : 0;
+    if (admitted_) pool_.set_aside(aside);
+    compute(task, taken, context);
+    if (admitted_) {
+      drop_scratch(context);
+      pool_.set_aside(-aside);
+    }
   }
+}
+
+void GraphRun::find_users(TakenTask& taken) const {
+  while (taken.users.size() < taken.outputs.size()) taken.users.emplace_back();
+  for (std::size_t i = 0; i < taken.outputs.size(); ++i) {
+    board_.find_users(taken.outputs[i].chunk, taken.users[i]);
+  }
+}
+
+void GraphRun::compute(const TaskId& task, TakenTask& taken, TaskContext& context) {
+  const bool away = is_taken(taken.task);
   const auto find = [&](const graph::ChunkId& chunk) -> const HeldChunk& {
-    return context.away ? find_taken(marked, chunk) : find_chunk(chunk, context.inputs);
+    return away ? find_taken(taken.task, chunk) : find_chunk(chunk, taken.inputs);
   };
   std::optional<Error> failure;
   try {
-    executor_->run(task, find, context);
+    executor_->run(task, find, context, away);
+    taken.outputs.swap(context.outputs);
+    if (!away) find_users(taken);  // may call a user's code, too
     if (!placement_.layer(task.layer).spilled) return;
     const Stopwatch write;
-    for (Output& output : context.outputs) {
+    for (Output& output : taken.outputs) {
       output.bytes = put_away(output.chunk, std::move(output.bytes));
     }
     context.times.write_s += write.seconds();
@@ -215,22 +260,30 @@ void GraphRun::run_task(const TaskId& marked, TaskContext& context) {
   } catch (...) {
     failure = current_error();
   }
+  if (failure->task_story.empty()) failure->task_story = executor_->story(task);
   if (!failure->task_story.empty() && communicator_.size() > 1) {
     failure->task_story += ", rank " + std::to_string(communicator_.rank());
   }
   context.outputs.clear();
+  taken.outputs.clear();
   fail(std::move(*failure));
 }
 
-void GraphRun::settle_task(const TaskId& task, TaskContext& context) {
-  if (is_taken(task)) {
-    steal_.finish(task, context.outputs, desk(), weigh);
-  } else {
-    put_down(task, context.outputs, context.users);
-    board_.complete(task, context.inputs, context.unused);
-    if (admitted_) pull_admitted();
+void GraphRun::settle(std::span<TakenTask> done, TaskContext& context) {
+  if (done.empty()) return;
+  totals_.times += std::exchange(context.times, {});
+  totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
+  for (TakenTask& taken : done) {
+    if (is_taken(taken.task)) {
+      steal_.finish(taken.task, taken.outputs, desk(), weigh);
+    } else {
+      put_down(taken.task, taken.outputs, taken.users);
+      board_.complete(taken.task, taken.inputs, context.unused);
+      if (admitted_) pull_admitted();
+    }
+    taken.outputs.clear();
   }
-  context.outputs.clear();
+  note_change();
 }
 
 void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,

@@ -49,6 +49,10 @@ struct RunTotals {
 // Seconds until a turn looks at a graph again in which nothing changed.
 inline constexpr double kBetweenTurns = 5e-5;
 
+// Seconds that tasks take at most, as far as is known, if a thread takes several at one time. What
+// they leave and hold until all are done is not much: little is written in so short a time.
+inline constexpr double kTogether = 2e-6;
+
 // Everything that is the same on all ranks.
 struct Installation {
   std::uint32_t number = 0;  // of the graph
@@ -71,12 +75,13 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void ask_for_held();
 
   std::uint32_t number() const { return number_; }
-  // Any thread: a task for it, if there is one; it must run it. It may be one of another rank
-  // (is_taken).
-  std::optional<TaskId> next(TaskContext& context);
-  // Any thread: runs the task that next() gave with this context and returns the next one.
-  // pressing: it left something for other ranks.
-  std::optional<TaskId> run(const TaskId& task, TaskContext& context, bool& pressing);
+  // Any thread: takes tasks for it, if there are any; it must run them with this context. They may
+  // be of another rank (is_taken).
+  void take(TaskContext& context);
+  // Any thread: runs the tasks that it took and takes the next ones. note(task): before each of
+  // them. True if they left something for other ranks.
+  using NoteTask = FunctionRef<void(const TaskId&)>;
+  bool run(TaskContext& context, NoteTask note);
 
   // With the progress right: a message of this graph; what tasks left for other ranks; and what is
   // to be done from time to time, true if anything happened. Most turns find nothing new and are
@@ -119,12 +124,16 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
     changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
   // Leaves no outputs if it failed, which is noted then.
-  void run_task(const TaskId& task, TaskContext& context);
-  std::optional<TaskId> settle_and_take(const TaskId& task, TaskContext& context, bool& pressing);
-  void settle_task(const TaskId& task, TaskContext& context);  // holds state_
+  void run_task(TakenTask& taken, TaskContext& context);
+  void compute(const TaskId& task, TakenTask& taken, TaskContext& context);
+  void find_users(TakenTask& taken) const;
+  // Those from the first to the last are done.
+  void settle(std::span<TakenTask> done, TaskContext& context);  // holds state_
   // Holds state_. users: of each output, perhaps more of them.
   void put_down(const TaskId& task, std::vector<Output>& outputs, const std::vector<Users>& users);
-  std::optional<TaskId> take_next(TaskContext& context);  // holds state_
+  void take_next(TaskContext& context);                    // holds state_
+  std::size_t how_many(const TaskContext& context) const;  // it may take; holds state_
+  const void* function_of(const TaskId& task) const;       // of a user; or null
   // Tasks that ran elsewhere; holds state_. True if there were some.
   bool settle_returned();
   void keep_returned();  // without state_
@@ -163,6 +172,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   const std::shared_ptr<const graph::Topology> topology_;
   const plan::Placement placement_;
   const TickCounter::Ticks between_turns_ = TickCounter::ticks(kBetweenTurns);
+  const TickCounter::Ticks together_ = TickCounter::ticks(kTogether);
+  const int threads_;
   const bool admitted_;  // tasks start as there is memory (admission.h), not as they are ready
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;

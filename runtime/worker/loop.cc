@@ -24,26 +24,24 @@ void Loop::work(int thread, TaskContext& context) {
   std::uint64_t seen = 0;
   Runs runs = runs_now(seen);
   GraphRun* current = nullptr;
-  std::optional<TaskId> task;
+  Running& slot = running_[static_cast<std::size_t>(thread)];
   while (!stopped_.load(std::memory_order_acquire)) {
     // A graph of which this thread has a task is not over, so it stays in the list.
     if (version_.load(std::memory_order_acquire) != seen) runs = runs_now(seen);
-    const bool ran = task.has_value();
+    const bool ran = context.count > 0;
     bool pressing = false;
     if (ran) {
-      note(running_[static_cast<std::size_t>(thread)], *current, *task);
-      task = current->run(*task, context, pressing);
-      running_[static_cast<std::size_t>(thread)].graph.store(0, std::memory_order_relaxed);
+      pressing = current->run(context, [&](const TaskId& task) { note(slot, *current, task); });
+      slot.graph.store(0, std::memory_order_relaxed);
     }
-    const GraphRun* exhausted = ran && !task ? current : nullptr;  // it was asked just now
-    for (std::size_t i = 0; !task && i < runs.size(); ++i) {
-      if (runs[i].get() == exhausted) continue;
+    for (std::size_t i = 0; context.count == 0 && i < runs.size(); ++i) {
       current = runs[i].get();
-      task = current->next(context);
+      current->take(context);
     }
+    const bool has_task = context.count > 0;
     bool moved = false;
     const TickCounter::Ticks now = TickCounter::now();
-    const bool looks = !task || now >= next_look;
+    const bool looks = !has_task || now >= next_look;
     if (looks || pressing) {
       if (looks) next_look = now + between_looks;
       if (std::unique_lock right(right_, std::try_to_lock); right.owns_lock()) {
@@ -52,7 +50,7 @@ void Loop::work(int thread, TaskContext& context) {
       }
     }
     if (!runs.empty()) last_graph = now;
-    if (ran || task || moved) {
+    if (ran || has_task || moved) {
       waiter.progressed();
     } else if (runs.empty()) {
       idle(thread, seen, waiter, TickCounter::seconds(now - last_graph));

@@ -55,8 +55,7 @@ TEST(Steal, SleepingTasksMoveAndGiveTheSame) {
       const std::int64_t before = session.stages().tasks_stolen();
       values[steal ? 1 : 0] = session.compute(uneven_tasks(session.ranks(), 24, 10));
       const std::int64_t stolen = session.stages().tasks_stolen() - before;
-      if (steal) EXPECT_GT(stolen, 0);
-      if (!steal) EXPECT_EQ(stolen, 0);
+      EXPECT_EQ(stolen > 0, steal) << stolen;
     }
     EXPECT_EQ(values[0], values[1]);
   });

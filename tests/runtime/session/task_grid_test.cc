@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "runtime/rankine.h"
 #include "tests/support/cluster.h"
@@ -248,6 +251,51 @@ TEST_P(Grids, WhatAFunctionThrowsArrivesWithItsPlaceAndRetriesAreCounted) {
     EXPECT_EQ(calls, 3);
     const TaskGrid<int> other({3}, [](const GridPoint& at) { return static_cast<int>(at[0]); });
     EXPECT_EQ(session.compute(other.all()), (std::vector<int>{0, 1, 2})) << "afterwards";
+  });
+}
+
+// Threads take short tasks several at a time.
+TEST_P(Grids, AmongManyShortTasksSomeMayTakeLongOrThrow) {
+  const auto count = [](const GridPoint& at, const Inputs<std::int64_t>& before) {
+    if (at[0] % 500 == 499 && at[1] == 5) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (at.count(1) == 9 && at[0] == 1234 && at[1] == 7) throw std::runtime_error("no more");
+    return before.empty() ? std::int64_t{1} : before[0] + 1;
+  };
+  run_cluster(ranks(), settings(), [&](Session& session) {
+    for (const std::int64_t width : {8, 9, 10}) {
+      const TaskGrid<std::int64_t> grid({2000, width}, count,
+                                        itself(reach::offset(-1), reach::same()));
+      if (width == 9) {
+        EXPECT_THROW(session.compute(grid.slice(0, 1999)), Error);
+      } else {
+        EXPECT_EQ(session.compute(grid.slice(0, 1999)),
+                  std::vector<std::int64_t>(static_cast<std::size_t>(width), 2000));
+      }
+    }
+  });
+}
+
+struct Brittle {
+  void inputs(const GridPoint& at, GridVisit visit) const { visit({at[0] - 1, at[1]}); }
+  void consumers(const GridPoint& at, GridVisit visit) const {
+    if (at[0] == 1777 && at[1] == 3) throw std::runtime_error("where was I");
+    visit({at[0] + 1, at[1]});
+  }
+};
+
+TEST_P(Grids, ADependencyThatThrowsFailsItsTask) {
+  run_cluster(ranks(), settings(), [&](Session& session) {
+    const TaskGrid<int> brittle(
+        {2000, 6},
+        [](const GridPoint&, const Inputs<int>& before) { return before.empty() ? 1 : 2; },
+        itself(Brittle{}));
+    try {
+      session.compute(brittle.slice(0, 1999));
+      FAIL() << "it throws";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.message, "where was I");
+      EXPECT_NE(error.task_story.find("task (1777, 3)"), std::string::npos) << error.task_story;
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "runtime/session/engine.h"
 #include "runtime/session/futures.h"
 #include "runtime/session/launcher.h"
+#include "runtime/session/located_calls.h"
 #include "runtime/session/prepare.h"
 #include "runtime/session/releases.h"
 #include "runtime/session/request.h"
@@ -53,7 +55,7 @@ PrepareOptions prepare_options(const RunSettings& settings, int ranks);
 // Lives on rank 0 while the client of run() runs. Not thread-safe. compute and store block until
 // done and throw Error if a task fails; submit, map, persist and scatter return at once. The
 // session can be used again after a failure. What is not done when it ends is given up.
-class Session {
+class Session : public session::LocatedCalls<Session> {
  public:
   Session(session::Engine& engine, RunSettings settings);
   ~Session();
@@ -118,14 +120,14 @@ class Session {
     return session::take_all<First, Second, Rest...>(
         results, request, std::make_index_sequence<sizeof...(Rest) + 2>());
   }
-  // Starts a task in the background (api/future.h): the arguments of `delayed`, where it will run
-  // and what it throws are as there. Throws Error (refused) from get() if it does not fit the
-  // memory.
+  // submit(function, arguments...) starts a task in the background (api/future.h): the arguments of
+  // `delayed`, where it will run and what it throws are as there. Throws Error (refused) from get()
+  // if it does not fit the memory.
+  using session::LocatedCalls<Session>::submit;
   template <class F, class... A>
-  requires(!api::IsDelayed<F>)
-      [[gnu::noinline]] Future<api::TaskResult<F, A...>> submit(F function, A... arguments) {
-    auto future = background(api::make_delayed(
-        TaskOptions{}, api::Caller(__builtin_return_address(0)), function, arguments...));
+  Future<api::TaskResult<F, A...>> submit_at(const api::Caller& caller, F function,
+                                             A... arguments) {
+    auto future = background(api::make_delayed(TaskOptions{}, caller, function, arguments...));
     futures_->start_soon();
     return future;
   }
@@ -138,9 +140,10 @@ class Session {
   }
   // One task per element, started together.
   template <class F, class T>
-  [[gnu::noinline]] std::vector<Future<api::TaskResult<F, T>>> map(F function,
-                                                                   const std::vector<T>& values) {
-    const api::Caller caller(__builtin_return_address(0));
+  std::vector<Future<api::TaskResult<F, T>>> map(
+      F function, const std::vector<T>& values,
+      std::source_location at = std::source_location::current()) {
+    const api::Caller caller(at);
     std::vector<Future<api::TaskResult<F, T>>> futures;
     futures.reserve(values.size());
     for (const T& value : values) {
@@ -197,11 +200,11 @@ class Session {
     }
   }
 
-  // One more task; runs nothing. As the free `delayed`, but knows no line, only an address.
+  // delayed(function, arguments...) is one more task; runs nothing. As the free `delayed`.
   template <class F, class... A>
-  [[gnu::noinline]] Delayed<api::TaskResult<F, A...>> delayed(F function, A... arguments) {
-    return api::make_delayed(TaskOptions{}, api::Caller(__builtin_return_address(0)), function,
-                             arguments...);
+  Delayed<api::TaskResult<F, A...>> delayed_at(const api::Caller& caller, F function,
+                                               A... arguments) {
+    return api::make_delayed(TaskOptions{}, caller, function, arguments...);
   }
 
   // Writes arrays into one new netCDF-4 file, whole or not at all: "anom.nc:/t2m_anomaly", or a

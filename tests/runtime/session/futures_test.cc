@@ -49,6 +49,29 @@ class OnRanks : public ::testing::TestWithParam<std::pair<int, int>> {
   }
 };
 
+TEST_P(OnRanks, AnErrorNamesTheLineOfTheSubmit) {
+  run([](Session& session) {
+    const auto told = [](const auto& future) {
+      try {
+        future.get();
+      } catch (const Error& error) {
+        return error.task_story;
+      }
+      return std::string("no error");
+    };
+    const auto place = [](int line) { return "futures_test.cc:" + std::to_string(line); };
+    const int one = __LINE__ + 1;
+    const auto submitted = session.submit(fail_if_odd, std::int64_t{3});
+    const auto without = session.submit([]() -> int { throw std::runtime_error("no"); });
+    const auto mapped = session.map(fail_if_odd, std::vector<std::int64_t>{5});
+    const auto described = session.submit(session.delayed(fail_if_odd, std::int64_t{7}));
+    EXPECT_NE(told(submitted).find(place(one)), std::string::npos) << told(submitted);
+    EXPECT_NE(told(without).find(place(one + 1)), std::string::npos) << told(without);
+    EXPECT_NE(told(mapped[0]).find(place(one + 2)), std::string::npos) << told(mapped[0]);
+    EXPECT_NE(told(described).find(place(one + 3)), std::string::npos) << told(described);
+  });
+}
+
 TEST_P(OnRanks, AFutureHasTheValueOfItsTask) {
   run([](Session& session) {
     const Future<double> sum = session.submit(add, 1.5, 2.0);

@@ -39,6 +39,11 @@ void Buffer::reset() {
 
 Pool::~Pool() {
   drain_stripes();
+  for (Stripe& stripe : stripes_) {
+    for (; stripe.owner_count > 0; --stripe.owner_count) {
+      ::operator delete(stripe.owners[stripe.owner_count - 1]);
+    }
+  }
   for (auto& [capacity, blocks] : cached_) {
     for (std::byte* block : blocks) std::free(block);
   }
@@ -64,6 +69,24 @@ Pool::Stripe& Pool::own_stripe() {
   static std::atomic<std::size_t> threads{0};
   thread_local const std::size_t number = threads.fetch_add(1, std::memory_order_relaxed);
   return stripes_[number % kStripes];
+}
+
+void* Pool::take_owner() {
+  {
+    Stripe& stripe = own_stripe();
+    const std::lock_guard lock(stripe.lock);
+    if (stripe.owner_count > 0) return stripe.owners[--stripe.owner_count];
+  }
+  return ::operator new(kOwnerBytes);
+}
+
+void Pool::give_owner(void* owner) noexcept {
+  {
+    Stripe& stripe = own_stripe();
+    const std::lock_guard lock(stripe.lock);
+    if (stripe.owner_count < Stripe::kOwners) return void(stripe.owners[stripe.owner_count++] = owner);
+  }
+  ::operator delete(owner);
 }
 
 // As take_cached.

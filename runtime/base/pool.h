@@ -77,7 +77,7 @@ class Pool {
   // Indeterminate contents. Throws Error (task failed) when the system has no memory.
   Buffer allocate(std::size_t bytes);
   SharedBuffer allocate_shared(std::size_t bytes) {
-    return std::make_shared<Buffer>(allocate(bytes));
+    return std::allocate_shared<Buffer>(Owners<Buffer>(*this), allocate(bytes));
   }
 
   // What an allocation of so many bytes takes: a block of the next size class, at most a quarter
@@ -93,14 +93,37 @@ class Pool {
   struct alignas(64) Stripe {
     static constexpr std::size_t kClasses = 4;  // 64 to 256 bytes
     static constexpr std::uint32_t kBlocks = 16;
+    static constexpr std::uint32_t kOwners = 64;
     SpinLock lock;  // never taken before Pool::lock_ by who holds this one
     std::uint32_t counts[kClasses] = {};
     std::byte* blocks[kClasses][kBlocks];
+    std::uint32_t owner_count = 0;
+    void* owners[kOwners];
+  };
+  // What a SharedBuffer needs beside its block, kept like small blocks but not counted.
+  static constexpr std::size_t kOwnerBytes = 64;
+  template <class T>
+  struct Owners {
+    using value_type = T;
+    explicit Owners(Pool& of) : pool(&of) {}
+    template <class U>
+    Owners(const Owners<U>& other) : pool(other.pool) {}
+    T* allocate(std::size_t count) {
+      static_assert(sizeof(T) <= kOwnerBytes);
+      return static_cast<T*>(count == 1 ? pool->take_owner() : ::operator new(count * sizeof(T)));
+    }
+    void deallocate(T* owner, std::size_t count) {
+      return count == 1 ? pool->give_owner(owner) : ::operator delete(owner);
+    }
+    bool operator==(const Owners& other) const { return pool == other.pool; }
+    Pool* pool;
   };
   static constexpr std::size_t kStripes = 16;
   static constexpr std::size_t kAlignment = 64;
 
   Stripe& own_stripe();
+  void* take_owner();
+  void give_owner(void* owner) noexcept;
   std::byte* take(std::size_t capacity);
   void release(std::byte* data, std::size_t capacity);
   std::byte* take_cached(std::size_t capacity);

@@ -201,13 +201,18 @@ void bench_graph(Session& session, const BenchOptions& options) {
 }
 
 void bench_tasks(Session& session, const BenchOptions& options) {
+  const double most = *std::max_element(options.tasks.begin(), options.tasks.end());
+  std::string resident = "resident bytes per task, by rank:";
+  for (const double bytes : resident_per_task(session, std::llround(most))) {
+    resident += fmt::format(" {:.1f}", bytes);
+  }
   std::vector<TasksFigure> figures;
   for (const double tasks : options.tasks) {
     for (auto& figure : measure_tasks(session, std::llround(tasks), options.repeat)) {
       figures.push_back(std::move(figure));
     }
   }
-  print_result(text_of(figures));
+  print_result(text_of(figures) + resident + "\n");
   if (!options.json.empty()) write_json(options.json, figures);
 }
 

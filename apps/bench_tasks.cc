@@ -86,7 +86,28 @@ void measure_once(Session& session, std::size_t kind, std::int64_t tasks, int tu
                        static_cast<double>(figure.tasks);
 }
 
+// The most that each rank ever had in memory, in bytes.
+std::vector<double> peaks(Session& session) {
+  const auto stages = nlohmann::json::parse(session.stages().json(session.threads()));
+  std::vector<double> bytes;
+  for (const auto& rank : stages.at("ranks_detail")) bytes.push_back(rank.at("peak_rss_bytes"));
+  return bytes;
+}
+
 }  // namespace
+
+std::vector<double> resident_per_task(Session& session, std::int64_t tasks) {
+  session.compute(tree(2));
+  const Task last = tree(tasks);  // what rank 0 has of it as a program does not count
+  session.compute(delayed(nothing));
+  const std::vector<double> before = peaks(session);
+  session.compute(last);
+  std::vector<double> bytes = peaks(session);
+  for (std::size_t rank = 0; rank < bytes.size(); ++rank) {
+    bytes[rank] = (bytes[rank] - before[rank]) / static_cast<double>(tasks);
+  }
+  return bytes;
+}
 
 std::vector<TasksFigure> measure_tasks(Session& session, std::int64_t tasks, int repeat) {
   Times times[kKindCount];

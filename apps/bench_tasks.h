@@ -19,6 +19,10 @@ struct TasksFigure {
   double tasks_per_s() const { return static_cast<double>(tasks) / (construct_s + run_s); }
 };
 
+// What a graph of so many tasks, a tree, adds to the resident memory of each rank at most, in bytes
+// per task. Of a session that ran nothing larger before.
+std::vector<double> resident_per_task(Session& session, std::int64_t tasks);
+
 // Each graph `repeat` times, in turn; the medians. Throws Error if a result is wrong.
 std::vector<TasksFigure> measure_tasks(Session& session, std::int64_t tasks, int repeat);
 

@@ -43,7 +43,7 @@ void spread(const std::byte* dense, const Extents& clipped, const Extents& chunk
 // A growing vector would take up to twice as much, and what it held before meanwhile.
 void fit(std::vector<std::byte>& buffer, std::size_t bytes) {
   if (buffer.capacity() < bytes) {
-    buffer = {};
+    buffer = std::vector<std::byte>();  // {} would keep the memory
     buffer.reserve(bytes);
   }
   buffer.resize(bytes);

@@ -69,6 +69,10 @@ class CodeCheck {
 }  // namespace
 
 GridBuilder::GridBuilder(const GridCounts& counts, const TaskOptions& options) {
+  if (options.priority != 0 || !options.resources.empty() || !options.ranks.empty()) {
+    throw usage_error("tasks of a grid have no priority, resources or ranks of their own",
+                      "describe such tasks by `delayed`");
+  }
   layer_->grid.counts = counts.counts;
   layer_->location = place_of(Caller(counts.at));
   layer_->grid.function.name = options.name;

@@ -26,7 +26,11 @@ std::string place_of(const Caller& caller) {
   return std::filesystem::path(caller.file).filename().string() + ":" + std::to_string(caller.line);
 }
 
-std::string most_embedding(const graph::Explicit& tasks) {
+std::pair<std::size_t, std::string> embedded(const TaskGraph& graph) {
+  const graph::Explicit& tasks = graph.tasks;
+  if (tasks.constants.size() <= kManyEmbeddedBytes && graph.grids.empty()) {
+    return {tasks.constants.size(), ""};
+  }
   std::vector<std::size_t> bytes(tasks.functions.size(), 0);
   for (std::size_t task = 0; task < tasks.task_count(); ++task) {
     for (const std::uint32_t code : tasks.arguments_of(task)) {
@@ -35,9 +39,24 @@ std::string most_embedding(const graph::Explicit& tasks) {
       bytes[tasks.function_of[task]] += tasks.constant(argument.index()).size();
     }
   }
-  const auto most = std::max_element(bytes.begin(), bytes.end());
-  const graph::UserFunction& function = tasks.functions[most - bytes.begin()];
-  return function.name + ", " + function.location;
+  std::size_t all = 0, most = 0;
+  std::string where;
+  const auto add = [&](std::size_t some, const graph::UserFunction& function) {
+    all += some;
+    if (some <= most) return;
+    most = some;
+    where = function.name + ", " + function.location;
+  };
+  for (std::size_t i = 0; i < bytes.size(); ++i) add(bytes[i], tasks.functions[i]);
+  for (const graph::Layer& layer : graph.grids) {
+    const auto& grid = std::get<graph::Grid>(layer.kind);
+    std::size_t states = grid.function.state.size();
+    for (const graph::GridInput& input : grid.inputs) {
+      states += input.code ? input.code->state.size() : 0;
+    }
+    add(states, grid.function);
+  }
+  return {all, where};
 }
 
 FutureState::FutureState(std::shared_ptr<FutureKeeper> its_keeper,

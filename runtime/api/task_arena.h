@@ -72,8 +72,9 @@ struct TaskGraph {
 
 // Arguments by value beyond this many bytes get a word: they are sent to every rank.
 inline constexpr std::size_t kManyEmbeddedBytes = std::size_t{1} << 20;
-// Where the most of them come from, for that word: "simulate, job.cc:9".
-std::string most_embedding(const graph::Explicit& tasks);
+// How many there are, and where most of them come from, for that word: "simulate, job.cc:9". With
+// the states of functions and dependencies of grids.
+std::pair<std::size_t, std::string> embedded(const TaskGraph& tasks);
 
 // Built by one thread at a time; needed_for may be called by another one meanwhile.
 class TaskArena {

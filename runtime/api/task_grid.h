@@ -190,7 +190,8 @@ struct GridValues {
 template <class T>
 class TaskGrid {
  public:
-  // arguments: inputs (itself(...), other.read(...)) and constant parameters.
+  // arguments: inputs (itself(...), other.read(...)) and constant parameters. options: name and
+  // retries; the tasks of a grid have no other annotations of their own. Throws Error (usage).
   template <class F, class... A>
   requires(!std::is_same_v<F, TaskOptions>)
       TaskGrid(const GridCounts& counts, F function, A... arguments)

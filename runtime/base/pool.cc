@@ -84,7 +84,10 @@ void Pool::give_owner(void* owner) noexcept {
   {
     Stripe& stripe = own_stripe();
     const std::lock_guard lock(stripe.lock);
-    if (stripe.owner_count < Stripe::kOwners) return void(stripe.owners[stripe.owner_count++] = owner);
+    if (stripe.owner_count < Stripe::kOwners) {
+      stripe.owners[stripe.owner_count++] = owner;
+      return;
+    }
   }
   ::operator delete(owner);
 }

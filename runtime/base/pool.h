@@ -109,7 +109,8 @@ class Pool {
     template <class U>
     Owners(const Owners<U>& other) : pool(other.pool) {}
     T* allocate(std::size_t count) {
-      static_assert(sizeof(T) <= kOwnerBytes);
+      static_assert(sizeof(T) <= kOwnerBytes &&
+                    alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
       return static_cast<T*>(count == 1 ? pool->take_owner() : ::operator new(count * sizeof(T)));
     }
     void deallocate(T* owner, std::size_t count) {

@@ -45,6 +45,7 @@ struct EngineOptions {
   bool launched = false;
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
   std::map<std::string, std::int64_t> resources = {};    // what this rank has for tasks
+  std::int64_t memory_bytes = 0;                         // what this rank may hold; 0: no limit
   // Rank 0: after so many seconds without a completed task on_stall gets a text that says who waits
   // for what; again after twice as long, and so on. 0: never.
   double stall_s = 30;

@@ -105,6 +105,7 @@ void Engine::install(Order& order) {
     installation.placement = known.placement;
     installation.resources = options_.resources;
     installation.threads = options_.threads;
+    installation.memory_bytes = options_.memory_bytes;
     installation.indexes = known.indexes;
     flight.pool_bytes = known.pool_bytes;
     installation.budget = known.budget;

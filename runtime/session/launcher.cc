@@ -1,6 +1,7 @@
 #include "runtime/session/launcher.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "runtime/plan/saturate.h"
@@ -22,6 +23,19 @@ std::vector<std::uint32_t> needs_of(const Work& work) {
   needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
   return needs;
 }
+
+namespace {
+
+void warn_of_embedded(const api::TaskGraph& tasks) {
+  const auto [bytes, where] = api::embedded(tasks);
+  if (bytes <= api::kManyEmbeddedBytes) return;
+  std::fprintf(stderr,
+               "rankine: warning: a graph embeds %.1f MB of arguments\n  at: %s\n  try: scatter "
+               "them once, let the tasks make them or read them from a file (open)\n",
+               static_cast<double>(bytes) * 1e-6, where.c_str());
+}
+
+}  // namespace
 
 void Launcher::forget_finished() {
   std::erase_if(in_flight_, [&](const InFlight& one) { return engine_.is_done(one.job); });
@@ -78,6 +92,7 @@ std::optional<Started> Launcher::start_again(const RequestKey& key, PrepareOptio
 }
 
 Started Launcher::start(const Work& work, PrepareOptions options) {
+  if (work.tasks != nullptr && !quiet_) warn_of_embedded(*work.tasks);
   const Machine whole = options.machine;
   for (;;) {
     Engine::JobPtr oldest;

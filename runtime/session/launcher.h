@@ -43,7 +43,11 @@ std::vector<std::uint32_t> needs_of(const Work& work);
 
 class Launcher {
  public:
-  Launcher(Engine& engine, StageTable& stages) : engine_(engine), stages_(stages) {}
+  // quiet: no warnings.
+  Launcher(Engine& engine, StageTable& stages, bool quiet)
+      : engine_(engine),
+        stages_(stages),
+        quiet_(quiet) {}
 
   // Throws Error (refused) if the plan does not fit.
   Started start(const Work& work, PrepareOptions options);
@@ -73,6 +77,7 @@ class Launcher {
 
   Engine& engine_;
   StageTable& stages_;
+  const bool quiet_;
   std::mutex mutex_;  // protects what follows and stages_
   std::vector<InFlight> in_flight_;
   std::vector<Started> background_;  // not accounted for yet

@@ -189,6 +189,7 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   options.launched = launched;
   options.scratch = settings.scratch;
   options.resources = settings.resources;
+  options.memory_bytes = settings.memory_bytes;
   options.stall_s = seconds_from("RANKINE_STALL_SECONDS", options.stall_s);
   options.silence_s = seconds_from("RANKINE_SILENCE_SECONDS", options.silence_s);
   if (!settings.quiet) {

@@ -66,7 +66,7 @@ Session::Session(session::Engine& engine, RunSettings settings)
     : engine_(engine),
       settings_(std::move(settings)),
       stages_file_(settings_.stages_file),
-      launcher_(std::make_shared<session::Launcher>(engine, stages_)),
+      launcher_(std::make_shared<session::Launcher>(engine, stages_, settings_.quiet)),
       releases_(std::make_shared<session::Releases>(engine)),
       futures_(std::make_shared<session::Futures>(
           engine, *launcher_, releases_,
@@ -94,19 +94,6 @@ std::vector<NdArray> Session::compute_all(const std::vector<Array>& arrays) {
   return values;
 }
 
-namespace {
-
-void warn_of_embedded(const graph::Explicit& tasks) {
-  if (tasks.constants.size() <= api::kManyEmbeddedBytes) return;
-  std::fprintf(
-      stderr,
-      "rankine: warning: a graph embeds %.1f MB of arguments\n  at: %s\n  try: let the tasks "
-      "make them or read them from a file (open)\n",
-      static_cast<double>(tasks.constants.size()) * 1e-6, api::most_embedding(tasks).c_str());
-}
-
-}  // namespace
-
 session::Work Session::work_of(const session::Request& request,
                                std::optional<api::TaskGraph>& tasks) const {
   session::Work work;
@@ -128,13 +115,22 @@ session::Work Session::work_of(const session::Request& request,
 session::Started Session::start(const session::Request& request) {
   const session::PrepareOptions options = session::prepare_options(settings_, ranks());
   const session::RequestKey key(request);
-  if (auto again = launcher_->start_again(key, options)) return std::move(*again);
+  if (auto again = launcher_->start_again(key, options)) {
+    count_construct();
+    return std::move(*again);
+  }
   std::optional<api::TaskGraph> tasks;
   session::Work work = work_of(request, tasks);
-  if (tasks && !settings_.quiet) warn_of_embedded(tasks->tasks);
+  count_construct();
   stages_file_.open(input_files(work.targets));
   if (session::needs_of(work).empty()) work.key = key;
   return launcher_->start(work, options);
+}
+
+void Session::count_construct() {
+  stages_.add_construct(since_last_.seconds(), process_cpu_seconds() - cpu_since_last_);
+  since_last_ = Stopwatch();
+  cpu_since_last_ = process_cpu_seconds();
 }
 
 std::vector<std::vector<std::byte>> Session::run(const session::Request& request) {
@@ -143,8 +139,6 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
 
 session::GraphOutcome Session::execute(FunctionRef<session::Started()> start,
                                        const std::string& log_folder) {
-  const double cpu_now = process_cpu_seconds();
-  stages_.add_construct(since_last_.seconds(), cpu_now - cpu_since_last_);
   launcher_->account_finished();
   releases_->flush();
   session::GraphOutcome outcome = launcher_->wait(start());
@@ -249,9 +243,12 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   work.targets = plan.targets;
   work.log_folder = plan.logged() ? paths.log_folder : "";
   work.client_bytes = plan.inline_bytes();
-  session::GraphOutcome outcome =
-      execute([&] { return launcher_->start(work, session::prepare_options(settings_, ranks())); },
-              work.log_folder);
+  session::GraphOutcome outcome = execute(
+      [&] {
+        count_construct();
+        return launcher_->start(work, session::prepare_options(settings_, ranks()));
+      },
+      work.log_folder);
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(outcome.results));

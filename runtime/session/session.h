@@ -120,14 +120,13 @@ class Session : public session::LocatedCalls<Session> {
     return session::take_all<First, Second, Rest...>(
         results, request, std::make_index_sequence<sizeof...(Rest) + 2>());
   }
-  // submit(function, arguments...) starts a task in the background (api/future.h): the arguments of
-  // `delayed`, where it will run and what it throws are as there. Throws Error (refused) from get()
-  // if it does not fit the memory.
+  // submit(function, arguments...) or submit(TaskOptions{...}, function, arguments...) starts a
+  // task in the background (api/future.h): the arguments of `delayed`, where it will run and what
+  // it throws are as there. Throws Error (refused) from get() if it does not fit the memory.
   using session::LocatedCalls<Session>::submit;
   template <class F, class... A>
-  Future<api::TaskResult<F, A...>> submit_at(const api::Caller& caller, F function,
-                                             A... arguments) {
-    auto future = background(api::make_delayed(TaskOptions{}, caller, function, arguments...));
+  auto submit_at(const api::Caller& caller, const F& function, const A&... arguments) {
+    auto future = background(delayed_at(caller, function, arguments...));
     futures_->start_soon();
     return future;
   }
@@ -177,16 +176,19 @@ class Session : public session::LocatedCalls<Session> {
     return Ref<T>(scatter_bytes(std::move(bytes)));
   }
 
-  // Computes arrays in the background and leaves them in chunks on the ranks that made them. What
-  // is returned stands for them, in this session: what is built on it starts from the chunks, which
-  // go with the last Array that needs them. Throws Error (refused); if a task fails, whatever uses
-  // the array does.
+  // Computes arrays in the background and leaves them in chunks on the ranks that made them.
+  // Returns at once, unless the memory is taken by graphs in flight: then it waits for those first.
+  // What is returned stands for them, in this session: what is built on it starts from the chunks,
+  // which go with the last Array that needs them. Throws Error (refused); if a task fails, whatever
+  // uses the array does.
   std::vector<Array> persist_all(const std::vector<Array>& arrays);
   Array persist(const Array& array) { return persist_all({array}).front(); }
   // The same of a task's result.
   template <class R>
-  Delayed<R> persist(const Delayed<R>& task) {
-    return rankine::delayed([](R value) { return value; }, submit(task));
+  Delayed<R> persist(const Delayed<R>& task,
+                     std::source_location at = std::source_location::current()) {
+    return api::make_delayed(
+        TaskOptions{}, api::Caller(at), [](R value) { return value; }, submit(task));
   }
   // Several, in one pass.
   template <class First, class Second, class... Rest>
@@ -202,9 +204,12 @@ class Session : public session::LocatedCalls<Session> {
 
   // delayed(function, arguments...) is one more task; runs nothing. As the free `delayed`.
   template <class F, class... A>
-  Delayed<api::TaskResult<F, A...>> delayed_at(const api::Caller& caller, F function,
-                                               A... arguments) {
-    return api::make_delayed(TaskOptions{}, caller, function, arguments...);
+  auto delayed_at(const api::Caller& caller, const F& function, const A&... arguments) {
+    if constexpr (std::is_same_v<F, TaskOptions>) {
+      return api::make_delayed(function, caller, arguments...);
+    } else {
+      return api::make_delayed(TaskOptions{}, caller, function, arguments...);
+    }
   }
 
   // Writes arrays into one new netCDF-4 file, whole or not at all: "anom.nc:/t2m_anomaly", or a
@@ -245,6 +250,7 @@ class Session : public session::LocatedCalls<Session> {
 
   // As --no-fuse, for what is computed and stored from now on.
   void set_fuse(bool fuse) { settings_.fuse = fuse; }
+  // As --steal on|off, likewise.
   void set_steal(bool steal) { settings_.steal = steal; }
 
   // Of all graphs that are over.
@@ -263,6 +269,7 @@ class Session : public session::LocatedCalls<Session> {
   std::vector<std::vector<std::byte>> run(const session::Request& request);
   PlanReport plan(const session::Request& request) const;
   session::Started start(const session::Request& request);
+  void count_construct();  // the client's time so far goes to that stage
   // Runs what start gives and keeps the accounts. log_folder: "" without outputs.
   session::GraphOutcome execute(FunctionRef<session::Started()> start,
                                 const std::string& log_folder = {});

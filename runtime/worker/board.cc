@@ -318,15 +318,25 @@ void Board::complete(const TaskId& task) {
 }
 
 void Board::stop_running(const TaskId& task) {
+  take_off(task);
+  count_done(task);
+  give_back(task);
+  if (admission_) admission_->complete(task);
+}
+
+void Board::put_back(const TaskId& task) {
+  take_off(task);
+  give_back(task);
+  make_ready(task);
+}
+
+void Board::take_off(const TaskId& task) {
   const auto running = std::find(running_.begin(), running_.end(), task);
   if (running == running_.end()) {
     throw std::logic_error("a task is over that does not run:\n" + describe());
   }
   *running = running_.back();
   running_.pop_back();
-  count_done(task);
-  give_back(task);
-  if (admission_) admission_->complete(task);
 }
 
 void Board::count_done(const TaskId& task) {

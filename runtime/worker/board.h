@@ -77,6 +77,7 @@ class Board {
   // lent. Its inputs stay until it is complete.
   std::optional<TaskId> lend(MayLend may_lend);
   void bring_back(const TaskId& task);     // it was not run, and is ready again
+  void put_back(const TaskId& task);       // likewise, of one that next() gave
   void complete_away(const TaskId& task);  // as complete, of one that was lent
   std::int64_t queued() const;             // tasks that could start now, about
 
@@ -165,6 +166,7 @@ class Board {
   HeldChunk release(const ChunkId& chunk, Held* held);  // the chunk, if it was the last use
   void put_down(const ChunkId& chunk, HeldChunk bytes, std::int64_t uses);
   void stop_running(const TaskId& task);
+  void take_off(const TaskId& task);  // of running_
 
   const graph::Topology& topology_;
   const plan::Placement& placement_;
@@ -176,7 +178,7 @@ class Board {
   std::vector<bool> annotated_;                     // by layer: some tasks are
   std::vector<PageTable<std::int64_t>> waiting_;    // by layer: inputs still missing
   std::vector<std::vector<PageTable<Held>>> held_;  // by layer and output
-  std::vector<TaskId> running_;                     // as many as threads at most
+  std::vector<TaskId> running_;                     // those that threads have
   std::vector<TaskId> away_;                        // lent, few
   std::vector<bool> certain_;                       // by layer: counted in certain_left_
   std::int64_t certain_left_ = 0;

@@ -50,13 +50,18 @@ struct TakenTask {
   std::vector<Users> users;  // of each output; perhaps more of them, which mean nothing
 };
 
-// How long tasks of a user's function take: of those that a thread ran last, about the longest.
+// How long the tasks of one function of a graph take: of those that a thread ran last, about the
+// longest.
 struct Pace {
-  const void* function = nullptr;  // graph::UserFunction, in a topology that is alive; or null
+  std::uint32_t graph = 0;  // 0: nothing is known
+  const graph::UserFunction* function = nullptr;
   TickCounter::Ticks ticks = 0;
-  void note(const void* of, TickCounter::Ticks took) {
-    ticks = of == function ? std::max(took, ticks - ticks / 8) : took;
+  void note(std::uint32_t number, const graph::UserFunction* of, TickCounter::Ticks took) {
+    constexpr TickCounter::Ticks kForgets = 64;  // tasks, about
+    const bool same = graph == number && function == of;
+    graph = of == nullptr ? 0 : number;
     function = of;
+    ticks = same ? std::max(took, ticks - ticks / kForgets) : took;
   }
 };
 
@@ -79,7 +84,7 @@ struct TaskContext {
         if (some.here.capacity() > kKept) some = {};
       }
     }
-    if (unused.capacity() > kKept) unused = {};
+    if (unused.capacity() > kKept) unused = std::vector<HeldChunk>();  // {} would keep it
   }
   kernels::Scratch scratch;
   io::ReadScratch read_scratch;

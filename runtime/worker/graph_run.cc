@@ -32,7 +32,7 @@ constexpr auto weigh = [](const graph::ChunkId&, const HeldChunk& held, int) {
 void drop_scratch(TaskContext& context) {
   context.read_scratch = {};
   context.encode_scratch = {};
-  context.encoded = {};
+  context.encoded = std::vector<std::byte>();  // {} would keep the memory
   context.user = {};
 }
 
@@ -62,7 +62,8 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
       readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
                                                              std::move(installation.indexes[i])));
     }
-    user_tasks_ = std::make_unique<UserTasks>(*topology_, held_, communicator.rank());
+    user_tasks_ = std::make_unique<UserTasks>(*topology_, held_, communicator.rank(),
+                                              installation.memory_bytes);
     if (communicator.rank() == 0) {
       for (const graph::Result& result : graph.results) {
         results_.emplace_back(static_cast<std::size_t>(volume(result.shape)) *
@@ -126,23 +127,31 @@ void GraphRun::take(TaskContext& context) {
   take_next(context);
 }
 
-const void* GraphRun::function_of(const TaskId& marked) const {
-  const TaskId task = plain(marked);
+// Null if it is not a user's, or if somebody waits for each result by itself.
+const graph::UserFunction* GraphRun::function_of(const TaskId& task) const {
+  if (is_taken(task)) return nullptr;
   const graph::Kind& kind = topology_->graph().layers[task.layer].kind;
   if (const auto* grid = std::get_if<graph::Grid>(&kind)) return &grid->function;
-  if (const auto* tasks = std::get_if<graph::Explicit>(&kind)) {
-    return &tasks->function(static_cast<std::size_t>(task.position));
-  }
-  return nullptr;
+  const auto* tasks = std::get_if<graph::Explicit>(&kind);
+  return tasks == nullptr || tasks->holds_results
+             ? nullptr
+             : &tasks->function(static_cast<std::size_t>(task.position));
 }
 
 // With one thread nobody else wants the lock.
 std::size_t GraphRun::how_many(const TaskContext& context) const {
-  if (threads_ == 1 || admitted_ || context.pace.function == nullptr) return 1;
+  if (threads_ == 1 || admitted_ || context.pace.graph != number_) return 1;
   const auto each = static_cast<std::size_t>(board_.queued() / threads_);
   const auto short_ones =
       static_cast<std::size_t>(together_ / std::max<TickCounter::Ticks>(1, context.pace.ticks));
   return std::clamp<std::size_t>(std::min(each, short_ones), 1, TaskContext::kMostTogether);
+}
+
+// A task of another function, or of none, is never taken along with others: the memory bounds count
+// on as many tasks as threads, and short ones take next to none.
+void GraphRun::keep_one_kind(TaskContext& context) {
+  if (context.count == 1) return;
+  board_.put_back(context.taken[--context.count].task);
 }
 
 void GraphRun::take_next(TaskContext& context) {
@@ -155,35 +164,34 @@ void GraphRun::take_next(TaskContext& context) {
     TakenTask& taken = context.taken[context.count++];
     taken.task = *task;
     if (own) board_.find_inputs(*task, taken.inputs);
+    if (left > 1 && function_of(*task) != context.pace.function) {
+      keep_one_kind(context);
+      break;
+    }
   }
   if (context.count == 0) {
     context.fruitless = {number_, changes_.load(std::memory_order_relaxed)};
   }
 }
 
-// One task of an unknown length, or several that are short. Should one of them take long after all,
-// those before it are settled first or, if that could not be foreseen, soon after.
+// One task, or several that should be short: of one function, all of whose tasks were so far. Once
+// they take longer than they should, those that are done are settled and the others given back.
 bool GraphRun::run(TaskContext& context, NoteTask note) {
-  std::size_t settled = 0;
   const TickCounter::Ticks start = TickCounter::now();
   TickCounter::Ticks now = start;
-  for (std::size_t i = 0; i < context.count; ++i) {
-    TakenTask& taken = context.taken[i];
-    const void* function = function_of(taken.task);
-    if (i > settled && (function != context.pace.function || now - start > together_)) {
-      const std::lock_guard lock(state_);
-      settle(std::span(context.taken).subspan(settled, i - settled), context);
-      settled = i;
-    }
+  std::size_t done = 0;
+  while (done < context.count && (done == 0 || now - start <= 2 * together_)) {
+    TakenTask& taken = context.taken[done++];
     note(taken.task);
     run_task(taken, context);
     const TickCounter::Ticks end = TickCounter::now();
-    context.pace.note(function, end - std::exchange(now, end));
+    context.pace.note(number_, function_of(taken.task), end - std::exchange(now, end));
   }
   bool pressing = false;
   {
     const std::lock_guard lock(state_);
-    settle(std::span(context.taken).subspan(settled, context.count - settled), context);
+    for (std::size_t i = done; i < context.count; ++i) board_.put_back(context.taken[i].task);
+    settle(std::span(context.taken).first(done), context);
     pressing = !outbox_.sends.empty();
     context.shrink();
     take_next(context);
@@ -213,9 +221,11 @@ SharedBuffer GraphRun::piece_for(const ChunkName& name, int to) {
 void GraphRun::run_task(TakenTask& taken, TaskContext& context) {
   const TaskId task = plain(taken.task);
   if (topology_->is_held(task.layer)) {
-    const std::lock_guard lock(state_);
-    taken.outputs.push_back(
-        {{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())});
+    {
+      const std::lock_guard lock(state_);
+      taken.outputs.push_back(
+          {{task.layer, 0, task.position}, std::move(fed_.extract(task).mapped())});
+    }
     find_users(taken);
   } else {
     const std::int64_t aside = admitted_ ? board_.admission()->scratch_bytes(task.layer) : 0;

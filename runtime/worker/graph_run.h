@@ -61,6 +61,7 @@ struct Installation {
   std::vector<io::ChunkIndex> indexes;                 // by data set
   std::map<std::string, std::int64_t> resources = {};  // of this rank
   int threads = 1;                                     // likewise
+  std::int64_t memory_bytes = 0;                       // likewise; 0: no limit
   plan::Budget budget = {};                            // if tasks must be admitted
 };
 
@@ -133,7 +134,8 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void put_down(const TaskId& task, std::vector<Output>& outputs, const std::vector<Users>& users);
   void take_next(TaskContext& context);                    // holds state_
   std::size_t how_many(const TaskContext& context) const;  // it may take; holds state_
-  const void* function_of(const TaskId& task) const;       // of a user; or null
+  void keep_one_kind(TaskContext& context);                // holds state_
+  const graph::UserFunction* function_of(const TaskId& task) const;
   // Tasks that ran elsewhere; holds state_. True if there were some.
   bool settle_returned();
   void keep_returned();  // without state_

@@ -7,7 +7,9 @@ namespace rankine::worker {
 using graph::Grid;
 using graph::TaskId;
 
-GridTasks::GridTasks(const graph::Topology& topology) : topology_(topology) {
+GridTasks::GridTasks(const graph::Topology& topology, std::int64_t most_bytes)
+    : topology_(topology),
+      most_bytes_(most_bytes) {
   for (const graph::Layer& layer : topology.graph().layers) {
     kernels_.emplace_back();
     const auto* grid = std::get_if<Grid>(&layer.kind);
@@ -39,6 +41,7 @@ SharedBuffer GridTasks::run(const TaskId& task, const FindChunk& find_chunk, Use
       kernel.run(call);
     });
     if (!buffer) {
+      require_size(scratch.result.size(), most_bytes_);
       buffer = pool.allocate_shared(scratch.result.size());
       std::copy(scratch.result.begin(), scratch.result.end(), buffer->data());
     }

@@ -18,8 +18,8 @@ namespace rankine::worker {
 class GridTasks {
  public:
   // Throws Error (usage) if a function is not here because this is another program, and what its
-  // state throws when it is read.
-  explicit GridTasks(const graph::Topology& topology);
+  // state throws when it is read. most_bytes: of a result; 0: no limit.
+  explicit GridTasks(const graph::Topology& topology, std::int64_t most_bytes = 0);
 
   // The result's bytes. Throws Error (task failed) after as many attempts as the function may have.
   SharedBuffer run(const graph::TaskId& task, const FindChunk& find_chunk, UserScratch& scratch,
@@ -30,6 +30,7 @@ class GridTasks {
                       const FindChunk& find_chunk, UserScratch& scratch) const;
 
   const graph::Topology& topology_;
+  const std::int64_t most_bytes_;
   std::vector<std::shared_ptr<const kernels::GridKernel>> kernels_;  // by layer; null: no Grid
 };
 

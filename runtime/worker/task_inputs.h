@@ -40,7 +40,7 @@ class TaskInputs {
   void clear() {
     constexpr std::size_t kKept = 1024;  // room for so many stays
     inputs_.clear();
-    if (inputs_.capacity() > kKept) inputs_ = {};
+    if (inputs_.capacity() > kKept) inputs_ = std::vector<Input>();  // {} would keep it
     next_ = 0;
   }
   void add(const graph::ChunkId& id, HeldOnBoard* held) { inputs_.push_back({id, held}); }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,9 +26,18 @@ struct UserScratch {
     arrays.clear();
     ends.clear();
     result.clear();
-    if (result.capacity() > kKept) result = {};
+    if (result.capacity() > kKept) result = std::vector<std::byte>();  // {} would keep it
   }
 };
+
+// Throws Error (task failed) if a result is longer than `most` bytes; 0: no limit.
+inline void require_size(std::size_t bytes, std::int64_t most) {
+  if (most == 0 || bytes <= static_cast<std::size_t>(most)) return;
+  throw Error(ExitCode::kTaskFailed,
+              "a task returned " + std::to_string(bytes) + " bytes, a rank may hold " +
+                  std::to_string(most),
+              {}, "return less, make several tasks of it, or allow more by --memory");
+}
 
 // Calls attempt() until it does not throw, at most 1 + retries times. Throws what the last one
 // threw as an Error.

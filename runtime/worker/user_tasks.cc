@@ -16,11 +16,13 @@ using graph::Argument;
 using graph::Explicit;
 using graph::TaskId;
 
-UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int rank)
+UserTasks::UserTasks(const graph::Topology& topology, const HeldStore& held, int rank,
+                     std::int64_t most_bytes)
     : topology_(topology),
       rank_(rank),
+      most_bytes_(most_bytes),
       blocks_(topology),
-      grids_(topology) {
+      grids_(topology, most_bytes) {
   for (const graph::Layer& layer : topology.graph().layers) {
     resolved_.emplace_back();
     scattered_.emplace_back();
@@ -77,6 +79,7 @@ void UserTasks::make_result(const TaskId& task, const FindChunk& find_chunk,
   const std::uint32_t index = tasks.function_of[static_cast<std::size_t>(task.position)];
   collect_arguments(task, find_chunk, scratch);
   attempt(tasks.functions[index], resolved_[task.layer][index], scratch);
+  require_size(scratch.result.size(), most_bytes_);
 }
 
 void UserTasks::attempt(const graph::UserFunction& function, const Resolved& resolved,

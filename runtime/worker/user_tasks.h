@@ -20,8 +20,9 @@ namespace rankine::worker {
 class UserTasks {
  public:
   // Throws Error (usage) if a function is not here because this is another program. held: has the
-  // scattered values, which this keeps.
-  UserTasks(const graph::Topology& topology, const HeldStore& held, int rank);
+  // scattered values, which this keeps. most_bytes: of a result; 0: no limit.
+  UserTasks(const graph::Topology& topology, const HeldStore& held, int rank,
+            std::int64_t most_bytes = 0);
 
   // The result's bytes; of a layer that holds its results, an outcome (kernels/outcome.h). Throws
   // Error (task failed) after as many attempts as the function may have.
@@ -50,6 +51,7 @@ class UserTasks {
 
   const graph::Topology& topology_;
   const int rank_;
+  const std::int64_t most_bytes_;
   BlockCalls blocks_;
   GridTasks grids_;
   std::vector<std::vector<Resolved>> resolved_;       // by layer, by function

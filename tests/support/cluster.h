@@ -18,6 +18,7 @@ inline void run_cluster(int ranks, const RunSettings& settings,
   session::EngineOptions options;
   options.threads = settings.threads;
   options.resources = settings.resources;
+  options.memory_bytes = settings.memory_bytes;
   std::vector<std::unique_ptr<session::Engine>> others;
   for (int rank = 1; rank < ranks; ++rank) {
     others.push_back(std::make_unique<session::Engine>(network.rank(rank), options));

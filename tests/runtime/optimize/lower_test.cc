@@ -232,6 +232,7 @@ TEST(Lower, AnOperandInOtherChunksIsMadeOnce) {
   const Array wide = exp(cut(64, 1024));
   const Array tall = cut(1024, 64);
   const Array sum = tall + wide;
+  prepared_for(sum, 1);  // the process is as large as planning makes it
   const session::Prepared kept = prepared_for(sum, 1);
   EXPECT_EQ(kept.physical.reuse.rfind("hold ", 0), 0u) << kept.physical.reuse;
   const session::Prepared small = prepared_for(sum, 1, kept.physical.bound_bytes - (4 << 20));

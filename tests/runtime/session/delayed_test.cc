@@ -7,6 +7,7 @@
 #include <numeric>
 #include <string>
 
+#include "runtime/base/resident_memory.h"
 #include "runtime/rankine.h"
 #include "tests/support/cluster.h"
 #include "tests/support/random.h"
@@ -173,6 +174,53 @@ TEST(EmbeddedArguments, GetAWordWhenTheyAreMany) {
     EXPECT_NE(word.find("embeds 4.0 MB"), std::string::npos) << word;
     EXPECT_NE(word.find("size, delayed_test.cc:" + std::to_string(line)), std::string::npos)
         << word;
+  });
+}
+
+TEST(EmbeddedArguments, OfFuturesAndGridsCountToo) {
+  run_cluster(1, threads(1), [](Session& session) {
+    const std::vector<double> many(500'000, 1.0);
+    ::testing::internal::CaptureStderr();
+    const int line = __LINE__ + 1;
+    session.submit([](const std::vector<double>& values) { return values.size(); }, many).get();
+    std::string word = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(word.find("delayed_test.cc:" + std::to_string(line)), std::string::npos) << word;
+    EXPECT_NE(word.find("scatter"), std::string::npos) << word;
+    ::testing::internal::CaptureStderr();
+    const TaskGrid<double> grid(
+        {3},
+        [](const GridPoint& at, const std::vector<double>& table) {
+          return table[static_cast<std::size_t>(at[0])];
+        },
+        many);
+    EXPECT_EQ(session.compute(grid.at({2})), 1.0);
+    word = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(word.find("embeds 4.0 MB"), std::string::npos) << word;
+  });
+}
+
+TEST_P(Tasks, ThatReturnMoreThanARankMayHoldFail) {
+  RunSettings little = settings();
+  little.memory_bytes = resident_bytes() + (std::int64_t{256} << 20);
+  const std::string most = "a rank may hold " + std::to_string(little.memory_bytes);
+  const int many = static_cast<int>(little.memory_bytes >> 20) + 1;
+  run_cluster(ranks(), little, [&](Session& session) {
+    const auto zeros = [](int mebibytes) {
+      return std::vector<double>(static_cast<std::size_t>(mebibytes) << 17);
+    };
+    const auto told = [](const auto& act) {
+      try {
+        act();
+      } catch (const Error& error) {
+        return error.message;
+      }
+      return std::string("no error");
+    };
+    const std::string often = told([&] { session.compute(delayed(zeros, many)); });
+    EXPECT_NE(often.find(most), std::string::npos) << often;
+    const std::string future = told([&] { session.submit(zeros, many).get(); });
+    EXPECT_NE(future.find(most), std::string::npos) << future << ", and nothing of it is left";
+    EXPECT_EQ(session.compute(delayed(zeros, 2)).size(), std::size_t{2} << 17);
   });
 }
 

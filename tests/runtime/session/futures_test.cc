@@ -72,6 +72,21 @@ TEST_P(OnRanks, AnErrorNamesTheLineOfTheSubmit) {
   });
 }
 
+TEST_P(OnRanks, ASubmitTakesOptions) {
+  run([](Session& session) {
+    const auto named =
+        session.submit(TaskOptions{.name = "odd", .retries = 1}, fail_if_odd, std::int64_t{3});
+    try {
+      named.get();
+      FAIL() << "it throws";
+    } catch (const Error& error) {
+      EXPECT_NE(error.message.find("(after 2 attempts)"), std::string::npos) << error.message;
+      EXPECT_NE(error.task_story.find("odd"), std::string::npos) << error.task_story;
+    }
+    EXPECT_EQ(session.compute(session.delayed(TaskOptions{.name = "sum"}, add, 1.0, 2.0)), 3.0);
+  });
+}
+
 TEST_P(OnRanks, AFutureHasTheValueOfItsTask) {
   run([](Session& session) {
     const Future<double> sum = session.submit(add, 1.5, 2.0);

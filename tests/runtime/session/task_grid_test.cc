@@ -364,6 +364,15 @@ struct Hungry {
   void consumers(const GridPoint&, GridVisit) const {}
 };
 
+TEST(TaskGrid, AnnotationsThatItsTasksCannotHaveAreUsageErrors) {
+  const auto f = [](const GridPoint&) { return 1; };
+  using Grid = TaskGrid<int>;
+  EXPECT_NO_THROW(Grid({4}, TaskOptions{.name = "f", .retries = 3}, f));
+  EXPECT_THROW(Grid({4}, TaskOptions{.priority = 1}, f), Error);
+  EXPECT_THROW(Grid({4}, TaskOptions{.resources = {{"gpu", 1}}}, f), Error);
+  EXPECT_THROW(Grid({4}, TaskOptions{.ranks = {0}}, f), Error);
+}
+
 TEST(TaskGrid, CodeThatContradictsItselfIsAUsageError) {
   const auto f = [](const GridPoint&, const Inputs<int>&) { return 1; };
   using Grid = TaskGrid<int>;

@@ -36,6 +36,24 @@ TEST(BoardLend, GivesTheLastOfThoseWithoutInputsAndNoneWhileADeeperOneIsReady) {
   EXPECT_THROW(run.board.bring_back({0, 2}), std::logic_error);
 }
 
+TEST(BoardLend, WhatAThreadPutsBackIsReadyAgain) {
+  const graph::Topology topology(testing::chain_graph(4, 2));
+  const plan::Placement placement(topology, 1);
+  BoardRun run(topology, placement);
+  EXPECT_EQ(run.board.next(), (TaskId{0, 0}));
+  EXPECT_EQ(run.board.next(), (TaskId{0, 1}));
+  run.board.put_back({0, 1});
+  run.board.sanity_check();
+  EXPECT_THROW(run.board.put_back({0, 1}), std::logic_error);
+  EXPECT_EQ(run.board.live_tasks(), 2);
+  run.finish({0, 0});
+  EXPECT_EQ(run.board.next(), (TaskId{1, 3})) << "the deepest first";
+  EXPECT_EQ(run.board.next(), (TaskId{0, 1}));
+  run.finish({1, 3});
+  run.finish({0, 1});
+  run.board.sanity_check();
+}
+
 TEST(BoardLend, StopsWithTheBoard) {
   const graph::Topology topology(testing::chain_graph(4, 2));
   const plan::Placement placement(topology, 1);

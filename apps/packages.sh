@@ -7,7 +7,7 @@ build_packages=(
 )
 # Oracles and peers of the tests.
 test_packages=(
-  libgtest-dev python3 python3-numpy python3-h5py python3-xarray python3-netcdf4 python3-h5netcdf
+  libgtest-dev python3 python3-numpy python3-h5py python3-xarray python3-netcdf4 python3-cftime python3-h5netcdf
   netcdf-bin nco cdo hdf5-tools time ca-certificates
 )
 fuzz_packages=(clang-16 libclang-rt-16-dev libomp-16-dev)

@@ -25,7 +25,8 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
       ->type_name("NAME=WHERE")
       ->allow_extra_args(false);
   verb.add_option("-d", options->inputs.hyperslabs,
-                  "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values")
+                  "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values, "
+                  "2000-01-31 a date")
       ->type_name("DIM,FROM,TO")
       ->allow_extra_args(false);
 }

@@ -12,7 +12,8 @@ namespace {
 
 Error refusal(const std::string& text, const std::string& what) {
   return usage_error("-d " + text + ": " + what,
-                     "write -d dim,from,to[,step] with indices, or coordinate values with a point");
+                     "write -d dim,from,to[,step] with indices, coordinate values with a point, or "
+                     "dates like 2000-01-31");
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -43,6 +44,12 @@ std::optional<Bound> parsed_bound(const std::string& text, std::string_view part
   throw refusal(text, "`" + std::string(part) + "` is no number");
 }
 
+// A year alone is an index.
+std::optional<io::DateText> parsed_date(std::string_view part) {
+  const auto date = io::parse_date(part);
+  return date && date->unit != io::DateText::Unit::kYear ? date : std::nullopt;
+}
+
 // An index inside the axis.
 std::int64_t position(const Hyperslab& slab, std::int64_t index, std::int64_t length) {
   const std::int64_t at = index < 0 ? index + length : index;
@@ -53,6 +60,9 @@ std::int64_t position(const Hyperslab& slab, std::int64_t index, std::int64_t le
 
 ClosedRange range_of(const Array& array, std::size_t axis, const Hyperslab& slab,
                      LabelReader& reader) {
+  if (slab.from_date || slab.to_date) {
+    return date_range(reader.labels_of(array, axis), slab.from_date, slab.to_date);
+  }
   const auto* from = slab.from ? std::get_if<double>(&*slab.from) : nullptr;
   const auto* to = slab.to ? std::get_if<double>(&*slab.to) : nullptr;
   if (from != nullptr || to != nullptr) {
@@ -84,12 +94,19 @@ Hyperslab parse_hyperslab(const std::string& text) {
   Hyperslab slab;
   slab.text = text;
   slab.dimension = parts[0];
-  slab.from = parsed_bound(text, parts[1]);
-  slab.to = parts.size() > 2 ? parsed_bound(text, parts[2]) : slab.from;
+  const std::string_view last = parts.size() > 2 ? parts[2] : parts[1];
+  slab.from_date = parsed_date(parts[1]);
+  slab.to_date = parsed_date(last);
+  if (!slab.from_date) slab.from = parsed_bound(text, parts[1]);
+  if (!slab.to_date) slab.to = parsed_bound(text, last);
+  if ((slab.from_date && slab.to) || (slab.to_date && slab.from)) {
+    throw refusal(text, "one end is a date, the other is none");
+  }
   if (slab.from && slab.to && slab.from->index() != slab.to->index()) {
     throw refusal(text, "one end is an index, the other a coordinate value");
   }
-  if (parts.size() == 2 && !slab.from) throw refusal(text, "nothing is selected");
+  if (parts.size() == 2 && !slab.from && !slab.from_date)
+    throw refusal(text, "nothing is selected");
   if (parts.size() == 4) {
     const auto step = parsed<std::int64_t>(parts[3]);
     if (!step || *step < 1) throw refusal(text, "a step is a whole number, 1 or more");

@@ -1,4 +1,5 @@
-// -d dim,from,to[,step] as NCO's ncks: inclusive, and the dimension stays.
+// -d dim,from,to[,step] as NCO's ncks: inclusive, and the dimension stays. A date may be cut off:
+// then it stands for all of its month, day, hour or minute, as in xarray.
 #pragma once
 
 #include <optional>
@@ -14,8 +15,10 @@ struct Hyperslab {
   std::string text;  // as the user wrote it
   std::string dimension;
   std::optional<Bound> from;
-  std::optional<Bound> to;  // inclusive
-  std::int64_t step = 1;    // >= 1
+  std::optional<Bound> to;                // inclusive
+  std::optional<io::DateText> from_date;  // instead of them
+  std::optional<io::DateText> to_date;    // inclusive
+  std::int64_t step = 1;                  // >= 1
 };
 
 // Throws Error (usage).

@@ -66,6 +66,41 @@ bool descends(const Labels& labels) {
                     "select by index, or a single value");
 }
 
+std::string text_attribute(const io::Variable& variable, const char* name) {
+  const io::Attribute* attribute = variable.attribute(name);
+  const auto* text = attribute ? std::get_if<std::string>(&attribute->value) : nullptr;
+  return text == nullptr ? std::string() : *text;
+}
+
+// Files of one series may count from different dates: all counts as in the first.
+void append_labels(Labels& labels, const Labels& part, const api::AxisSegment& segment) {
+  const bool rebase = labels.time && part.time && *labels.time != *part.time;
+  if (rebase && labels.time->calendar() != part.time->calendar()) {
+    throw usage_error("the files have different calendars", "select by index");
+  }
+  for (std::int64_t i = 0; i < segment.count; ++i) {
+    const auto at = static_cast<std::size_t>(segment.start + i * segment.step);
+    if (at >= part.values.size()) {
+      throw input_error("the coordinate is shorter than its dimension",
+                        segment.file->path + ":" + segment.dataset, "select by index");
+    }
+    const double value = part.values[at];
+    labels.values.push_back(rebase ? labels.time->from(*part.time, value) : value);
+  }
+}
+
+// Those that pass the test, which are neighbours.
+template <class Test>
+ClosedRange range_where(const Labels& labels, const Test& inside) {
+  ClosedRange range{-1, -1};
+  for (std::size_t i = 0; i < labels.values.size(); ++i) {
+    if (!inside(labels.values[i])) continue;
+    range.last = static_cast<std::int64_t>(i);
+    if (range.first < 0) range.first = range.last;
+  }
+  return range;
+}
+
 }  // namespace
 
 const Labels& LabelReader::read(const std::shared_ptr<const io::FileInfo>& file,
@@ -74,6 +109,10 @@ const Labels& LabelReader::read(const std::shared_ptr<const io::FileInfo>& file,
   if (labels.values.empty()) {
     labels.values = api::coordinate_values(*file, path);
     labels.epsilon = epsilon_of(io::make_dataset(*file, path).dtype);
+    if (const io::Variable* variable = file->variable(path)) {
+      labels.time = io::TimeUnits::parse(text_attribute(*variable, "units"),
+                                         text_attribute(*variable, "calendar"));
+    }
   }
   return labels;
 }
@@ -91,14 +130,8 @@ Labels LabelReader::labels_of(const Array& array, std::size_t axis) {
     if (scale == nullptr || scale->is_pure_dimension) throw no_labels(array, axis);
     const Labels& part = read(segment.file, path);
     result.epsilon = std::max(result.epsilon, part.epsilon);
-    for (std::int64_t i = 0; i < segment.count; ++i) {
-      const auto at = static_cast<std::size_t>(segment.start + i * segment.step);
-      if (at >= part.values.size()) {
-        throw input_error("the coordinate is shorter than its dimension",
-                          segment.file->path + ":" + path, "select by index");
-      }
-      result.values.push_back(part.values[at]);
-    }
+    if (result.values.empty()) result.time = part.time;
+    append_labels(result, part, segment);
   }
   return result;
 }
@@ -135,16 +168,31 @@ ClosedRange label_range(const Labels& labels, std::optional<double> begin,
     }
     std::swap(begin, end);
   }
-  ClosedRange range{-1, -1};
-  for (std::size_t i = 0; i < labels.values.size(); ++i) {
-    const double label = labels.values[i];
-    if (begin && label < *begin && !same_label(labels, label, *begin)) continue;
-    if (end && label > *end && !same_label(labels, label, *end)) continue;
-    range.last = static_cast<std::int64_t>(i);
-    if (range.first < 0) range.first = range.last;
-  }
+  const ClosedRange range = range_where(labels, [&](double label) {
+    return !(begin && label < *begin && !same_label(labels, label, *begin)) &&
+           !(end && label > *end && !same_label(labels, label, *end));
+  });
   if (range.first >= 0) return range;
   throw usage_error("no coordinate value lies in the range", extent_text(labels));
+}
+
+ClosedRange date_range(const Labels& labels, const std::optional<io::DateText>& from,
+                       const std::optional<io::DateText>& to) {
+  if (!labels.time) {
+    throw usage_error(
+        "the coordinate does not count time, so a date selects nothing of it",
+        "select by index or value; dates need units like `days since 2000-01-01` of a known "
+        "calendar");
+  }
+  if (labels.values.empty())
+    throw usage_error("the axis has no elements to select from", "take it whole, by :");
+  descends(labels);
+  const auto begin = from ? std::optional(labels.time->span_of(*from).begin) : std::nullopt;
+  const auto end = to ? std::optional(labels.time->span_of(*to).end) : std::nullopt;
+  const ClosedRange range = range_where(
+      labels, [&](double label) { return (!begin || label >= *begin) && (!end || label < *end); });
+  if (range.first >= 0) return range;
+  throw usage_error("no coordinate value lies in the range of dates", extent_text(labels));
 }
 
 }  // namespace rankine::language

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/language/ast.h"
+#include "io/calendar.h"
 #include "runtime/api/array.h"
 
 namespace rankine::language {
@@ -18,6 +19,7 @@ namespace rankine::language {
 struct Labels {
   std::vector<double> values;
   double epsilon = 0;  // relative distance of neighbours in the coordinate's type; 0: integers
+  std::optional<io::TimeUnits> time = std::nullopt;  // what they count, if that is time
 };
 
 // Reads coordinate variables, each once. One thread.
@@ -48,5 +50,11 @@ struct ClosedRange {
 // Error (usage) if there are none, or if the labels are in no order.
 ClosedRange label_range(const Labels& labels, std::optional<double> begin,
                         std::optional<double> end);
+
+// The elements from the first moment of one date text to the last of another, whether the labels
+// ascend or descend; a text that is left out does not limit. Throws Error (usage): no time, no
+// elements, no order, no such date.
+ClosedRange date_range(const Labels& labels, const std::optional<io::DateText>& from,
+                       const std::optional<io::DateText>& to);
 
 }  // namespace rankine::language

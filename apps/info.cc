@@ -3,8 +3,11 @@
 #include <memory>
 
 #include "apps/verbs.h"
+#include "io/calendar.h"
 #include "io/h5/access.h"
 #include "io/probe.h"
+#include "runtime/api/coordinates.h"
+#include "runtime/base/error.h"
 
 namespace rankine::apps {
 namespace {
@@ -23,7 +26,9 @@ int info(const InfoOptions& options) {
     return 0;
   }
   std::string text;
-  for (const auto& file : infos) text += (text.empty() ? "" : "\n") + info_text(file);
+  for (const auto& file : infos) {
+    text += (text.empty() ? "" : "\n") + info_text(file, time_ranges(file));
+  }
   print_result(text);
   return 0;
 }
@@ -41,6 +46,26 @@ void add_info(Cli& cli) {
   verb.add_flag("--allow-plugins", options->access.plugins,
                 "let HDF5 load filters from HDF5_PLUGIN_PATH");
   verb.add_flag("--allow-external", options->access.external, "let data sets refer to other files");
+}
+
+TimeRanges time_ranges(const io::FileInfo& info) {
+  TimeRanges ranges;
+  for (const io::Variable& variable : info.variables) {
+    if (!variable.dtype || variable.shape.size() != 1 || variable.shape[0] == 0) continue;
+    if (!variable.is_scale || variable.is_pure_dimension) continue;
+    const auto units = io::TimeUnits::parse(variable.text("units"), variable.text("calendar"));
+    if (!units) continue;
+    try {
+      const std::vector<double> values = api::coordinate_values(info, variable.path);
+      const auto first = units->date_at(values.front());
+      const auto last = units->date_at(values.back());
+      if (!first || !last) continue;
+      ranges[variable.path] = io::iso_text(*first) + " to " + io::iso_text(*last);
+    } catch (const Error&) {
+      continue;  // whoever reads it will hear of it
+    }
+  }
+  return ranges;
 }
 
 std::optional<std::uint64_t> raw_bytes(const io::Variable& variable) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,8 +11,13 @@
 
 namespace rankine::apps {
 
+// Of a coordinate that counts time, from its values: "2000-01-01 to 2000-12-31", the first and the
+// last. By path of the variable. Reads the file; what cannot be read has none.
+using TimeRanges = std::map<std::string, std::string>;
+TimeRanges time_ranges(const io::FileInfo& info);
+
 // For people. Ends with a newline.
-std::string info_text(const io::FileInfo& info);
+std::string info_text(const io::FileInfo& info, const TimeRanges& ranges = {});
 
 // For programs: one file gives an object, several an array. What a number cannot be in JSON stands
 // as text ("NaN", "Infinity"); what there is not (chunks of contiguous data, the shape of a null

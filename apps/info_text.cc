@@ -88,7 +88,7 @@ std::string attribute_lines(const std::vector<io::Attribute>& attributes, const 
   return text;
 }
 
-std::string variable_text(const io::Variable& variable) {
+std::string variable_text(const io::Variable& variable, const TimeRanges& ranges) {
   const auto line = [](const char* label, const std::string& value) {
     return fmt::format("    {:<8} {}\n", label, value);
   };
@@ -100,6 +100,9 @@ std::string variable_text(const io::Variable& variable) {
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));
   text += line("bytes", sizes_text(variable));
   if (variable.fill.count() > 0) text += line("fill", number_text(variable.fill, 0));
+  if (const auto range = ranges.find(variable.path); range != ranges.end()) {
+    text += line("time", range->second);
+  }
   text += line("read", read_text(variable));
   return text + attribute_lines(variable.attributes, "      ");
 }
@@ -119,13 +122,13 @@ std::string dimensions_text(const io::FileInfo& info) {
 
 }  // namespace
 
-std::string info_text(const io::FileInfo& info) {
+std::string info_text(const io::FileInfo& info, const TimeRanges& ranges) {
   std::string text =
       fmt::format("{}: {}, {}\n", printable(info.path), info.format, byte_size(info.size));
   if (!info.dimensions.empty()) text += "\ndimensions\n" + dimensions_text(info);
   std::string variables;
   for (const auto& variable : info.variables) {
-    if (is_listed(variable)) variables += variable_text(variable);
+    if (is_listed(variable)) variables += variable_text(variable, ranges);
   }
   if (!variables.empty()) text += "\nvariables\n" + variables;
   if (!info.attributes.empty()) text += "\nattributes\n" + attribute_lines(info.attributes, "  ");

@@ -1,5 +1,7 @@
 #include "io/calendar.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -248,6 +250,15 @@ Date date_of(Calendar calendar, std::int64_t day) {
   return date;
 }
 
+std::string iso_text(const Date& date) {
+  std::string text = fmt::format("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+  if (date.microseconds == 0) return text;
+  const std::int64_t seconds = date.microseconds / kSecond;
+  text += fmt::format("T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  if (date.microseconds % kSecond != 0) text += fmt::format(".{:06}", date.microseconds % kSecond);
+  return text;
+}
+
 std::optional<DateText> parse_date(std::string_view text) {
   const auto date = take_date(text);
   if (text == "Z") text = {};
@@ -281,6 +292,17 @@ double TimeUnits::value_of(const Date& date) const {
   const auto days = static_cast<double>(day_number(calendar_, date) - day_);
   return days * (static_cast<double>(kDay) / unit_) +
          static_cast<double>(date.microseconds - microseconds_) / unit_;
+}
+
+std::optional<Date> TimeUnits::date_at(double value) const {
+  const double days = std::floor(value * (unit_ / static_cast<double>(kDay)));
+  if (!(std::abs(days) < 365.0 * static_cast<double>(kLastYear))) return std::nullopt;
+  const double rest = value * unit_ - days * static_cast<double>(kDay);
+  const std::int64_t moment = microseconds_ + std::llround(rest);
+  const std::int64_t more = floor_div(moment, kDay);
+  Date date = date_of(calendar_, day_ + static_cast<std::int64_t>(days) + more);
+  date.microseconds = moment - more * kDay;
+  return date;
 }
 
 double TimeUnits::from(const TimeUnits& other, double value) const {

@@ -27,6 +27,9 @@ bool exists(Calendar calendar, const Date& date);
 std::int64_t day_number(Calendar calendar, const Date& date);  // of one that exists
 Date date_of(Calendar calendar, std::int64_t day_number);
 
+// "2000-03-01", or "2000-03-01T12:30:00" if it is not midnight.
+std::string iso_text(const Date& date);
+
 // A date as ISO 8601 writes it, perhaps cut off: "2000-03", "2000-03-01T12:30".
 struct DateText {
   Date date;
@@ -44,6 +47,9 @@ class TimeUnits {
 
   Calendar calendar() const { return calendar_; }
   double value_of(const Date& date) const;  // of one that exists
+  // To the microsecond, or what float64 knows of it; nothing for NaN and what is a million years
+  // off.
+  std::optional<Date> date_at(double value) const;
   // The number that stands for the same moment in other units of the same calendar.
   double from(const TimeUnits& other, double value) const;
   // What a date text names: [begin, end). Throws Error (usage) if there is no such date in the

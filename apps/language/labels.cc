@@ -66,12 +66,6 @@ bool descends(const Labels& labels) {
                     "select by index, or a single value");
 }
 
-std::string text_attribute(const io::Variable& variable, const char* name) {
-  const io::Attribute* attribute = variable.attribute(name);
-  const auto* text = attribute ? std::get_if<std::string>(&attribute->value) : nullptr;
-  return text == nullptr ? std::string() : *text;
-}
-
 // Files of one series may count from different dates: all counts as in the first.
 void append_labels(Labels& labels, const Labels& part, const api::AxisSegment& segment) {
   const bool rebase = labels.time && part.time && *labels.time != *part.time;
@@ -110,8 +104,7 @@ const Labels& LabelReader::read(const std::shared_ptr<const io::FileInfo>& file,
     labels.values = api::coordinate_values(*file, path);
     labels.epsilon = epsilon_of(io::make_dataset(*file, path).dtype);
     if (const io::Variable* variable = file->variable(path)) {
-      labels.time = io::TimeUnits::parse(text_attribute(*variable, "units"),
-                                         text_attribute(*variable, "calendar"));
+      labels.time = io::TimeUnits::parse(variable->text("units"), variable->text("calendar"));
     }
   }
   return labels;

@@ -19,6 +19,12 @@ const Attribute* Variable::attribute(const std::string& name) const {
   return found == attributes.end() ? nullptr : &*found;
 }
 
+std::string Variable::text(const std::string& name) const {
+  const Attribute* found = attribute(name);
+  const auto* text = found == nullptr ? nullptr : std::get_if<std::string>(&found->value);
+  return text == nullptr ? std::string() : *text;
+}
+
 const Variable* FileInfo::variable(const std::string& variable_path) const {
   const bool absolute = variable_path.starts_with('/');
   const auto found = std::ranges::find_if(variables, [&](const Variable& variable) {

@@ -77,6 +77,7 @@ struct Variable {
   std::vector<Attribute> attributes;  // without those of the HDF5 dimension-scale machinery
 
   const Attribute* attribute(const std::string& name) const;  // nullptr if there is none
+  std::string text(const std::string& name) const;            // of an attribute, "" if it has none
   template <class Archive>
   void serialize(Archive& archive) {
     archive(path, dtype, type_name, big_endian, element_size, null_space, shape, max_shape, layout,

@@ -21,15 +21,8 @@ bool is_packed(const io::Variable& variable) {
          variable.attribute("_Unsigned") != nullptr;
 }
 
-std::string text_of(const io::Variable& variable, const std::string& name) {
-  const io::Attribute* attribute = variable.attribute(name);
-  const auto* text = attribute == nullptr ? nullptr : std::get_if<std::string>(&attribute->value);
-  return text == nullptr ? std::string() : *text;
-}
-
 bool means_the_same(const io::Variable& a, const io::Variable& b) {
-  return text_of(a, "units") == text_of(b, "units") &&
-         text_of(a, "calendar") == text_of(b, "calendar");
+  return a.text("units") == b.text("units") && a.text("calendar") == b.text("calendar");
 }
 
 bool is_whole(const AxisSegments& axis, std::int64_t length) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "runtime/base/error.h"
 #include "tests/support/random.h"
 
@@ -103,6 +105,11 @@ TEST(TimeUnits, CountFromTheirDate) {
   EXPECT_EQ(span.end, 54846);
   EXPECT_EQ(seconds->span_of(*parse_date("1971")).end, 2 * 365 * 86400.0);
   EXPECT_THROW(seconds->span_of(*parse_date("1972-02-29")), Error);
+  EXPECT_EQ(iso_text(*days->date_at(54846)), "2000-03-01");
+  EXPECT_EQ(iso_text(*hours->date_at(-10.5)), "2000-03-01T00:30:00");
+  EXPECT_EQ(iso_text(*seconds->date_at(-0.25)), "1969-12-31T23:59:59.750000");
+  EXPECT_FALSE(days->date_at(std::nan("")));
+  EXPECT_FALSE(days->date_at(1e300));
   for (const char* text :
        {"", "days", "K", "months since 2000-01-01", "days since", "m since 2000-1-1",
         "days since 2000-02-30", "days since 2000-01-01 noon"}) {

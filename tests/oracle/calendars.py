@@ -74,6 +74,9 @@ class Calendars(Test):
                 one = dates[17]
                 hour = f"{as_text(one)}T{one.hour:02d}"
                 self.assertEqual(self.selected(path, hour), [place[17]])
+                shown = check_run("info", path).out
+                ends = [dates[order[i]].isoformat()[:19] for i in (0, -1)]
+                self.assertIn(" to ".join(ends), shown)
                 later = sorted(place[i] for i, d in enumerate(dates) if key(d, 3) >= (1996, 5, 1))
                 self.assertEqual(self.selected(path, "1996-05-01", ""), later)
                 self.assertEqual(self.selected(path, "2005-01-01", "2006-01-01"), [])

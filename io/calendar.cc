@@ -150,7 +150,7 @@ std::optional<std::int64_t> take_zone(std::string_view& text) {
 std::optional<DateText> take_date(std::string_view& text) {
   DateText result;
   const auto year = take_number(text);
-  if (!year || std::abs(*year) > kLastYear) return std::nullopt;
+  if (!year || *year < -kLastYear || *year > kLastYear) return std::nullopt;
   result.date.year = *year;
   result.unit = DateText::Unit::kYear;
   for (int* part : {&result.date.month, &result.date.day}) {
@@ -214,8 +214,8 @@ std::optional<Calendar> calendar_named(std::string_view name) {
 }
 
 bool exists(Calendar calendar, const Date& date) {
-  if (std::abs(date.year) > kLastYear || date.month < 1 || date.month > 12 || date.day < 1 ||
-      date.day > days_in_month(calendar, date.year, date.month)) {
+  if (date.year < -kLastYear || date.year > kLastYear || date.month < 1 || date.month > 12 ||
+      date.day < 1 || date.day > days_in_month(calendar, date.year, date.month)) {
     return false;
   }
   const bool in_gap = calendar == Calendar::kStandard && date.year == 1582 && date.month == 10 &&

@@ -8,6 +8,7 @@
 #include "runtime/session/fit.h"
 
 namespace rankine::session {
+
 std::vector<std::uint32_t> needs_of(const Work& work) {
   std::vector<expr::NodePtr> roots;
   for (const optimize::Target& target : work.targets) roots.push_back(target.node);

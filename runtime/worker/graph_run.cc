@@ -174,8 +174,8 @@ void GraphRun::take_next(TaskContext& context) {
   }
 }
 
-// One task, or several that should be short: of one function, all of whose tasks were so far. Once
-// they take longer than they should, those that are done are settled and the others given back.
+// One task, or several of one function that should be short, as those before them were. Once they
+// take longer than they should, those that are done are settled and the others given back.
 bool GraphRun::run(TaskContext& context, NoteTask note) {
   const TickCounter::Ticks start = TickCounter::now();
   TickCounter::Ticks now = start;

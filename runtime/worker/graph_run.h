@@ -135,6 +135,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   void take_next(TaskContext& context);                    // holds state_
   std::size_t how_many(const TaskContext& context) const;  // it may take; holds state_
   void keep_one_kind(TaskContext& context);                // holds state_
+  // What a task is taken along with others by; null: with none.
   const graph::UserFunction* function_of(const TaskId& task) const;
   // Tasks that ran elsewhere; holds state_. True if there were some.
   bool settle_returned();

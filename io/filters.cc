@@ -72,6 +72,14 @@ void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
   }
 }
 
+std::size_t decoder_bytes(std::span<const Filter> filters, std::size_t chunk_bytes) {
+  std::size_t sum = 0;
+  for (const Filter& filter : filters) {
+    sum += decoder_bytes(filter.id, filter.parameters, chunk_bytes);
+  }
+  return sum;
+}
+
 std::size_t most_stored(std::span<const Filter> filters, std::size_t chunk_bytes) {
   for (const Filter& filter : filters) {
     chunk_bytes = most_stored(filter.id, filter.parameters, chunk_bytes);

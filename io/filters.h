@@ -32,6 +32,9 @@ void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
                   std::span<const std::byte> stored, std::span<std::byte> out,
                   FilterScratch& scratch);
 
+// Working memory beside the two buffers, about.
+std::size_t decoder_bytes(std::span<const Filter> filters, std::size_t chunk_bytes);
+
 // The most bytes that a chunk of this size can be behind its filters; what is longer is damaged.
 std::size_t most_stored(std::span<const Filter> filters, std::size_t chunk_bytes);
 

@@ -64,4 +64,19 @@ std::size_t most_stored(std::uint32_t id, Parameters parameters, std::size_t byt
   return (short_blocks ? 8 * bytes : bytes + bytes / 8) + 4096;
 }
 
+std::size_t decoder_bytes(std::uint32_t id, Parameters parameters, std::size_t bytes) {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  switch (id) {
+    case kBzip2: return 4 * kMiB;                       // 900,000 numbers and tables
+    case kBlosc: return std::min(2 * bytes, 4 * kMiB);  // two of its blocks
+    case kZstd: return kMiB / 4;
+    case kBitshuffle: {  // one of its blocks, and zstd's context
+      const std::size_t block =
+          parameters.size() > 3 ? std::size_t{parameters[3]} * parameters[2] : 0;
+      return std::min(bytes, std::max<std::size_t>(block, 8192)) + kMiB / 4;
+    }
+    default: return 0;
+  }
+}
+
 }  // namespace rankine::io

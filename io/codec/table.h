@@ -46,4 +46,7 @@ bool compresses(std::uint32_t id, Parameters parameters);
 // chunks are damaged.
 std::size_t most_stored(std::uint32_t id, Parameters parameters, std::size_t bytes);
 
+// What undoing it takes beside its input and its output, about, for data of this size.
+std::size_t decoder_bytes(std::uint32_t id, Parameters parameters, std::size_t bytes);
+
 }  // namespace rankine::io

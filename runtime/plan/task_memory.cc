@@ -84,11 +84,12 @@ std::int64_t reader_bytes(const io::Dataset& dataset, bool whole_chunks) {
   const std::int64_t chunk = times(count, bytes_of(size_of(dataset.stored)));
   const auto filters = static_cast<std::int64_t>(dataset.filters.size());
   constexpr std::int64_t kLargestChunk = std::int64_t{1} << 32;  // in HDF5
-  const auto stored = bytes_of(
-      io::most_stored(dataset.filters, static_cast<std::size_t>(std::min(chunk, kLargestChunk))));
+  const auto bytes = static_cast<std::size_t>(std::min(chunk, kLargestChunk));
+  const std::int64_t stored = bytes_of(io::most_stored(dataset.filters, bytes));
+  const std::int64_t codec = bytes_of(io::decoder_bytes(dataset.filters, bytes));
   const std::int64_t decoded = whole_chunks && dataset.decode.in_place() ? 0 : 1;
   return plus(times(chunk, decoded + std::clamp<std::int64_t>(filters - 1, 0, 2)),
-              std::max(ahead, stored));
+              plus(std::max(ahead, stored), codec));
 }
 
 // EncodeScratch (io/encode.h) and what is written: one shuffled, and the encoded one, which no

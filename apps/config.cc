@@ -1,7 +1,6 @@
 // How this executable was built and what it takes from its surroundings.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <libdeflate.h>
 #include <omp.h>
 
 #include <memory>
@@ -11,6 +10,8 @@
 #include "apps/verbs.h"
 #include "collectives/environment.h"
 #include "collectives/mpi/version.h"
+#include "io/codec/table.h"
+#include "io/codec/version.h"
 #include "io/h5/version.h"
 #include "runtime/kernels/simd.h"
 
@@ -61,8 +62,19 @@ std::string memory_source() {
   return "80 % of " + source + ", divided by the ranks of the node";
 }
 
+template <class Has>
+Json filters_that(const Has& has) {
+  Json names = Json::array();
+  for (const io::KnownFilter& filter : io::known_filters()) {
+    if (has(filter)) names.push_back(filter.name);
+  }
+  return names;
+}
+
 Json configuration() {
   const auto hdf5 = io::hdf5_version();
+  Json codec_versions;
+  for (const auto& [name, version] : io::codec_versions()) codec_versions[name] = version;
   // clang-format off
   return {{"version", RANKINE_VERSION},
           {"compiler", RANKINE_COMPILER},
@@ -73,11 +85,15 @@ Json configuration() {
           {"mpi", {{"library", collectives::mpi_library()},
                    {"standard", collectives::mpi_standard()}}},
           {"openmp", _OPENMP},
-          {"libdeflate", LIBDEFLATE_VERSION_STRING},
           {"simd", simd_name()},
-          {"features", {{"filters_decoded", {"deflate", "shuffle", "fletcher32"}},
+          {"codecs", codec_versions},
+          {"features", {{"filters_decoded", filters_that([](const io::KnownFilter& filter) {
+                           return io::decoded_here(filter.id);
+                         })},
                         {"filters_through_hdf5", hdf5.filters},
-                        {"filters_encoded", {"shuffle", "deflate"}},
+                        {"filters_encoded", filters_that([](const io::KnownFilter& filter) {
+                           return filter.label != nullptr;
+                         })},
                         {"sanitizers", RANKINE_SANITIZERS}}},
           {"threads", {{"default", collectives::default_threads()}, {"from", threads_source()}}},
           {"memory", {{"default_bytes", collectives::default_memory_bytes()},
@@ -105,7 +121,11 @@ std::string text_of(const Json& config) {
   const std::string mpi = text("/mpi/library");  // Open MPI adds its package and dates
   line("MPI", fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")), text("/mpi/standard")));
   line("OpenMP", config["openmp"].dump());
-  line("libdeflate", text("/libdeflate"));
+  std::string codecs;
+  for (const auto& [name, version] : config["codecs"].items()) {
+    codecs += (codecs.empty() ? "" : ", ") + name + " " + version.get<std::string>();
+  }
+  line("codecs", codecs);
   line("vectors", text("/simd"));
   line("reads", list("filters_decoded"));
   line("through HDF5", list("filters_through_hdf5"));

@@ -37,6 +37,9 @@ int eval(Cli& cli, const ProgramOptions& options) {
       StoreOptions store;
       store.overwrite = options.overwrite;
       store.inputs = files_of(options.inputs);
+      store.codec = options.codec;
+      store.shuffle = options.shuffle;
+      store.fletcher32 = options.fletcher32;
       session.store(results, options.output, store);
     }
   });
@@ -54,6 +57,7 @@ void add_eval(Cli& cli) {
   add_program_options(verb, options);
   add_output_option(verb, options,
                     "the netCDF-4 file to write; without it the results are printed");
+  add_codec_options(verb, options);
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
   add_run_options(verb);
 }

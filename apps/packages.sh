@@ -4,11 +4,13 @@ build_packages=(
   g++ cmake ninja-build pkg-config
   libopenmpi-dev openmpi-bin libhdf5-dev
   libcereal-dev libfmt-dev nlohmann-json3-dev libcli11-dev libdeflate-dev libxxhash-dev
+  libzstd-dev liblz4-dev libblosc-dev liblzf-dev libbz2-dev
 )
 # Oracles and peers of the tests.
 test_packages=(
   libgtest-dev python3 python3-numpy python3-h5py python3-xarray python3-netcdf4 python3-cftime python3-h5netcdf
   netcdf-bin nco cdo hdf5-tools time ca-certificates
+  hdf5-filter-plugin hdf5-filter-plugin-blosc-serial bitshuffle python3-zstandard
 )
 fuzz_packages=(clang-16 libclang-rt-16-dev libomp-16-dev)
 

@@ -1,6 +1,7 @@
 #include "apps/program.h"
 
 #include "apps/language/parse.h"
+#include "io/codec/codec.h"
 #include "runtime/base/error.h"
 
 namespace rankine::apps {
@@ -38,6 +39,29 @@ void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
         return name.empty() ? std::string("the output has no file name") : std::string();
       })
       ->type_name("FILE");
+}
+
+void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options) {
+  verb.add_option("--codec", options->codec,
+                  "none, deflate-N, zstd-N, lz4, blosc[-lz4|-lz4hc|-blosclz|-snappy|-zlib|-zstd], "
+                  "bitshuffle[-lz4|-zstd]: compression of the chunks; readers of others than none "
+                  "and deflate need a plugin of HDF5")
+      ->check([](const std::string& text) {
+        try {
+          check(io::parse_codec(text));
+        } catch (const Error& error) {
+          return error.message + " (" + error.remedy + ")";
+        }
+        return std::string();
+      })
+      ->capture_default_str()
+      ->type_name("CODEC");
+  verb.add_option_function<std::string>(
+          "--shuffle", [options](const std::string& word) { options->shuffle = word == "on"; },
+          "sort bytes by their place in the element before they are compressed (default: on)")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
+  verb.add_flag("--fletcher32", options->fletcher32, "store a checksum behind every chunk");
 }
 
 void add_run_options(CLI::App& verb) {

@@ -18,6 +18,9 @@ struct ProgramOptions {
   std::vector<std::string> more_files;  // named, but not supported
   std::string output;
   bool overwrite = false;
+  std::string codec = StoreOptions().codec;
+  bool shuffle = true;
+  bool fletcher32 = false;
   bool json = false;
   int ranks = 1;  // of `plan`
 };
@@ -28,6 +31,9 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
 // -o. An empty name is refused: it would mean to print.
 void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options,
                        const char* help);
+
+// --codec, --shuffle, --fletcher32: how the chunks of the output are stored.
+void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options);
 
 // Shows the options of rankine::run in --help and lets CLI11 accept them; their values are taken
 // by take_run_options.

@@ -47,7 +47,8 @@ io::OutputVariable field_variable(const Sample& sample) {
   t2m.dims = {"time", "lat", "lon"};
   t2m.shape = sample.shape;
   t2m.chunk = sample.chunk;
-  t2m.deflate = sample.deflate;
+  if (sample.deflate == 0) t2m.codec = io::parse_codec("none");
+  t2m.codec.level = static_cast<std::uint8_t>(sample.deflate);
   if (sample.missing > 0) t2m.fill = numbers<float>({kFill});
   t2m.attributes = {text_attribute("standard_name", "air_temperature"),
                     text_attribute("long_name", "temperature at 2 m"), text_attribute("units", "K"),

@@ -1,26 +1,16 @@
 #include "io/encode.h"
 
-#include <libdeflate.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
 #include <span>
 
+#include "io/codec/fletcher32.h"
+#include "io/codec/table.h"
 #include "runtime/base/error.h"
 
 namespace rankine::io {
 namespace {
-
-// A fixed element size lets the compiler turn the loop into byte permutations of whole vectors.
-template <std::size_t Size>
-void shuffle_fixed(const std::byte* __restrict in, std::size_t count, std::byte* __restrict out) {
-  for (std::size_t byte = 0; byte < Size; ++byte) {
-    const std::byte* from = in + byte;
-    std::byte* to = out + byte * count;
-    for (std::size_t i = 0; i < count; ++i) to[i] = from[i * Size];
-  }
-}
 
 // Copies rows of the clipped box to where they lie in the full chunk, whose other elements are the
 // fill value already. Both are row-major.
@@ -86,69 +76,66 @@ const std::byte* whole_chunk(const OutputVariable& variable, const Box& chunk_bo
   return padded.data();
 }
 
-}  // namespace
+// The filters that change the bytes: at most two, and the checksum behind them.
+struct Stages {
+  FilterStep first, second;
+  int count = 0;
+  bool summed = false;
+};
 
-void shuffle_bytes(const std::byte* in, std::size_t count, std::size_t element_size,
-                   std::byte* out) {
-  switch (element_size) {
-    case 2: return shuffle_fixed<2>(in, count, out);
-    case 4: return shuffle_fixed<4>(in, count, out);
-    case 8: return shuffle_fixed<8>(in, count, out);
-    default: break;
-  }
-  for (std::size_t byte = 0; byte < element_size; ++byte) {
-    for (std::size_t i = 0; i < count; ++i) *out++ = in[i * element_size + byte];
-  }
-}
-
-EncodeScratch::EncodeScratch() = default;
-EncodeScratch::~EncodeScratch() = default;
-EncodeScratch::EncodeScratch(EncodeScratch&&) noexcept = default;
-EncodeScratch& EncodeScratch::operator=(EncodeScratch&&) noexcept = default;
-
-void EncodeScratch::Free::operator()(libdeflate_compressor* compressor) const {
-  libdeflate_free_compressor(compressor);
-}
-
-libdeflate_compressor* EncodeScratch::compressor(int level) {
-  if (compressor_ == nullptr || level_ != level) {
-    compressor_.reset(libdeflate_alloc_compressor(level));
-    level_ = level;
-    if (compressor_ == nullptr) {
-      throw Error(ExitCode::kTaskFailed, "out of memory for compression");
+Stages stages_of(const OutputVariable& variable) {
+  Stages stages;
+  for (const FilterStep& step : filters_of(variable)) {
+    if (step.id == kFletcher32) {
+      stages.summed = true;
+    } else {
+      (stages.count++ == 0 ? stages.first : stages.second) = step;
     }
   }
-  return compressor_.get();
+  return stages;
 }
+
+std::size_t bound_of(const FilterStep& step, std::size_t bytes) {
+  const auto bound = find_filter(step.id)->bound;
+  return bound == nullptr ? bytes : bound(step.parameters(), bytes);
+}
+
+std::size_t apply(const FilterStep& step, Bytes in, Room out, CodecScratch& scratch) {
+  return find_filter(step.id)->encode(step.parameters(), in, out, scratch);
+}
+
+}  // namespace
 
 void encode_chunk(const OutputVariable& variable, const Box& chunk_box, const std::byte* dense,
                   EncodeScratch& scratch, std::vector<std::byte>& out) {
-  const std::size_t size = size_of(variable.dtype);
-  const auto count = static_cast<std::size_t>(volume(variable.chunk));
-  const std::size_t bytes = count * size;
-  libdeflate_compressor* compressor =
-      variable.deflate == 0 ? nullptr : scratch.compressor(variable.deflate);
-  // A copy is needed no more when it is shuffled, so it may lie where the encoded bytes will.
-  const bool room = compressor != nullptr && uses_shuffle(variable);
-  if (room) fit(out, libdeflate_zlib_compress_bound(compressor, bytes));
-  const std::byte* plain = whole_chunk(variable, chunk_box, dense, room ? out : scratch.padded_);
-  if (uses_shuffle(variable)) {
+  const std::size_t bytes =
+      static_cast<std::size_t>(volume(variable.chunk)) * size_of(variable.dtype);
+  const Stages stages = stages_of(variable);
+  const FilterStep& last = stages.count == 2 ? stages.second : stages.first;
+  const std::size_t sum = stages.summed ? kChecksumBytes : 0;
+  const std::size_t bound = stages.count == 0 ? bytes : bound_of(last, bytes);
+  // A copy is needed no more when it went through the first of two filters, so it may lie where the
+  // encoded bytes will.
+  const bool room = stages.count == 2;
+  if (room) fit(out, bound + sum);
+  Bytes plain{whole_chunk(variable, chunk_box, dense, room ? out : scratch.padded_), bytes};
+  if (room) {
     fit(scratch.shuffled_, bytes);
-    shuffle_bytes(plain, count, size, scratch.shuffled_.data());
-    plain = scratch.shuffled_.data();
+    apply(stages.first, plain, scratch.shuffled_, scratch.codec_);
+    plain = scratch.shuffled_;
   }
-  if (compressor == nullptr) {
-    fit(out, bytes);
-    std::memcpy(out.data(), plain, bytes);
-    return;
+  fit(out, bound + sum);
+  std::size_t used = bytes;
+  if (stages.count == 0) {
+    std::memcpy(out.data(), plain.data(), bytes);
+  } else {
+    used = apply(last, plain, Room(out).first(bound), scratch.codec_);
   }
-  fit(out, libdeflate_zlib_compress_bound(compressor, bytes));
-  const std::size_t used =
-      libdeflate_zlib_compress(compressor, plain, bytes, out.data(), out.size());
-  if (used == 0 || used > std::numeric_limits<std::uint32_t>::max()) {
+  if (used == 0 || used + sum > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ExitCode::kTaskFailed, "a chunk of " + variable.name + " could not be compressed");
   }
-  out.resize(used);
+  if (stages.summed) write_checksum(fletcher32({out.data(), used}), out.data() + used);
+  out.resize(used + sum);
 }
 
 }  // namespace rankine::io

@@ -1,46 +1,26 @@
-// Undoing the filters of one stored chunk outside the HDF5 library: deflate, shuffle, fletcher32.
+// Undoing the filters of one stored chunk outside the HDF5 library.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <vector>
 
+#include "io/codec/scratch.h"
 #include "io/h5/file_info.h"
-
-struct libdeflate_decompressor;
 
 namespace rankine::io {
 
-// Bytes that grow and never shrink, uninitialized.
-class GrowingBuffer {
- public:
-  std::byte* reserve(std::size_t bytes);  // contents are lost if it grows
-  std::byte* data() { return data_.get(); }
-  std::size_t capacity() const { return capacity_; }
-
- private:
-  std::unique_ptr<std::byte[]> data_;
-  std::size_t capacity_ = 0;
-};
-
-// Working memory and decompressor of one thread; at most twice the largest chunk.
+// Working memory of one thread; at most twice the largest chunk, and what a codec needs for itself.
 class FilterScratch {
  public:
-  FilterScratch();
-  ~FilterScratch();
-  FilterScratch(FilterScratch&&) noexcept;
-  FilterScratch& operator=(FilterScratch&&) noexcept;
-  std::size_t capacity() const { return buffers_[0].capacity() + buffers_[1].capacity(); }
+  std::size_t capacity() const {
+    return buffers_[0].capacity() + buffers_[1].capacity() + codec_.capacity();
+  }
 
  private:
   friend void undo_filters(std::span<const Filter>, std::uint32_t, std::span<const std::byte>,
                            std::span<std::byte>, FilterScratch&);
-  struct Free {
-    void operator()(libdeflate_decompressor* decompressor) const;
-  };
-  std::unique_ptr<libdeflate_decompressor, Free> decompressor_;
+  CodecScratch codec_;
   GrowingBuffer buffers_[2];
 };
 
@@ -52,11 +32,10 @@ void undo_filters(std::span<const Filter> filters, std::uint32_t mask,
                   std::span<const std::byte> stored, std::span<std::byte> out,
                   FilterScratch& scratch);
 
-// HDF5's filter 2 backwards: plane b of `in` holds byte b of every element; a rest shorter than one
-// element lies at the end as it is.
-void unshuffle(const std::byte* in, std::size_t bytes, std::size_t element_size, std::byte* out);
+// Working memory beside the two buffers, about.
+std::size_t decoder_bytes(std::span<const Filter> filters, std::size_t chunk_bytes);
 
-// HDF5's Fletcher checksum: 16-bit big-endian words, an odd last byte padded with zero.
-std::uint32_t fletcher32(std::span<const std::byte> bytes);
+// The most bytes that a chunk of this size can be behind its filters; what is longer is damaged.
+std::size_t most_stored(std::span<const Filter> filters, std::size_t chunk_bytes);
 
 }  // namespace rankine::io

@@ -199,9 +199,8 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
 }
 
 void DatasetReader::check_size(const ChunkExtent& extent) const {
-  // No filter known here makes data much larger than they were.
-  const auto chunk_bytes = static_cast<std::uint64_t>(volume(dataset_.chunk)) * element_size_;
-  if (extent.size > chunk_bytes + chunk_bytes / 8 + 4096) {
+  const auto chunk_bytes = static_cast<std::size_t>(volume(dataset_.chunk)) * element_size_;
+  if (extent.size > most_stored(dataset_.filters, chunk_bytes)) {
     throw input_error(
         "a stored chunk of " + std::to_string(extent.size) + " bytes is larger than it can be", "");
   }

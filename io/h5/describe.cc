@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "io/codec/table.h"
 #include "io/h5/access.h"
 #include "io/h5/input_file.h"
 
@@ -11,19 +12,7 @@ namespace rankine::io {
 namespace {
 
 std::string filter_name(std::uint32_t id, const char* stored) {
-  struct Registered {
-    std::uint32_t id;
-    const char* name;
-  };
-  constexpr Registered kRegistered[] = {
-      {1, "deflate"},  {2, "shuffle"},     {3, "fletcher32"},   {4, "szip"},
-      {5, "nbit"},     {6, "scaleoffset"}, {305, "lzo"},        {307, "bzip2"},
-      {32000, "lzf"},  {32001, "blosc"},   {32004, "lz4"},      {32008, "bitshuffle"},
-      {32013, "zfp"},  {32015, "zstd"},    {32017, "sz"},       {32018, "jpeg-ls"},
-      {32019, "jpeg"}, {32020, "vbz"},     {32022, "bitgroom"}, {32023, "granularbr"},
-      {32024, "sz3"},  {32026, "blosc2"},  {32028, "sperr"}};
-  const auto found = std::ranges::find(kRegistered, id, &Registered::id);
-  if (found != std::end(kRegistered)) return found->name;
+  if (const KnownFilter* known = find_filter(id)) return known->name;
   return stored[0] == '\0' ? "unnamed" : stored;
 }
 
@@ -48,31 +37,35 @@ std::vector<Filter> read_filters(hid_t creation, const std::string& where) {
     filters.push_back({number,
                        filter_name(number, name),
                        {values.begin(), values.end()},
-                       H5Zfilter_avail(id) > 0});
+                       decoded_here(number) || H5Zfilter_avail(id) > 0});
   }
   H5Eclear2(H5E_DEFAULT);
   return filters;
 }
 
-// Why undo_filters (io/filters.h) cannot do them; "" if it can. Behind a second deflate the size of
-// the first one's output is unknown.
+// Why undo_filters (io/filters.h) cannot do them; "" if it can. Behind a second filter that
+// compresses, the size of the first one's output is unknown.
 std::string filter_problem(const std::vector<Filter>& filters) {
-  int deflates = 0;
+  int compressed = 0;
   for (const auto& filter : filters) {
-    if (filter.id == H5Z_FILTER_DEFLATE && ++deflates == 1) continue;
-    if (filter.id == H5Z_FILTER_SHUFFLE && !filter.parameters.empty()) continue;
-    if (filter.id == H5Z_FILTER_FLETCHER32) continue;
+    const bool usable =
+        decoded_here(filter.id) && !(filter.id == kShuffle && filter.parameters.empty());
+    if (usable && (!compresses(filter.id, filter.parameters) || ++compressed == 1)) continue;
     return "filter " + std::to_string(filter.id) + " (" + filter.name + ")";
   }
   return {};
 }
 
+// Why not even the library can undo them; "" if it can.
 std::string missing_filter(const std::vector<Filter>& filters) {
+  std::string problem;
   for (const auto& filter : filters) {
-    if (filter.available) continue;
-    return "filter " + std::to_string(filter.id) + " (" + filter.name + ") is not available";
+    if (H5Zfilter_avail(static_cast<H5Z_filter_t>(filter.id)) > 0) continue;
+    problem = "filter " + std::to_string(filter.id) + " (" + filter.name + ") is not available";
+    break;
   }
-  return {};
+  H5Eclear2(H5E_DEFAULT);
+  return problem;
 }
 
 // The fill value in host order; empty if the file declares none.
@@ -196,7 +189,6 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
       variable.raw_edge_chunks = (options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) != 0;
       variable.filters = read_filters(creation, where);
       variable.direct_problem = filter_problem(variable.filters);
-      variable.read_problem = missing_filter(variable.filters);
       break;
     }
     case Layout::kContiguous:
@@ -235,6 +227,9 @@ Variable describe_dataset(hid_t dataset, const std::string& file_path, const std
   describe_shape(dataset, where, variable);
   describe_layout(dataset, creation, file_path, where, variable);
   if (!number.conversion.empty()) variable.direct_problem = number.conversion;
+  if (variable.layout == Layout::kChunked && !variable.direct_problem.empty()) {
+    variable.read_problem = missing_filter(variable.filters);
+  }
   if (!variable.dtype) return variable;
   variable.fill = read_fill(creation, *variable.dtype);
   const bool allocated = variable.contiguous_address != ChunkExtent::kMissing;

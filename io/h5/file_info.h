@@ -42,7 +42,7 @@ struct Filter {
   std::uint32_t id = 0;  // as registered with The HDF Group: 1 deflate, 2 shuffle, ...
   std::string name;      // as stored in the file, or the registered name
   std::vector<std::uint32_t> parameters;
-  bool available = true;  // the HDF5 library at hand can undo it (built in, or an allowed plugin)
+  bool available = true;  // undone here, or by the HDF5 library (built in, or an allowed plugin)
   template <class Archive>
   void serialize(Archive& archive) {
     archive(id, name, parameters, available);

@@ -8,8 +8,11 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 
+#include "io/codec/table.h"
 #include "io/h5/handles.h"
+#include "io/h5/stand_in_filters.h"
 #include "io/h5/write_attribute.h"
 #include "io/h5/write_driver.h"
 
@@ -38,6 +41,19 @@ struct FreeMemory {
   void operator()(void* memory) const { std::free(memory); }
 };
 
+// As the library's own functions set them: a skipped checksum would be none.
+unsigned flags_of(std::uint32_t filter) {
+  return filter == kFletcher32 ? H5Z_FLAG_MANDATORY : H5Z_FLAG_OPTIONAL;
+}
+
+std::set<std::uint32_t> filters_in(const OutputFile& file) {
+  std::set<std::uint32_t> ids;
+  for (const OutputVariable& variable : file.variables) {
+    for (const FilterStep& step : filters_of(variable)) ids.insert(step.id);
+  }
+  return ids;
+}
+
 struct Scale {
   hid_t data_set;
   bool pure;  // a dimension without a coordinate variable
@@ -49,6 +65,7 @@ class Writer {
       : path_(path),
         spec_(file),
         placements_(placements),
+        stand_ins_(filters_in(file)),
         driver_(placements.empty() ? kDataStart
                                    : placements.back().address + placements.back().size),
         data_sets_(file.variables.size()) {
@@ -203,10 +220,10 @@ class Writer {
     const std::vector<hsize_t> lengths(chunk.begin(), chunk.end());
     must(H5Pset_chunk(creation, static_cast<int>(lengths.size()), lengths.data()), "set the chunk",
          where);
-    if (uses_shuffle(variable)) must(H5Pset_shuffle(creation), "set a filter", where);
-    if (variable.deflate > 0) {
-      must(H5Pset_deflate(creation, static_cast<unsigned>(variable.deflate)), "set a filter",
-           where);
+    for (const FilterStep& step : filters_of(variable)) {
+      must(H5Pset_filter(creation, static_cast<H5Z_filter_t>(step.id), flags_of(step.id),
+                         step.count, step.numbers.data()),
+           "set a filter", where);
     }
   }
 
@@ -340,6 +357,7 @@ class Writer {
   const std::string path_;
   const OutputFile& spec_;
   const std::span<const Placement> placements_;
+  const StandInFilters stand_ins_;  // closed after everything that they let HDF5 create
   std::map<std::string, std::size_t> dimension_ids_;
   std::uint32_t largest_ = 0;
   std::unique_ptr<void, FreeMemory> unread_;  // stands for chunk data, which no one looks at

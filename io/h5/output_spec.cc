@@ -17,6 +17,7 @@ using Dimensions = std::map<std::string, const OutputDimension*>;
 
 constexpr std::size_t kLongestName = 256;  // NC_MAX_NAME
 constexpr std::int64_t kLargestChunk = std::numeric_limits<std::uint32_t>::max();
+constexpr std::int64_t kLargestBlosc = std::numeric_limits<std::int32_t>::max() - 16;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& name) {
   throw Error(ExitCode::kUsage, what, name);
@@ -98,6 +99,13 @@ void check_chunk(const OutputVariable& variable, const Dimensions& dimensions) {
     }
   }
   const auto size = static_cast<std::int64_t>(size_of(variable.dtype));
+  if (variable.codec.kind == Codec::Kind::kBlosc && volume(variable.chunk) > kLargestBlosc / size) {
+    throw Error(ExitCode::kUsage,
+                "chunk " + to_string(variable.chunk) +
+                    " exceeds 2 GiB, the most "
+                    "for blosc",
+                variable.name, "choose smaller chunks or another codec");
+  }
   if (volume(variable.chunk) > kLargestChunk / size) {
     throw Error(ExitCode::kUsage, "chunk " + to_string(variable.chunk) + " exceeds 4 GiB",
                 variable.name, "choose smaller chunks");
@@ -110,9 +118,7 @@ void check_variable(const OutputVariable& variable, const Dimensions& dimensions
   check_axes(variable, dimensions);
   check_chunk(variable, dimensions);
   check_fill(variable);
-  if (variable.deflate < 0 || variable.deflate > 9) {
-    refuse("deflate level " + std::to_string(variable.deflate) + " is not 0 to 9", variable.name);
-  }
+  check(variable.codec);
   const auto bytes = static_cast<std::size_t>(volume(variable.shape)) * size_of(variable.dtype);
   if (variable.inline_data && variable.inline_data->size() != bytes) {
     refuse("there are " + std::to_string(variable.inline_data->size()) + " bytes for shape " +
@@ -132,6 +138,13 @@ bool is_netcdf_name(const std::string& name) {
   return !name.empty() && name.size() <= kLongestName &&
          leads(static_cast<unsigned char>(name[0])) && name.back() != ' ' &&
          std::all_of(name.begin(), name.end(), plain);
+}
+
+FilterSteps filters_of(const OutputVariable& variable) {
+  const Codec codec = is_logged(variable) || is_standard(variable.codec) ? variable.codec : Codec();
+  const std::size_t size = size_of(variable.dtype);
+  return filter_steps(codec, variable.shuffle, variable.fletcher32, size,
+                      static_cast<std::size_t>(volume(variable.chunk)) * size);
 }
 
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "io/codec/codec.h"
 #include "io/h5/file_info.h"
 #include "runtime/base/chunk_grid.h"
 
@@ -32,8 +33,9 @@ struct OutputVariable {
   std::vector<std::string> dims;  // one name per axis, all among OutputFile::dimensions
   Extents shape;                  // elements; equal to the lengths of `dims`
   Extents chunk;                  // elements per chunk; empty: contiguous, inline_data required
-  int deflate = 4;                // 0 (none) to 9
+  Codec codec;                    // of the chunks in the logs; see filters_of
   bool shuffle = true;
+  bool fletcher32 = false;      // a checksum behind every chunk
   std::optional<Numbers> fill;  // one finite element of type dtype: `_FillValue`, and fill value
                                 // of the data set; stands for NaN in floats
   std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
@@ -41,7 +43,8 @@ struct OutputVariable {
   std::optional<std::vector<std::byte>> inline_data;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(name, dtype, dims, shape, chunk, deflate, shuffle, fill, attributes, inline_data);
+    archive(name, dtype, dims, shape, chunk, codec, shuffle, fletcher32, fill, attributes,
+            inline_data);
   }
 };
 
@@ -78,10 +81,10 @@ inline ChunkGrid chunk_grid(const OutputVariable& variable) {
   return ChunkGrid::regular(variable.shape, variable.chunk);
 }
 inline bool is_logged(const OutputVariable& variable) { return !variable.inline_data.has_value(); }
-// Shuffling bytes of one-byte elements changes nothing, so the filter is left out for them.
-inline bool uses_shuffle(const OutputVariable& variable) {
-  return variable.shuffle && size_of(variable.dtype) > 1;
-}
+// In the order in which they are applied. Inline data go through the HDF5 library, which need not
+// have the codec, and every reader wants coordinates: they get deflate instead of what needs a
+// plugin.
+FilterSteps filters_of(const OutputVariable& variable);
 
 // A variable's elements hold NaN for which it has a fill value (floats only).
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count);

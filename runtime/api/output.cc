@@ -124,8 +124,9 @@ class OutputBuilder {
     for (const PlacedAxis& axis : axes) variable.dims.push_back(axis.dim);
     variable.shape = array.node->shape();
     variable.chunk = output_chunk(*array.node, options_);
-    variable.deflate = options_.deflate;
+    variable.codec = options_.codec;
     variable.shuffle = options_.shuffle;
+    variable.fletcher32 = options_.fletcher32;
     // CF 2.5.1: coordinate variables must not miss values.
     const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
     if (!is_coordinate) variable.fill = output_fill(source, variable.dtype);

@@ -17,8 +17,9 @@ struct NamedArray {
 };
 
 struct OutputOptions {
-  int deflate = 4;  // 0 to 9
+  io::Codec codec;
   bool shuffle = true;
+  bool fletcher32 = false;
   // Elements per axis of one chunk, for every variable that has this rank; clipped to the shape, -1
   // is the whole axis.
   std::optional<Extents> chunks;

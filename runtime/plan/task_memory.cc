@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/codec/table.h"
 #include "io/reader.h"
 #include "runtime/base/pool.h"
 #include "runtime/kernels/evaluate.h"
@@ -82,25 +83,29 @@ std::int64_t reader_bytes(const io::Dataset& dataset, bool whole_chunks) {
   if (dataset.layout != io::Layout::kChunked) return 2 * ahead;
   const std::int64_t chunk = times(count, bytes_of(size_of(dataset.stored)));
   const auto filters = static_cast<std::int64_t>(dataset.filters.size());
-  const std::int64_t stored = plus(chunk, plus(chunk / 8, 4096));
+  constexpr std::int64_t kLargestChunk = std::int64_t{1} << 32;  // in HDF5
+  const auto bytes = static_cast<std::size_t>(std::min(chunk, kLargestChunk));
+  const std::int64_t stored = bytes_of(io::most_stored(dataset.filters, bytes));
+  const std::int64_t codec = bytes_of(io::decoder_bytes(dataset.filters, bytes));
   const std::int64_t decoded = whole_chunks && dataset.decode.in_place() ? 0 : 1;
   return plus(times(chunk, decoded + std::clamp<std::int64_t>(filters - 1, 0, 2)),
-              std::max(ahead, stored));
+              plus(std::max(ahead, stored), codec));
 }
 
-// EncodeScratch (io/encode.h) and what is written: one shuffled, and the encoded one, which deflate
-// makes hardly longer and which takes the place of a copy that is filled up or holds no NaN;
-// without shuffling that copy is another one.
+// EncodeScratch (io/encode.h) and what is written: one shuffled, and the encoded one, which no
+// codec makes much longer and which takes the place of a copy that is filled up or holds no NaN;
+// without shuffling that copy is another one. And what the codec needs for itself.
 std::int64_t encoder_bytes(const io::OutputVariable& variable) {
   const std::int64_t chunk = times(elements(variable.chunk), bytes_of(size_of(variable.dtype)));
   bool copied = variable.fill.has_value();
   for (std::size_t k = 0; k < variable.chunk.size(); ++k) {
     copied = copied || variable.chunk[k] == 0 || variable.shape[k] % variable.chunk[k] != 0;
   }
-  const bool shuffled = io::uses_shuffle(variable);
-  const bool reused = shuffled && variable.deflate > 0;
-  const std::int64_t copies = (copied && !reused ? 1 : 0) + (shuffled ? 1 : 0);
-  return plus(times(chunk, 1 + copies), plus(chunk / 64, 4096));
+  const io::FilterSteps filters = io::filters_of(variable);
+  const bool shuffled = filters.count > 0 && filters.begin()->id == io::kShuffle;
+  const std::int64_t copies = copied || shuffled ? 1 : 0;
+  const auto codec = bytes_of(io::encoder_bytes(variable.codec, static_cast<std::size_t>(chunk)));
+  return plus(plus(times(chunk, 1 + copies), plus(chunk / 64, 4096)), codec);
 }
 
 // The array in which the elements of a leaf are put together; null if they are seen where they are.

@@ -229,7 +229,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   if (described.command.empty()) described.command = settings_.command;
   session::StorePlan plan = session::plan_store(arrays, described);
   if (!settings_.quiet) {
-    for (const std::string& word : plan.file.left_out) {
+    for (const std::string& word : plan.warnings) {
       std::fprintf(stderr, "rankine: warning: %s\n", word.c_str());
     }
   }

@@ -2,9 +2,21 @@
 
 #include <algorithm>
 
+#include "io/codec/table.h"
 #include "runtime/api/output.h"
 
 namespace rankine::session {
+
+namespace {
+
+std::string plugin_warning(const io::Codec& codec) {
+  const io::FilterSteps steps = io::filter_steps(codec, false, false, 1, 1);
+  const std::uint32_t id = steps.begin()->id;
+  return "readers of the output need the HDF5 plugin of filter " + std::to_string(id) + " (" +
+         io::find_filter(id)->name + "); in Python: import hdf5plugin";
+}
+
+}  // namespace
 
 std::vector<optimize::Target> targets_of(const std::vector<Array>& arrays) {
   std::vector<optimize::Target> targets;
@@ -22,13 +34,15 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
   std::vector<api::NamedArray> named;
   for (const auto& [name, array] : arrays) named.push_back({name, array.node()});
   api::OutputOptions describe;
-  describe.deflate = options.deflate;
+  describe.codec = io::parse_codec(options.codec);
   describe.shuffle = options.shuffle;
+  describe.fletcher32 = options.fletcher32;
   describe.chunks = options.chunks;
   describe.history = options.history;
   describe.command = options.command;
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
+  plan.warnings = plan.file.left_out;
   plan.targets = targets_of(arrays);
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     const auto variable = std::find_if(
@@ -41,6 +55,9 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
       plan.logged_variables.push_back(number);
       plan.targets[i].output = *variable;
     }
+  }
+  if (plan.logged() && !io::is_standard(describe.codec)) {
+    plan.warnings.push_back(plugin_warning(describe.codec));
   }
   return plan;
 }

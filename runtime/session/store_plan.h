@@ -17,8 +17,11 @@ using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
 struct StoreOptions {
   bool overwrite = false;
-  int deflate = 4;  // 0 (none) to 9
-  bool shuffle = true;
+  // none, deflate-4, zstd-3, lz4, blosc-lz4, bitshuffle-zstd, ... (io/codec/codec.h). Readers of
+  // others than none and deflate need a plugin of HDF5.
+  std::string codec = "deflate-4";
+  bool shuffle = true;            // bytes by their place in the element, before the codec
+  bool fletcher32 = false;        // a checksum behind every chunk
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   bool history = true;            // prepend a line to the attribute `history`
   std::string command;            // that line's text; empty: the program's command line
@@ -51,6 +54,7 @@ std::vector<optimize::Target> targets_of(const NamedArrays& arrays);
 struct StorePlan {
   std::vector<optimize::Target> targets;
   io::OutputFile file;
+  std::vector<std::string> warnings;             // what people should know about the file
   std::vector<std::uint32_t> logged_variables;   // of the file, by output of the graph
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 

@@ -66,7 +66,8 @@ f['group/humidity'] = np.zeros(3)
 f['text'] = 'x'
 f['record'] = np.zeros(2, 'i4,f8')
 f['null'] = h5py.Empty('f4')
-f.create_dataset('lzf', data=np.zeros(100), compression='lzf')
+c = h5py.h5p.create(h5py.h5p.DATASET_CREATE); c.set_chunk((4,)); c.set_filter(32013, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+h5py.h5d.create(f.id, b'zfp', h5py.h5t.NATIVE_INT32, h5py.h5s.create_simple((4,)), c)
 f.create_dataset('external', data=np.zeros(3), external=os.path.dirname(path) + '/x.raw')
 f['elsewhere'] = h5py.ExternalLink('other.h5', '/x'))");
   const FileInfo info = inspect(path);
@@ -83,8 +84,10 @@ f['elsewhere'] = h5py.ExternalLink('other.h5', '/x'))");
   EXPECT_NE(refusal("text").message.find("type string"), std::string::npos);
   EXPECT_NE(refusal("record").message.find("type compound"), std::string::npos);
   EXPECT_NE(refusal("null").message.find("no elements"), std::string::npos);
-  EXPECT_NE(refusal("lzf").message.find("filter 32000 (lzf)"), std::string::npos);
-  EXPECT_NE(refusal("lzf").remedy.find("HDF5_PLUGIN_PATH"), std::string::npos);
+  EXPECT_NE(refusal("zfp").message.find("filter 32013 (zfp)"), std::string::npos);
+  for (const char* remedy : {"HDF5_PLUGIN_PATH", "--allow-plugins", "h5repack"}) {
+    EXPECT_NE(refusal("zfp").remedy.find(remedy), std::string::npos) << remedy;
+  }
   EXPECT_EQ(refusal("external").remedy, "give --allow-external");
 }
 

@@ -1,11 +1,11 @@
 #include "io/encode.h"
 
 #include <gtest/gtest.h>
-#include <libdeflate.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "io/filters.h"
 #include "tests/io/h5/sample_output.h"
 
 namespace rankine::io {
@@ -13,28 +13,22 @@ namespace {
 
 using namespace test;
 
-// Undoes deflate and shuffle, the slow way.
 Contents decode(const OutputVariable& v, const Contents& encoded) {
-  const std::size_t size = size_of(v.dtype);
-  Contents plain(static_cast<std::size_t>(volume(v.chunk)) * size);
-  if (v.deflate > 0) {
-    libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
-    std::size_t used = 0;
-    EXPECT_EQ(libdeflate_zlib_decompress(decompressor, encoded.data(), encoded.size(), plain.data(),
-                                         plain.size(), &used),
-              LIBDEFLATE_SUCCESS);
-    EXPECT_EQ(used, plain.size());
-    libdeflate_free_decompressor(decompressor);
-  } else {
-    EXPECT_EQ(encoded.size(), plain.size());
-    plain = encoded;
+  std::vector<Filter> filters;
+  for (const FilterStep& step : filters_of(v)) {
+    const Parameters numbers = step.parameters();
+    filters.push_back({step.id, "", {numbers.begin(), numbers.end()}, true});
   }
-  if (!v.shuffle) return plain;
-  Contents elements(plain.size());
-  const std::size_t count = plain.size() / size;
-  for (std::size_t i = 0; i < plain.size(); ++i) elements[i] = plain[i % size * count + i / size];
-  return elements;
+  Contents plain(static_cast<std::size_t>(volume(v.chunk)) * size_of(v.dtype));
+  FilterScratch scratch;
+  undo_filters(filters, 0, encoded, plain, scratch);
+  return plain;
 }
+
+constexpr const char* kCodecs[] = {"none",       "deflate-1",      "deflate-9",
+                                   "zstd",       "zstd-19",        "lz4",
+                                   "blosc-lz4",  "blosc-zstd-3",   "blosc-blosclz",
+                                   "bitshuffle", "bitshuffle-lz4", "bitshuffle-zstd"};
 
 Contents encode(const OutputVariable& v, const Box& box, const Contents& dense) {
   EncodeScratch scratch;
@@ -56,8 +50,9 @@ TEST(Encode, ComesBackWithPaddingAndFillForEveryTypeFilterAndEdge) {
       v.shape.push_back(1 + static_cast<std::int64_t>(random() % 12));
       v.chunk.push_back(1 + static_cast<std::int64_t>(random() % 12));
     }
-    v.deflate = static_cast<int>(random() % 10);
+    v.codec = parse_codec(kCodecs[random() % std::size(kCodecs)]);
     v.shuffle = random() % 2 == 0;
+    v.fletcher32 = random() % 2 == 0;
     if (random() % 2 == 0) v.fill = Numbers{v.dtype, random_contents(v.dtype, 1, random)};
     const Contents contents = random_contents(v.dtype, volume(v.shape), random, true);
     const ChunkGrid grid = chunk_grid(v);
@@ -95,7 +90,8 @@ TEST(Encode, StoresTheBytesThatHdf5StoresItself) {
   TempFolder folder;
   std::mt19937_64 random(3);
   OutputVariable v = variable("v", DType::kFloat64, {"x", "y"}, {5, 7}, {3, 4});
-  v.deflate = 0;
+  v.codec = parse_codec("none");
+  v.fletcher32 = true;
   v.fill = numbers<double>({-1.5});
   const Contents contents = random_contents(v.dtype, 35, random);
   write_file(folder / "raw", contents);
@@ -109,7 +105,7 @@ TEST(Encode, StoresTheBytesThatHdf5StoresItself) {
   write_file(folder / "ours", ours);
   const CommandResult result = run_command(
       "/usr/bin/python3 -c \"\nimport h5py, numpy as np\nf = h5py.File('" + (folder / "f.h5") +
-      "', 'w')\nd = f.create_dataset('v', (5, 7), 'f8', chunks=(3, 4), shuffle=True, "
+      "', 'w')\nd = f.create_dataset('v', (5, 7), 'f8', chunks=(3, 4), fletcher32=True, "
       "fillvalue=-1.5)\nd[:] = np.fromfile('" +
       (folder / "raw") +
       "', 'f8').reshape(5, 7)\n"

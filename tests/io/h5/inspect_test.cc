@@ -261,6 +261,10 @@ f.create_dataset('scaled', data=x, chunks=(4, 5), scaleoffset=2)
 f['contiguous'] = x
 f.create_dataset('never', (5,), 'i4')
 f.create_dataset('lzf', data=x, compression='lzf')
+c = h5py.h5p.create(h5py.h5p.DATASET_CREATE); c.set_chunk((4,)); c.set_deflate(1); c.set_filter(32013, h5py.h5z.FLAG_OPTIONAL, ())
+h5py.h5d.create(f.id, b'two', h5py.h5t.NATIVE_INT32, h5py.h5s.create_simple((4,)), c)
+c = h5py.h5p.create(h5py.h5p.DATASET_CREATE); c.set_chunk((4,)); c.set_filter(32013, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+h5py.h5d.create(f.id, b'zfp', h5py.h5t.NATIVE_INT32, h5py.h5s.create_simple((4,)), c)
 c = h5py.h5p.create(h5py.h5p.DATASET_CREATE); c.set_layout(h5py.h5d.COMPACT)
 s = h5py.h5s.create_simple((4,))
 h5py.h5d.create(f.id, b'compact', h5py.h5t.NATIVE_INT32, s, c)
@@ -283,7 +287,12 @@ f.close())");
   EXPECT_NE(variable(info, "contiguous").contiguous_address, ChunkExtent::kMissing);
   EXPECT_EQ(variable(info, "never").contiguous_address, ChunkExtent::kMissing);
   EXPECT_EQ(variable(info, "never").read_problem, "");
-  EXPECT_EQ(variable(info, "lzf").read_problem, "filter 32000 (lzf) is not available");
+  EXPECT_EQ(variable(info, "lzf").read_problem, "");
+  EXPECT_EQ(variable(info, "lzf").direct_problem, "");
+  EXPECT_TRUE(variable(info, "lzf").filters[0].available);
+  EXPECT_EQ(variable(info, "two").direct_problem, "filter 32013 (zfp)");
+  EXPECT_EQ(variable(info, "zfp").read_problem, "filter 32013 (zfp) is not available");
+  EXPECT_FALSE(variable(info, "zfp").filters[0].available);
   EXPECT_EQ(variable(info, "compact").layout, Layout::kCompact);
   EXPECT_EQ(variable(info, "virtual").layout, Layout::kVirtual);
   EXPECT_EQ(variable(info, "virtual").read_problem, "");

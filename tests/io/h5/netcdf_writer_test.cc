@@ -23,7 +23,7 @@ using namespace test;
 // Without filters a chunk is stored as it is, so this room can be tested without the encoder.
 Sample unfiltered(Sample sample) {
   for (OutputVariable& v : sample.file.variables) {
-    v.deflate = 0;
+    v.codec = parse_codec("none");
     v.shuffle = false;
   }
   return sample;
@@ -362,7 +362,7 @@ TEST(NetcdfWriter, RefusesWhatNetcdfCannotHold) {
             std::string::npos);
   EXPECT_NE(refused([&](F f) { t2m(f).fill = numbers<float>({NAN}); }).find("not finite"),
             std::string::npos);
-  EXPECT_NE(refused([&](F f) { t2m(f).deflate = 10; }).find("deflate"), std::string::npos);
+  EXPECT_NE(refused([&](F f) { t2m(f).codec.level = 10; }).find("deflate-10"), std::string::npos);
   EXPECT_NE(refused([&](F f) { f.variables[0].inline_data->pop_back(); }).find("bytes for shape"),
             std::string::npos);
   EXPECT_NE(refused([&](F f) { f.attributes.push_back(f.attributes[0]); }).find("twice"),
@@ -528,7 +528,7 @@ TEST(NetcdfWriter, ReportsAFullDiskDuringTheIndexToo) {
   OutputFile file;
   file.dimensions = {{"x", 100'000, false}};
   file.variables = {variable("x", DType::kInt8, {"x"}, {100'000}, {1})};
-  file.variables[0].deflate = 0;
+  file.variables[0].codec = parse_codec("none");
   std::vector<Placement> placements;
   for (std::int64_t i = 0; i < 100'000; ++i) {
     placements.push_back({0, 0, i, kDataStart + static_cast<std::uint64_t>(i), 1});

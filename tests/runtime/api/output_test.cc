@@ -172,12 +172,12 @@ TEST_F(Climate, DoesNotCallCountsOfAMaskBool) {
 TEST_F(Climate, ChunksAsTheComputationOrAsAsked) {
   const Array tas = get("tas");
   OutputOptions options;
-  options.deflate = 7;
+  options.codec = io::parse_codec("deflate-7");
   options.shuffle = false;
   const io::OutputFile plain = describe({{"a", tas}, {"b", tas[{Range{0, 1}}]}}, options);
   EXPECT_EQ(find(plain, "a")->chunk, (Extents{2, 4, 3}));
   EXPECT_EQ(find(plain, "b")->chunk, (Extents{1, 4, 3}));
-  EXPECT_EQ(find(plain, "a")->deflate, 7);
+  EXPECT_EQ(io::to_string(find(plain, "a")->codec), "deflate-7");
   EXPECT_FALSE(find(plain, "a")->shuffle);
   options.chunks = Extents{100, 1, -1};
   const io::OutputFile asked = describe({{"a", tas}, {"b", tas.mean("time")}}, options);

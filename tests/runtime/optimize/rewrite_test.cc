@@ -137,8 +137,11 @@ TEST(Rewrite, TheNumericPlanKnowsNoMachine) {
   EXPECT_NE(plan_numbers({stored((other - other.mean(0)).node())}).hash,
             plan_numbers(targets).hash);
   auto compressed = targets;
-  compressed[0].output->deflate = 9;
+  compressed[0].output->codec = io::parse_codec("deflate-9");
   EXPECT_NE(plan_numbers(compressed).hash, plan_numbers(targets).hash);
+  auto summed = targets;
+  summed[0].output->fletcher32 = true;
+  EXPECT_NE(plan_numbers(summed).hash, plan_numbers(targets).hash);
 }
 
 // (x[i-1] + x[i] + x[i+1]) / 4, many times.

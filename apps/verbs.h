@@ -7,6 +7,7 @@ namespace rankine::apps {
 
 void add_bench(Cli& cli);
 void add_config(Cli& cli);
+void add_diff(Cli& cli);
 void add_eval(Cli& cli);
 void add_info(Cli& cli);
 void add_plan(Cli& cli);

@@ -41,7 +41,7 @@ struct Compared {
   std::string name;
   std::vector<std::string> lines;                      // differences
   std::optional<std::pair<Array, Array>> values = {};  // to be compared
-  std::string not_compared = {};                       // a type
+  std::string not_compared = {};                       // "values of type string"
 };
 
 Array opened(const Side& side, const io::Variable& variable) {
@@ -55,7 +55,11 @@ Compared compared(const Side& a, const io::Variable& first, const Side& b,
     const auto more = attribute_differences(first.attributes, second.attributes);
     result.lines.insert(result.lines.end(), more.begin(), more.end());
   }
-  if (!first.dtype && !second.dtype) result.not_compared = printable(first.type_name);
+  if (!first.dtype && !second.dtype)
+    result.not_compared = "values of type " + printable(first.type_name);
+  // A comparison has an axis more for its numbers, and one for their joining.
+  const bool too_many = first.shape.size() + 2 > kMaxAxes;
+  if (too_many) result.not_compared = fmt::format("values with {} axes", first.shape.size());
   if (!first.dtype || !second.dtype || first.null_space || second.null_space) return result;
   std::pair<Array, Array> arrays{opened(a, first), opened(b, second)};
   const DType types[] = {arrays.first.dtype(), arrays.second.dtype()};
@@ -63,7 +67,8 @@ Compared compared(const Side& a, const io::Variable& first, const Side& b,
     result.lines.push_back(
         fmt::format("type {} instead of {}", name_of(types[1]), name_of(types[0])));
   }
-  if (first.shape == second.shape && arrays.first.size() > 0) result.values = std::move(arrays);
+  if (!too_many && first.shape == second.shape && arrays.first.size() > 0)
+    result.values = std::move(arrays);
   return result;
 }
 
@@ -136,7 +141,7 @@ bool diff(Session& session, const DiffOptions& options) {
     differs = differs || !one.lines.empty();
     for (const std::string& line : one.lines) text += one.name + ": " + line + "\n";
     if (!one.not_compared.empty()) {
-      text += fmt::format("{}: values of type {} are not compared\n", one.name, one.not_compared);
+      text += fmt::format("{}: {} are not compared\n", one.name, one.not_compared);
     }
   }
   print_result(text);

@@ -101,14 +101,14 @@ void verify_files(Session& session, const VerifyOptions& options) {
 
 void add_verify(Cli& cli) {
   const auto options = std::make_shared<VerifyOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"verify", "FILE... [--json] [options]",
-       "Decodes every chunk of every data set and checks checksums; exit code 3 if one is bad.",
-       "mpirun -n 4 rankine verify era5.nc"},
-      Ranks::kAll, [&cli, options] {
-        return run_with(run_settings(cli),
-                        [&](Session& session) { verify_files(session, *options); });
-      });
+  CLI::App& verb =
+      cli.add_verb({"verify", "FILE... [--json] [options]",
+                    "Decodes every chunk and checks checksums; exit code 3 if one is bad.",
+                    "mpirun -n 4 rankine verify era5.nc"},
+                   Ranks::kAll, [&cli, options] {
+                     return run_with(run_settings(cli),
+                                     [&](Session& session) { verify_files(session, *options); });
+                   });
   verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files")->required();
   verb.add_flag("--json", options->json, "as JSON; several files give an array");
   add_run_options(verb);

@@ -143,6 +143,13 @@ class Diff(Case):
             '/: attribute title "b.h5" instead of "a.h5"',
             '/dim: attribute units "degC" instead of "K"'})
 
+    def test_what_is_not_compared_says_so(self):
+        self.write("a.h5", x=np.zeros((1,) * 32), y=np.zeros((1,) * 31), z=np.zeros((1,) * 30))
+        self.write("b.h5", x=np.ones((1,) * 32), y=np.zeros((1,) * 31), z=np.zeros((1,) * 30))
+        self.assertEqual(self.diff("a.h5", "b.h5", code=0),
+                         ["/x: values with 32 axes are not compared",
+                          "/y: values with 31 axes are not compared"])
+
     def test_one_variable_of_each_file(self):
         a = np.nan_to_num(self.values)
         self.write("a.h5", x=a, y=a + 1)

@@ -42,7 +42,8 @@ class Diff(Case):
         def place(where):
             at = np.unravel_index(np.argmax(where), a.shape)
             return "(" + ", ".join(str(i) for i in at) + ")"
-        found = re.fullmatch(r"(.*); by at most (\S+) at (\(.*\)), relative (\S+) at (\(.*\))", line)
+        found = re.fullmatch(
+            r"(.*); by at most (\S+) at (\(.*\)), relative (\S+) at (\(.*\))", line)
         self.assertIsNotNone(found, line)
         self.assertEqual(found[1], f"{name}: {np.sum(apart > 0)} of {a.size} elements differ, "
                                    f"the first at {place(apart > 0)}")

@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
   apps::add_eval(cli);
   apps::add_info(cli);
   apps::add_plan(cli);
+  apps::add_diff(cli);
+  apps::add_verify(cli);
   apps::add_sample(cli);
   apps::add_bench(cli);
   apps::add_simulate(cli);

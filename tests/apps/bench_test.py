@@ -153,14 +153,6 @@ class Balance(Case):
             if not figure["steal"]:
                 self.assertEqual(figure["tasks_stolen"], 0)
 
-    def test_tasks_that_do_nothing_are_not_stolen(self):
-        file = self.path("balance.json")
-        result = launched(3, "balance", "--tasks", 5000, "--task-us", 0, "--repeat", 1,
-                          "--threads", 1, "--json", file)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        with open(file) as text:
-            self.assertEqual([f["tasks_stolen"] for f in json.load(text)], [0] * 4)
-
 
 class Refusals(Case):
     def test_sizes_that_are_none_are_usage_errors(self):

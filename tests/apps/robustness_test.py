@@ -14,15 +14,11 @@ import h5py
 import numpy as np
 
 import support
-from support import Case, RANKINE, environment, rankine
+from support import Case, LAUNCH, PATIENCE, RANKINE, environment, rankine
 
-PATIENCE = 60  # seconds after which a run counts as one that hangs
 # Hours of work in small tasks, and in tasks of which each takes seconds.
 LONG = "a = sin(sin(sin(arange(3000000000))))"
 LONG_TASKS = "a = sin(sin(sin(sin(sin(sin(arange(3000000000, chunk=100000000)))))))"
-LAUNCH = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
-MPI = {"OMPI_MCA_plm": "isolated", "PMIX_MCA_gds": "hash",
-       "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"}
 
 
 class Run(Case):
@@ -43,17 +39,6 @@ class Run(Case):
         """What every name in the folder leads to; None where it leads nowhere."""
         return {name: self.contents(name) if os.path.exists(self.path(name)) else None
                 for name in self.entries()}
-
-    def mpi_environment(self, **extra):
-        return environment(**MPI, **extra)
-
-    def run_ranks(self, *arguments, ranks=2, **options):
-        env = self.mpi_environment(**options.pop("variables", {}))
-        options = {"capture_output": True, "timeout": PATIENCE, "cwd": self.folder} | options
-        return subprocess.run([*LAUNCH, "-n", str(ranks), RANKINE, *arguments], env=env, **options)
-
-    def run_here(self, *arguments, **options):
-        return rankine(*arguments, cwd=self.folder, **({"timeout": PATIENCE} | options))
 
     def refused(self, code, *arguments, words=(), **options):
         """Nothing appears, nothing changes."""

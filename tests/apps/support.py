@@ -12,6 +12,10 @@ RANKINE = os.environ["RANKINE"]
 DATA = os.environ.get("RANKINE_DATA", "")
 
 BLOCK = re.compile(r"rankine: error: \S.*\n(  at: \S.*\n)?(  try: \S.*\n)?")
+PATIENCE = 60  # seconds after which a run counts as one that hangs
+LAUNCH = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
+MPI = {"OMPI_MCA_plm": "isolated", "PMIX_MCA_gds": "hash",
+       "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"}
 LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "SLURM_", "OMP_NUM_THREADS")
 
 
@@ -38,6 +42,17 @@ class Case(unittest.TestCase):
 
     def entries(self):
         return sorted(os.listdir(self.folder))
+
+    def mpi_environment(self, **extra):
+        return environment(**MPI, **extra)
+
+    def run_ranks(self, *arguments, ranks=2, **options):
+        env = self.mpi_environment(**options.pop("variables", {}))
+        options = {"capture_output": True, "timeout": PATIENCE, "cwd": self.folder} | options
+        return subprocess.run([*LAUNCH, "-n", str(ranks), RANKINE, *arguments], env=env, **options)
+
+    def run_here(self, *arguments, **options):
+        return rankine(*arguments, cwd=self.folder, **({"timeout": PATIENCE} | options))
 
     def assert_done(self, result, stderr=b""):
         self.assertEqual((result.returncode, result.stderr), (0, stderr))

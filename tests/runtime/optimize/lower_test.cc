@@ -227,20 +227,20 @@ session::Prepared prepared_for(const Array& array, int ranks, std::int64_t memor
 // be read for every chunk of the other.
 TEST(Lower, AnOperandInOtherChunksIsMadeOnce) {
   const auto cut = [](std::int64_t rows, std::int64_t columns) {
-    return ones({1024, 1024}, DType::kFloat64, {rows, columns});
+    return ones({4096, 4096}, DType::kFloat64, {rows, columns});
   };
-  const Array wide = exp(cut(64, 1024));
-  const Array tall = cut(1024, 64);
+  const Array wide = exp(cut(256, 4096));
+  const Array tall = cut(4096, 256);
   const Array sum = tall + wide;
-  prepared_for(sum, 1);  // the process is as large as planning makes it
   const session::Prepared kept = prepared_for(sum, 1);
   EXPECT_EQ(kept.physical.reuse.rfind("hold ", 0), 0u) << kept.physical.reuse;
-  const session::Prepared small = prepared_for(sum, 1, kept.physical.bound_bytes - (4 << 20));
+  // The process may have grown since by the step in which its own share is counted, or by two.
+  const session::Prepared small = prepared_for(sum, 1, kept.physical.bound_bytes - (64 << 20));
   EXPECT_EQ(small.physical.reuse.rfind("reread ", 0), 0u) << small.physical.reuse;
   EXPECT_EQ(kept.numeric_hash, small.numeric_hash);
   EXPECT_LT(small.physical.topology->layer_count(), kept.physical.topology->layer_count());
   // Cuts that nest, or nearly do, are left alone.
-  const Array x = cut(64, 1024);
+  const Array x = cut(256, 4096);
   const Array near = exp(x).isel(0, Range{1, {}}) - x.isel(0, Range{{}, -1});
   EXPECT_EQ(prepared_for(near.sum(), 1).physical.reuse.find("other chunks"), std::string::npos);
 }

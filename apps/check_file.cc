@@ -1,0 +1,180 @@
+#include "apps/check_file.h"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <optional>
+
+#include "apps/info.h"
+#include "runtime/api/open.h"
+#include "runtime/api/reduction.h"
+#include "runtime/base/clock.h"
+
+namespace rankine::apps {
+namespace {
+
+constexpr std::size_t kTogether = 32;  // data sets in one graph
+
+struct Checked {
+  const io::Variable* variable;
+  Array array;
+};
+
+// Of the filters that keep a checksum of a chunk: zlib's Adler-32, Fletcher-32, bzip2's CRC.
+bool has_checksum(const io::Variable& variable) {
+  constexpr std::uint32_t kDeflate = 1, kFletcher32 = 3, kBzip2 = 307;
+  return std::ranges::any_of(variable.filters, [](const io::Filter& filter) {
+    return filter.id == kDeflate || filter.id == kFletcher32 || filter.id == kBzip2;
+  });
+}
+
+// Reads every chunk of an array and counts the elements.
+Array elements_read(const Array& array) {
+  return visit_dtype(array.dtype(), [&]<class T>(TypeTag<T>) {
+    return reduction(
+        array, {},
+        [](Block<const T> chunk, Block<std::int64_t> count) { count[0] = chunk.full_size(); },
+        [](Block<std::int64_t> into, Block<const std::int64_t> next) { into[0] += next[0]; },
+        {.name = "verify"});
+  });
+}
+
+// What is wrong with one of these, if anything is.
+std::optional<Error> failure_of(Session& session, const std::vector<Array>& arrays) {
+  std::vector<Array> counts;
+  for (const Array& array : arrays) counts.push_back(elements_read(array));
+  try {
+    const std::vector<NdArray> read = session.compute_all(counts);
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (read[i].item<std::int64_t>() == arrays[i].size()) continue;
+      throw Error(ExitCode::kTaskFailed, "not every element was read");
+    }
+    return std::nullopt;
+  } catch (const Error& error) {
+    // A chunk too large for the memory is a matter of its data set.
+    if (error.exit_code != ExitCode::kInput && error.exit_code != ExitCode::kRefused) throw;
+    return error;
+  }
+}
+
+// The part of an array that a box of its chunks holds.
+Array part_of(const Array& array, const Box& chunks) {
+  std::vector<Index> ranges;
+  for (std::size_t axis = 0; axis < chunks.rank(); ++axis) {
+    const AxisChunks& cuts = array.chunks().axis(axis);
+    ranges.push_back(Range{cuts.chunk(chunks.lo[axis]).lo, cuts.chunk(chunks.hi[axis] - 1).hi, 1});
+  }
+  return array.slice(ranges);
+}
+
+// The failure of the first damaged chunk. Which of several ends a graph depends on who is faster;
+// halving what is left does not, and reads no more than once what the array has.
+// Invariant: `left` holds damage, and `error` is of a part that holds no other damage than `left`.
+Error first_failure(Session& session, const Array& array, Error error) {
+  Box left = Box::whole(array.chunks().counts());
+  for (std::size_t axis = 0; axis < left.rank(); ++axis) {
+    while (left.hi[axis] - left.lo[axis] > 1) {
+      Box half = left;
+      half.hi[axis] = std::midpoint(left.lo[axis], left.hi[axis]);
+      if (auto failure = failure_of(session, {part_of(array, half)})) {
+        error = std::move(*failure);
+        left = half;
+      } else {
+        left.lo[axis] = half.hi[axis];
+      }
+    }
+  }
+  return error;
+}
+
+// What failed without naming a chunk fails everywhere; data read through the library are read
+// whole, by the child that looks into files.
+bool has_places(const io::Variable& variable, const Error& error) {
+  return variable.layout == io::Layout::kChunked && variable.direct_problem.empty() &&
+         error.where.find(", chunk ") != std::string::npos;
+}
+
+// A place begins with the path of the file, which stands above.
+Finding finding_of(const std::string& data_set, const Error& error) {
+  const std::size_t found = error.where.rfind(":" + data_set + ", chunk ");
+  const bool known = found != std::string::npos;
+  return {known ? error.where.substr(found + 1) : data_set, error.message, error.remedy};
+}
+
+void check_together(Session& session, const std::vector<Checked>& some, FileCheck& check) {
+  std::vector<Array> arrays;
+  for (const Checked& one : some) arrays.push_back(one.array);
+  if (arrays.empty() || !failure_of(session, arrays)) return;
+  for (const auto& [variable, array] : some) {
+    auto error = failure_of(session, {array});
+    if (!error) continue;
+    if (has_places(*variable, *error)) error = first_failure(session, array, std::move(*error));
+    check.bad.push_back(finding_of(variable->path, *error));
+  }
+}
+
+std::int64_t stored_chunks(const io::Variable& variable, const Array& array) {
+  if (variable.layout != io::Layout::kChunked) return 1;
+  return saturated_volume(array.chunks().counts());
+}
+
+void count(const io::Variable& variable, const Array& array, FileCheck& check) {
+  check.chunks += stored_chunks(variable, array);
+  check.stored_bytes += variable.stored_bytes;
+  check.raw_bytes += raw_bytes(variable).value_or(0);
+  if (!has_checksum(variable)) check.without_checksum.push_back(variable.path);
+}
+
+// The data set, if there is something to decode; else a word in the result.
+std::optional<Checked> opened(const std::shared_ptr<const io::FileInfo>& file,
+                              const io::Variable& variable, FileCheck& check) {
+  if (!variable.dtype) {
+    check.unchecked.push_back({variable.path, variable.type_name, ""});
+    return std::nullopt;
+  }
+  ++check.data_sets;
+  const bool nothing = variable.null_space || std::ranges::count(variable.shape, 0) > 0;
+  const bool unwritten = variable.layout == io::Layout::kChunked && variable.stored_bytes == 0;
+  if (nothing || unwritten) return std::nullopt;
+  try {
+    Array array = api::open_variable(file, variable.path, Here::current());
+    count(variable, array, check);
+    return Checked{&variable, std::move(array)};
+  } catch (const Error& error) {
+    if (error.exit_code != ExitCode::kInput) throw;
+    check.bad.push_back(finding_of(variable.path, error));
+    return std::nullopt;
+  }
+}
+
+void check_data_sets(Session& session, const std::shared_ptr<const io::FileInfo>& file,
+                     FileCheck& check) {
+  for (const std::string& note : file->notes) check.unchecked.push_back({"", note, ""});
+  std::vector<Checked> some;
+  for (const io::Variable& variable : file->variables) {
+    if (!is_listed(variable)) continue;
+    if (auto one = opened(file, variable, check)) some.push_back(std::move(*one));
+    if (some.size() < kTogether) continue;
+    check_together(session, some, check);
+    some.clear();
+  }
+  check_together(session, some, check);
+}
+
+}  // namespace
+
+FileCheck check_file(Session& session, const std::string& path) {
+  FileCheck check;
+  check.path = path;
+  const Stopwatch watch;
+  try {
+    check_data_sets(session, api::file_info(path), check);
+  } catch (const Error& error) {
+    if (error.exit_code != ExitCode::kInput) throw;
+    check.bad.push_back({"", error.message, error.remedy});
+  }
+  check.seconds = watch.seconds();
+  return check;
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,20 @@
+// What two files say of their variables, side by side; one line per difference.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/h5/file_info.h"
+
+namespace rankine::apps {
+
+// "(3, 4) instead of (3, 5)": shape, type and dimensions. Types of numbers are those after decoding
+// and are not compared here.
+std::vector<std::string> variable_differences(const io::Variable& a, const io::Variable& b);
+
+// "attribute units: "K" instead of "degC"". Those whose values cannot be shown (references) need
+// only be there.
+std::vector<std::string> attribute_differences(const std::vector<io::Attribute>& a,
+                                               const std::vector<io::Attribute>& b);
+
+}  // namespace rankine::apps

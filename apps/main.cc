@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   apps::add_plan(cli);
   apps::add_diff(cli);
   apps::add_verify(cli);
+  apps::add_status(cli);
   apps::add_sample(cli);
   apps::add_bench(cli);
   apps::add_simulate(cli);

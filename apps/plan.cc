@@ -43,7 +43,7 @@ int plan(Cli& cli, const ProgramOptions& options) {
   }
   const PlanReport report =
       session::describe_plan(options.output.empty() ? session::targets_of(results)
-                                                    : session::plan_store(results, {}).targets,
+                                                    : session::plan_store(results, {}, {}).targets,
                              prepare);
   print_result(options.json ? json_of(report) : text_of(report, options.ranks));
   return 0;

@@ -85,6 +85,7 @@ void add_run_options(CLI::App& verb) {
   value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
+  on("--resume", "go on with what an earlier run of the same job finished");
   on("--dedicated-scheduler", "rank 0 runs no tasks");
   on("--no-fuse", "every operation in tasks of its own");
   on("--allow-plugins", "let HDF5 load filters from HDF5_PLUGIN_PATH");

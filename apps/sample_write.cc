@@ -88,9 +88,7 @@ class ChunkWriter {
   std::exception_ptr failure_;
 };
 
-}  // namespace
-
-bool write_sample(const Sample& sample, const io::OutputPaths& paths, bool overwrite, int threads) {
+bool write_all(const Sample& sample, const io::OutputPaths& paths, bool overwrite, int threads) {
   const io::OutputFile file = sample_file(sample);
   io::check(file);
   io::LogWriter log(paths.log_folder, 0);
@@ -104,6 +102,18 @@ bool write_sample(const Sample& sample, const io::OutputPaths& paths, bool overw
   if (StopSignals::received() != 0) return false;
   io::publish(paths.part, paths.final, overwrite);
   return true;
+}
+
+}  // namespace
+
+// A sample is made afresh: nothing in its log is of use to a later run.
+bool write_sample(const Sample& sample, const io::OutputPaths& paths, bool overwrite, int threads) {
+  try {
+    return write_all(sample, paths, overwrite, threads);
+  } catch (Error& error) {
+    if (error.exit_code == ExitCode::kStopped) error.exit_code = ExitCode::kTaskFailed;
+    throw;
+  }
 }
 
 }  // namespace rankine::apps

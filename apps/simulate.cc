@@ -52,7 +52,7 @@ std::shared_ptr<const graph::Graph> graph_of_program(const ProgramOptions& optio
   prepare.machine.threads = run.machine.threads;
   prepare.machine.first_worker = run.dedicated_scheduler ? 1 : 0;
   prepare.machine.refuses = false;
-  const session::StorePlan store = session::plan_store(results_of(options), {});
+  const session::StorePlan store = session::plan_store(results_of(options), {}, {});
   return session::prepare(store.targets, prepare).physical.graph;
 }
 

@@ -13,6 +13,7 @@ void add_info(Cli& cli);
 void add_plan(Cli& cli);
 void add_sample(Cli& cli);
 void add_simulate(Cli& cli);
+void add_status(Cli& cli);
 void add_verify(Cli& cli);
 
 }  // namespace rankine::apps

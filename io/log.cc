@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <limits>
 #include <optional>
 
 #include "io/output.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/stop_signals.h"
 
 namespace rankine::io {
 namespace {
@@ -21,13 +24,14 @@ struct Header {
   std::int64_t chunk = 0;
   std::uint32_t size = 0;
   std::uint32_t filter_mask = 0;
+  std::uint64_t graph = 0;
   std::uint64_t payload_checksum = 0;
   std::uint64_t header_checksum = 0;  // of the fields above, seeded with the record's position: a
                                       // header inside a payload or a moved block is no header
 };
-static_assert(sizeof(Header) == 40);
+static_assert(sizeof(Header) == 48);
 
-constexpr std::uint32_t kMagic = 0x314c4b52;  // "RKL1"
+constexpr std::uint32_t kMagic = 0x324c4b52;  // "RKL2"
 constexpr std::uint64_t kAlignment = 8;
 constexpr std::size_t kScanBlock = std::size_t{1} << 20;
 // Up to here header and payload are copied together and written by one call.
@@ -45,6 +49,21 @@ std::uint64_t header_checksum(const Header& header, std::uint64_t position) {
 PosixFile create_log(const std::string& folder, const std::string& path) {
   make_private_folder(folder);
   return PosixFile::create_new(path, 0600);
+}
+
+// A run that cannot write its log stops; what is in the logs stays.
+Error stopped(Error error) {
+  error.exit_code = ExitCode::kStopped;
+  return error;
+}
+
+template <class Write>
+void stopping_if_it_fails(Write write) {
+  try {
+    write();
+  } catch (Error& error) {
+    throw stopped(std::move(error));
+  }
 }
 
 // Walks through a log: known positions by their headers, lost ones by looking for the next header.
@@ -107,8 +126,8 @@ class Scanner {
                              std::to_string(offset) + " is damaged");
       return;
     }
-    scan.records.push_back({header.variable, header.filter_mask, header.chunk, offset, header.size,
-                            header.payload_checksum});
+    scan.records.push_back({header.variable, header.filter_mask, header.chunk, header.graph, offset,
+                            header.size, header.payload_checksum});
   }
 
   // Space that was reserved but never written reads as zeros and is no damage.
@@ -133,28 +152,91 @@ class Scanner {
 
 }  // namespace
 
-std::string log_path(const std::string& folder, int rank) {
-  return folder + "/log." + std::to_string(rank);
+std::string log_path(const std::string& folder, int number) {
+  return folder + "/log." + std::to_string(number);
 }
 
-LogWriter::LogWriter(const std::string& folder, int rank)
-    : path_(log_path(folder, rank)),
-      file_(create_log(folder, path_)) {}
+LogWriter::LogWriter(const std::string& folder, int number, SyncLimits limits)
+    : path_(log_path(folder, number)),
+      file_(create_log(folder, path_)),
+      limits_(limits),
+      syncer_([this] { sync_at_times(); }) {}
+
+LogWriter::~LogWriter() { stop_syncing(); }
+
+void LogWriter::stop_syncing() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  woken_.notify_all();
+  if (syncer_.joinable()) syncer_.join();
+}
+
+// The file is synced without the lock: threads append meanwhile.
+void LogWriter::sync_at_times() {
+  constexpr std::chrono::milliseconds kBetweenLooks{100};
+  std::uint64_t synced = 0;
+  bool stopping = false;
+  Stopwatch since;
+  std::unique_lock lock(mutex_);
+  while (!woken_.wait_for(lock, kBetweenLooks, [&] { return closing_; })) {
+    const std::uint64_t end = bytes();
+    const bool stop = StopSignals::received() != 0;
+    const bool due =
+        since.seconds() >= limits_.seconds || end - synced >= limits_.bytes || (stop && !stopping);
+    if (end == synced || !due) continue;
+    lock.unlock();
+    std::optional<Error> failure;
+    try {
+      file_.fdatasync();
+    } catch (Error& error) {
+      failure = std::move(error);
+    }
+    lock.lock();
+    if (failure && !sync_failure_) sync_failure_ = std::move(failure);
+    synced = end;
+    stopping = stop;
+    since = Stopwatch();
+  }
+}
 
 void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
                        std::span<const std::byte> payload) {
+  LogRecord record;
+  record.variable = variable;
+  record.chunk = chunk;
+  add(record, payload);
+}
+
+void LogWriter::append_state(const LogRecord& record, std::span<const std::byte> payload) {
+  add(record, payload);
+}
+
+void LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
   if (payload.empty() || payload.size() > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ExitCode::kTaskFailed,
                 "a chunk of " + std::to_string(payload.size()) + " bytes cannot be stored", path_);
   }
-  const auto size = static_cast<std::uint32_t>(payload.size());
+  record.size = static_cast<std::uint32_t>(payload.size());
+  record.checksum = hash_bytes(payload);
   const std::uint64_t position =
       end_.fetch_add(aligned(sizeof(Header) + payload.size()), std::memory_order_relaxed);
-  Header header{kMagic, variable, chunk, size, 0, hash_bytes(payload), 0};
+  record.offset = position + sizeof(Header);
+  Header header{kMagic,
+                record.variable,
+                record.chunk,
+                record.size,
+                record.filter_mask,
+                record.graph,
+                record.checksum,
+                0};
   header.header_checksum = header_checksum(header, position);
-  write_record(position, std::as_bytes(std::span(&header, 1)), payload);
+  stopping_if_it_fails(
+      [&] { write_record(position, std::as_bytes(std::span(&header, 1)), payload); });
   const std::lock_guard lock(mutex_);
-  records_.push_back({variable, 0, chunk, position + sizeof header, size, header.payload_checksum});
+  if (sync_failure_) throw stopped(*sync_failure_);
+  records_.push_back(record);
 }
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,
@@ -170,9 +252,15 @@ void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> 
   file_.pwrite_full(std::span(both).first(header.size() + payload.size()), position);
 }
 
-void LogWriter::sync() { file_.fdatasync(); }
+void LogWriter::sync() {
+  stopping_if_it_fails([&] { file_.fdatasync(); });
+}
 
-void LogWriter::close() { file_.close(); }
+void LogWriter::close() {
+  stop_syncing();
+  stopping_if_it_fails([&] { file_.close(); });
+  if (sync_failure_) throw stopped(*sync_failure_);
+}
 
 LogScan scan_log(const std::string& path) { return Scanner(path).run(); }
 

@@ -1,14 +1,18 @@
-// The log of one rank: encoded chunks in the order in which they were finished. A record is a
-// header and a payload, each with its checksum, so a log cut anywhere still says
-// which chunks are whole: the log is the journal.
+// The log of one rank: encoded chunks in the order in which they were finished, and between them
+// states of the graph that were dear to compute. A record is a header and a payload, each with its
+// checksum, so a log cut anywhere still says which chunks are whole: the logs are the journal
+// (journal.h).
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "io/posix_file.h"
@@ -16,51 +20,75 @@
 namespace rankine::io {
 
 struct LogRecord {
-  std::uint32_t variable = 0;  // index into OutputFile::variables
-  std::uint32_t filter_mask = 0;
-  std::int64_t chunk = 0;      // row-major position in the variable's chunk grid
+  std::uint32_t variable = 0;     // index into OutputFile::variables
+  std::uint32_t filter_mask = 0;  // of a state: which output of its task
+  std::int64_t chunk = 0;         // row-major position in the variable's chunk grid
+  // 0: a chunk of the output. Else a state: what a task of that graph (a hash of it) left, dense;
+  // `variable` is its layer, `chunk` its position there.
+  std::uint64_t graph = 0;
   std::uint64_t offset = 0;    // of the payload in the log
   std::uint32_t size = 0;      // bytes of the payload
   std::uint64_t checksum = 0;  // XXH3 of the payload
+  bool is_state() const { return graph != 0; }
   bool operator==(const LogRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(variable, filter_mask, chunk, offset, size, checksum);
+    archive(variable, filter_mask, chunk, graph, offset, size, checksum);
   }
 };
 
-// "<folder>/log.<rank>"
-std::string log_path(const std::string& folder, int rank);
+// "<folder>/log.<number>"
+std::string log_path(const std::string& folder, int number);
+
+// A node that dies takes with it what its kernel had not written yet: no more than that.
+struct SyncLimits {
+  double seconds = 30;
+  std::uint64_t bytes = std::uint64_t{256} << 20;
+};
 
 class LogWriter {
  public:
-  // Creates the folder (mode 0700) unless it exists, and in it log.<rank> (mode 0600), which must
-  // not exist. Throws Error (task failed).
-  LogWriter(const std::string& folder, int rank);
+  // Creates the folder (mode 0700) unless it exists, and in it log.<number> (mode 0600), which must
+  // not exist. A thread of its own syncs it from time to time, and when a stop signal came (base/
+  // stop_signals.h). Throws Error (task failed).
+  LogWriter(const std::string& folder, int number, SyncLimits limits = {});
+  ~LogWriter();
 
   // Writes one chunk; several threads at once. payload: 1 byte to 4 GiB - 1, not kept. Throws Error
-  // (task failed: "cannot write PATH: No space left on device"); the log is then still readable.
+  // (stopped: "cannot write PATH: No space left on device"); the log is then still readable. Also
+  // if an earlier sync failed: what it should have kept may be lost.
   void append(std::uint32_t variable, std::int64_t chunk, std::span<const std::byte> payload);
+  // Likewise a state. record: graph, layer, output and position.
+  void append_state(const LogRecord& record, std::span<const std::byte> payload);
 
   // Everything appended so far, in no particular order. Not during append.
   const std::vector<LogRecord>& records() const { return records_; }
   std::uint64_t bytes() const { return end_.load(std::memory_order_relaxed); }
   const std::string& path() const { return path_; }
 
-  // Makes what was appended survive a crash of the node.
+  // Makes what was appended survive a crash of the node. Throws Error (stopped).
   void sync();
   // Reports what the file system kept to itself until now (NFS: no space). No append after it.
+  // Throws Error (stopped).
   void close();
 
  private:
+  void sync_at_times();
+  void stop_syncing();
+  void add(LogRecord record, std::span<const std::byte> payload);
   void write_record(std::uint64_t position, std::span<const std::byte> header,
                     std::span<const std::byte> payload);
 
   std::string path_;
   PosixFile file_;
   std::atomic<std::uint64_t> end_{0};  // space is reserved here, then written without a lock
-  std::mutex mutex_;                   // protects records_
+  const SyncLimits limits_;
+  std::mutex mutex_;  // protects the members below
   std::vector<LogRecord> records_;
+  std::optional<Error> sync_failure_;
+  bool closing_ = false;
+  std::condition_variable woken_;
+  std::thread syncer_;  // last: starts when everything else is there
 };
 
 // What a log on disk holds.

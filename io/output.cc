@@ -41,12 +41,12 @@ bool is_input(const OutputPaths& paths, const std::string& input) {
   return same_place(input, paths.final) || same_place(input, paths.part);
 }
 
-void check_existing(const OutputPaths& paths, bool overwrite) {
+void check_existing(const OutputPaths& paths, bool may_exist) {
   if (const auto status = status_of(paths.final)) {
     if (!S_ISREG(status->st_mode)) {
       throw Error(ExitCode::kUsage, "the output exists and is no regular file", paths.final);
     }
-    if (!overwrite) {
+    if (!may_exist) {
       throw Error(ExitCode::kUsage, "the output exists", paths.final,
                   "use --overwrite, or choose another name");
     }
@@ -100,7 +100,7 @@ OutputPaths output_paths(const std::string& path) {
 }
 
 OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,
-                         bool overwrite) {
+                         bool overwrite, bool resume) {
   OutputPaths paths = output_paths(path);
   for (const std::string& input : inputs) {
     if (is_input(paths, input)) {
@@ -108,7 +108,7 @@ OutputPaths check_output(const std::string& path, std::span<const std::string> i
                   "choose another name");
     }
   }
-  check_existing(paths, overwrite);
+  check_existing(paths, overwrite || resume);
   const fs::path folder = fs::path(paths.final).parent_path();
   if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
     throw SystemError(ExitCode::kTaskFailed, "cannot write into the folder of the output",
@@ -141,7 +141,14 @@ void make_private_folder(const std::string& folder) {
   throw SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number);
 }
 
-OutputClaim::OutputClaim(const OutputPaths& paths) {
+bool is_claimed(const OutputPaths& paths) {
+  const std::string path = paths.log_folder + "/owner";
+  if (!status_of(path)) return false;
+  const PosixFile owner = PosixFile::open_read(path);
+  return ::flock(owner.descriptor(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+OutputClaim::OutputClaim(const OutputPaths& paths, bool keep_journal) {
   do {
     owner_ = open_owner(paths);
   } while (!lock_owner(owner_));
@@ -150,15 +157,18 @@ OutputClaim::OutputClaim(const OutputPaths& paths) {
     throw SystemError(ExitCode::kTaskFailed, "cannot remove what an earlier run left",
                       where.string(), problem.value());
   };
+  keep_journal = keep_journal && status_of(paths.log_folder + "/job");
   std::error_code problem;
   fs::directory_iterator entry(paths.log_folder, problem);
   for (; !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
     const fs::path path = entry->path();
-    if (path.filename() == "owner") continue;
+    const std::string name = path.filename().string();
+    if (name == "owner") continue;
+    if (keep_journal && (name == "job" || name.starts_with("log."))) continue;
+    discarded_ |= name.starts_with("log.");
     std::error_code kept;
     fs::remove_all(path, kept);
     check(kept, path);
-    discarded_ = true;
   }
   check(problem, paths.log_folder);
   fs::remove(paths.part, problem);

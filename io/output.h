@@ -25,8 +25,9 @@ OutputPaths output_paths(const std::string& path);
 // output_paths(path), after making sure that it may be written: exists without `overwrite`, is no
 // regular file, or is one of the inputs (same file or same path) -> Error (usage); folder missing
 // -> Error (input); folder not writable -> Error (task failed). Creates nothing. Rank 0 only.
+// An existing output that `overwrite` does not cover is left to the caller with `resume`.
 OutputPaths check_output(const std::string& path, std::span<const std::string> inputs,
-                         bool overwrite);
+                         bool overwrite, bool resume = false);
 
 // The same paths for processes with other working folders.
 OutputPaths absolute(const OutputPaths& paths);
@@ -38,15 +39,19 @@ bool same_place(const std::string& a, const std::string& b);
 class OutputClaim {
  public:
   // Creates the log folder and locks it (flock, where the file system has it); removes what a dead
-  // run left there. Throws Error (usage) if another live run writes this output. Before any log.
-  explicit OutputClaim(const OutputPaths& paths);
+  // run left there, all or (keep_journal) all but its journal. Throws Error (usage) if another live
+  // run writes this output. Before any log.
+  explicit OutputClaim(const OutputPaths& paths, bool keep_journal = false);
 
-  bool discarded() const { return discarded_; }  // a dead run's logs were removed
+  bool discarded() const { return discarded_; }  // logs of a dead run were removed
 
  private:
   PosixFile owner_;
   bool discarded_ = false;
 };
+
+// Whether a live run writes this output. Creates nothing.
+bool is_claimed(const OutputPaths& paths);
 
 // Creates a folder that only its owner may enter (mode 0700); one that exists must be ours and no
 // symbolic link. Throws Error (task failed). Any rank.

@@ -8,10 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <system_error>
+#include <thread>
 #include <utility>
+
+#include "runtime/base/clock.h"
 
 namespace rankine::io {
 namespace {
@@ -127,7 +131,7 @@ PosixFile PosixFile::create(const std::string& path, mode_t mode) {
 }
 
 PosixFile PosixFile::create_new(const std::string& path, mode_t mode) {
-  return open(path, O_RDWR | O_CREAT | O_EXCL, mode, ExitCode::kTaskFailed);
+  return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode, ExitCode::kTaskFailed);
 }
 
 PosixFile PosixFile::open_write(const std::string& path, mode_t mode) {
@@ -221,6 +225,28 @@ void PosixFile::close() {
   const int descriptor = std::exchange(descriptor_, -1);
   if (file_calls().close(descriptor) != 0 && errno != EINTR) {
     fail("close", path_, errno, ExitCode::kTaskFailed);
+  }
+}
+
+PosixFile open_elsewhere(FunctionRef<PosixFile()> open, double patience_s) {
+  constexpr std::chrono::milliseconds kBetweenTries{50};
+  const Stopwatch since;
+  for (;;) {
+    try {
+      return open();
+    } catch (const SystemError& error) {
+      const bool may_come = error.error_number == ENOENT || error.error_number == ESTALE;
+      if (!may_come || since.seconds() >= patience_s) throw;
+    }
+    std::this_thread::sleep_for(kBetweenTries);
+  }
+}
+
+void sync_folder(const PosixFile& folder) {
+  try {
+    folder.fsync();
+  } catch (const SystemError& error) {
+    if (error.error_number != EINVAL) throw;  // some file systems cannot sync a folder
   }
 }
 

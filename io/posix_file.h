@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/base/error.h"
+#include "runtime/base/function_ref.h"
 
 namespace rankine::io {
 
@@ -83,6 +84,14 @@ class PosixFile {
   int descriptor_ = -1;
   std::string path_;
 };
+
+// Opens a file that another host has just made: a network file system may deny for a moment that it
+// is there. Tries for up to `patience_s` seconds.
+PosixFile open_elsewhere(FunctionRef<PosixFile()> open, double patience_s = 10);
+
+// fsync of a folder, so that the names in it survive a crash; nothing where the file system cannot
+// do that. Throws SystemError (task failed).
+void sync_folder(const PosixFile& folder);
 
 // Opens /dev/null for standard streams that are closed, so that no file, socket or pipe gets their
 // numbers. What is written there is refused, as it would be without them. Before anything else.

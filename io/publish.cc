@@ -40,14 +40,6 @@ std::optional<PosixFile> open_folder(const std::string& file_path) {
   }
 }
 
-void sync_folder(const PosixFile& folder) {
-  try {
-    folder.fsync();
-  } catch (const SystemError& error) {
-    if (error.error_number != EINVAL) throw;  // some file systems cannot sync a folder
-  }
-}
-
 void sync_file(const std::string& path) {
   PosixFile file = PosixFile::open_read_write(path);
   file.fsync();

@@ -35,7 +35,7 @@ class Copier {
  public:
   Copier(std::string log_folder, const std::string& part_path)
       : log_folder_(std::move(log_folder)),
-        part_(PosixFile::open_read_write(part_path)) {}
+        part_(open_elsewhere([&] { return PosixFile::open_read_write(part_path); })) {}
 
   void copy(const CopySegment& segment) {
     if (segment.size < kLongSegment) return gather(segment);
@@ -53,7 +53,9 @@ class Copier {
   const PosixFile& log(std::int32_t number) {
     auto found = logs_.find(number);
     if (found == logs_.end()) {
-      found = logs_.emplace(number, PosixFile::open_read(log_path(log_folder_, number))).first;
+      const std::string path = log_path(log_folder_, number);
+      found =
+          logs_.emplace(number, open_elsewhere([&] { return PosixFile::open_read(path); })).first;
     }
     return found->second;
   }
@@ -130,19 +132,23 @@ Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogR
   Settlement settlement;
   settlement.placements.resize(static_cast<std::size_t>(first.back()));
   settlement.sources.resize(static_cast<std::size_t>(first.back()));
+  std::vector<std::uint64_t> checksums(settlement.placements.size());
   for (std::size_t log = 0; log < logs.size(); ++log) {
     for (const LogRecord& record : logs[log]) {
+      if (record.is_state()) continue;
       const std::size_t v = record.variable;
       if (v >= variables || record.chunk < 0 || record.chunk >= first[v + 1] - first[v]) {
-        throw Error(ExitCode::kTaskFailed, "the log of rank " + std::to_string(log) +
-                                               " holds a chunk that the output does not have");
+        throw Error(ExitCode::kTaskFailed,
+                    "log " + std::to_string(log) + " holds a chunk that the output does not have");
       }
       const auto at = static_cast<std::size_t>(first[v] + record.chunk);
       Placement& placement = settlement.placements[at];
       if (placement.size != 0) {
+        if (placement.size == record.size && checksums[at] == record.checksum) continue;
         throw Error(ExitCode::kTaskFailed,
-                    chunk_name(file, v, record.chunk) + " was written twice");
+                    chunk_name(file, v, record.chunk) + " was written twice, with other bytes");
       }
+      checksums[at] = record.checksum;
       placement = {record.variable, record.filter_mask, record.chunk, 0, record.size};
       settlement.sources[at] = {static_cast<std::int32_t>(log), record.offset};
     }
@@ -161,8 +167,12 @@ Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogR
   return settlement;
 }
 
-std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks) {
+std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks,
+                                                  int first_log) {
   std::vector<std::vector<CopySegment>> lists(static_cast<std::size_t>(ranks));
+  const auto rank_of = [&](std::int32_t log) {
+    return log >= first_log ? log - first_log : log % ranks;
+  };
   // The owner of a page is the rank of the chunk that covers the page's first data byte. So a
   // chunk's bytes up to the next page boundary belong to whoever began that page, the rest to the
   // rank that wrote the chunk.
@@ -171,13 +181,13 @@ std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, 
     const Placement& placement = settlement.placements[i];
     const LogOffset& source = settlement.sources[i];
     const bool begins_page = i == 0 || placement.address % kSettlePage == 0;
-    if (begins_page) page_owner = source.log;
+    if (begins_page) page_owner = rank_of(source.log);
     const std::uint64_t to_boundary = kSettlePage - placement.address % kSettlePage;
     const auto head = std::min<std::uint64_t>(placement.size, to_boundary);
     append_joined(lists[static_cast<std::size_t>(page_owner)],
                   {source.log, source.offset, placement.address, head});
     if (head == placement.size) continue;
-    page_owner = source.log;
+    page_owner = rank_of(source.log);
     append_joined(
         lists[static_cast<std::size_t>(page_owner)],
         {source.log, source.offset + head, placement.address + head, placement.size - head});

@@ -14,7 +14,7 @@
 namespace rankine::io {
 
 struct LogOffset {
-  std::int32_t log = 0;      // the rank that wrote the chunk
+  std::int32_t log = 0;      // the number of the log that has the chunk
   std::uint64_t offset = 0;  // of the payload in that log
 };
 
@@ -24,9 +24,10 @@ struct Settlement {
   std::uint64_t data_end = kDataStart;  // first byte after the last chunk
 };
 
-// logs[r]: the records of rank r, in any order. Orders by (variable, chunk) and packs the chunks
-// from kDataStart on. Throws Error (task failed) unless every chunk of every logged variable is
-// there exactly once and no other.
+// logs[n]: the records of log n, in any order; states are passed over. Orders by (variable, chunk)
+// and packs the chunks from kDataStart on. A chunk may be there more than once (a run that took
+// over from another made it again): with the same bytes. Throws Error (task failed) unless every
+// chunk of every logged variable is there and no other.
 Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs);
 
 // A piece of a chunk to be copied from a log into the part file.
@@ -47,7 +48,9 @@ inline constexpr std::uint64_t kSettlePage = 65536;
 
 // One list per rank, by address, neighbours joined. A page belongs to the rank whose chunk covers
 // its first data byte, so a rank copies its own chunks, but for the seams.
-std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks);
+// Rank r wrote log first_log + r; the logs before those, of earlier runs, are dealt out.
+std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks,
+                                                  int first_log = 0);
 
 // Creates the empty part file, mode 0666 less the umask; it must not exist. Rank 0, before anyone
 // copies.

@@ -97,6 +97,10 @@ struct Dimension {
   }
 };
 
+// Between it and the next comma stands, in the attribute _NCProperties of an output of ours, by
+// which plan it was made (OutputFile::plan).
+inline constexpr const char* kPlanProperty = ",plan=";
+
 struct FileInfo {
   std::string path;    // as the user wrote it
   std::string format;  // "netCDF-4" or "HDF5"
@@ -105,12 +109,13 @@ struct FileInfo {
   std::vector<Dimension> dimensions;
   std::vector<Variable> variables;    // in creation order where the file keeps it, else by name
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
+  std::string plan;                   // that an output of ours says it was made by; else empty
   std::vector<std::string> notes;     // objects that were left out, one sentence each
 
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, format, size, mtime_ns, dimensions, variables, attributes, notes);
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, plan, notes);
   }
 };
 

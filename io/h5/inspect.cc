@@ -51,8 +51,12 @@ class Walk {
     const H5Group root(H5Gopen2(file_, "/", H5P_DEFAULT), "open the root group", info_.path);
     const auto attributes = read_attributes(root);
     for (const auto& attribute : attributes) {
-      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") is_netcdf_ = true;
-      else info_.attributes.push_back(attribute);
+      if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") {
+        is_netcdf_ = true;
+        note_plan(attribute);
+      } else {
+        info_.attributes.push_back(attribute);
+      }
     }
     visit_group(root, "");
     resolve_dimensions();
@@ -67,6 +71,14 @@ class Walk {
     std::optional<std::int64_t> dimension_id;      // _Netcdf4Dimid
     std::vector<std::int64_t> coordinate_ids;      // _Netcdf4Coordinates
   };
+
+  void note_plan(const Attribute& properties) {
+    const auto* text = std::get_if<std::string>(&properties.value);
+    const std::size_t found = text == nullptr ? std::string::npos : text->find(kPlanProperty);
+    if (found == std::string::npos) return;
+    const std::size_t begin = found + std::string_view(kPlanProperty).size();
+    info_.plan = text->substr(begin, text->find(',', begin) - begin);
+  }
 
   void note(std::string text) { info_.notes.push_back(std::move(text)); }
 

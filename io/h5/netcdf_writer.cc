@@ -334,11 +334,12 @@ class Writer {
     write_attribute(file_, {"_NCProperties", properties()}, path_);
   }
 
-  static std::string properties() {
+  std::string properties() const {
     unsigned major = 0, minor = 0, release = 0;
     must(H5get_libversion(&major, &minor, &release), "ask for the version of HDF5", "");
     return "version=2,rankine=" RANKINE_VERSION ",hdf5=" + std::to_string(major) + "." +
-           std::to_string(minor) + "." + std::to_string(release);
+           std::to_string(minor) + "." + std::to_string(release) +
+           (spec_.plan.empty() ? "" : kPlanProperty + spec_.plan);
   }
 
   // What HDF5 held back comes out here, a full disk among it.

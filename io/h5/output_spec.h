@@ -52,6 +52,7 @@ struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
   std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
   std::vector<Attribute> attributes;        // of the root group, history included
+  std::string plan;                         // by which the file is made: goes into _NCProperties
   std::vector<std::string> left_out;        // what could not come along and why; for people
   template <class Archive>
   void serialize(Archive& archive) {

@@ -156,7 +156,7 @@ class OutputBuilder {
     if (!options_.history) return;
     const auto old = std::ranges::find(file_.attributes, "history", &io::Attribute::name);
     const std::string before = old == file_.attributes.end() ? "" : joined_text(*old);
-    const std::string line = history_line(options_.command);
+    const std::string& line = options_.history_line;
     set_text(file_.attributes, "history", before.empty() ? line : line + "\n" + before);
   }
 

@@ -24,7 +24,7 @@ struct OutputOptions {
   // is the whole axis.
   std::optional<Extents> chunks;
   bool history = true;  // false: the old attribute is copied unchanged
-  std::string command;  // for the history line (history.h)
+  std::string history_line;  // goes before it (history.h)
 };
 
 // Dimensions, coordinate variables, bounds and attributes of a file that holds the arrays, by the

@@ -18,7 +18,9 @@ namespace rankine::session {
 // graph with its placement, and the chunk indexes.
 struct RunGraph {
   std::uint32_t number = 0;
-  std::string log_folder;  // where stored chunks are logged; "" without outputs
+  std::string log_folder;        // where stored chunks are logged; "" without outputs
+  std::int32_t first_log = 0;    // rank r writes log first_log + r
+  std::uint64_t graph_hash = 0;  // of the layers, with outputs
   std::uint64_t graph_bytes = 0;
   std::uint64_t index_bytes = 0;
   GraphKey key;
@@ -26,7 +28,8 @@ struct RunGraph {
   bool forget_others = false;  // before anything else
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, log_folder, graph_bytes, index_bytes, key, known, forget_others);
+    archive(number, log_folder, first_log, graph_hash, graph_bytes, index_bytes, key, known,
+            forget_others);
   }
 };
 // A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast
@@ -44,10 +47,23 @@ struct Settle {
     archive(log_folder, part);
   }
 };
-// Close the logs without using them. Barrier.
+// Close the logs without using them; `keep`: synced, for a later run. Gather of the chunks in them.
 struct Discard {
+  bool keep = false;
   template <class Archive>
-  void serialize(Archive&) {}
+  void serialize(Archive& archive) {
+    archive(keep);
+  }
+};
+// Read what earlier runs left in their logs. Gather of records, broadcast of what is there.
+struct Recover {
+  std::string log_folder;
+  std::vector<std::int32_t> logs;    // their numbers
+  std::vector<std::int64_t> chunks;  // of each output of the graph that will be run
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(log_folder, logs, chunks);
+  }
 };
 // Values of earlier graphs that nobody will ask for again. Each rank is told of its own.
 struct Release {
@@ -73,6 +89,6 @@ struct Quit {
   void serialize(Archive&) {}
 };
 
-using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Release, Scatter, Quit>;
+using Command = std::variant<RunGraph, Rehearse, Settle, Discard, Recover, Release, Scatter, Quit>;
 
 }  // namespace rankine::session

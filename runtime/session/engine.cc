@@ -1,7 +1,6 @@
 #include "runtime/session/engine.h"
 
 #include <cstdio>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -155,20 +154,20 @@ bool Engine::overdue(double since_signal_s) const {
 }
 
 void Engine::abandon(const Error& error) {
-  if (last_will_) {
-    last_will_();
-  } else {  // rank 0 may not get to its own
-    const std::lock_guard lock(mutex_);
-    std::error_code ignored;
-    if (!log_folder_.empty()) std::filesystem::remove_all(log_folder_, ignored);
+  Error last = error;
+  if (last_will_ && last_will_()) {
+    if (is_stop(last)) last.exit_code = ExitCode::kStopped;
+    last.remedy = "the same command with --resume";
   }
-  std::fputs(error.block().c_str(), stderr);
-  communicator_.abort(static_cast<int>(error.exit_code));
+  std::fputs(last.block().c_str(), stderr);
+  communicator_.abort(static_cast<int>(last.exit_code));
 }
 
 Engine::JobPtr Engine::start(GraphStart graph) {
   RunGraph command;
   command.log_folder = std::move(graph.log_folder);
+  command.first_log = graph.first_log;
+  command.graph_hash = graph.graph_hash;
   command.graph_bytes = graph.graph_bytes.size();
   command.index_bytes = graph.index_bytes.size();
   command.key = key_of(graph.graph_bytes, graph.index_bytes);
@@ -217,7 +216,18 @@ io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log
   return std::move(job->settlement);
 }
 
-void Engine::discard() { await(submit(Discard{})); }
+std::int64_t Engine::discard(bool keep) {
+  const JobPtr job = submit(Discard{keep});
+  await(job);
+  return job->logged_chunks;
+}
+
+Engine::Recovered Engine::recover(const std::string& log_folder, std::vector<std::int32_t> logs,
+                                  std::vector<std::int64_t> chunks) {
+  const JobPtr job = submit(Recover{log_folder, std::move(logs), std::move(chunks)});
+  await(job);
+  return job->recovered;
+}
 
 void Engine::scatter(std::uint64_t name, Bytes value) {
   const Scatter command{name, value.size()};
@@ -393,7 +403,12 @@ bool Engine::carry_out(Order& order) {
     if (const auto* settle = std::get_if<Settle>(&order.command)) {
       run_settle(order.job.get(), *settle);
     }
-    if (std::holds_alternative<Discard>(order.command)) run_discard();
+    if (const auto* discard = std::get_if<Discard>(&order.command)) {
+      run_discard(order.job.get(), discard->keep);
+    }
+    if (const auto* recover = std::get_if<Recover>(&order.command)) {
+      run_recover(order.job.get(), *recover);
+    }
     if (std::holds_alternative<Quit>(order.command)) loop_.stop();
   } catch (...) {
     if (communicator_.size() > 1) throw;

@@ -85,7 +85,9 @@ struct GraphStart {
   Bytes graph_bytes;  // sealed graph, placement and limit of the pool (prepare.h)
   Bytes index_bytes;  // sealed chunk indexes
   std::int64_t total_tasks = 0;
-  std::string log_folder;  // "" without outputs
+  std::string log_folder;        // "" without outputs
+  std::int32_t first_log = 0;    // there: the number of rank 0's log
+  std::uint64_t graph_hash = 0;  // with outputs: of the layers, not 0
   // Earlier graphs whose values it takes; if one of them fails it fails, too.
   std::vector<std::uint32_t> needs;
   // Called once when it is over, by a thread of the team; must not wait for the engine.
@@ -143,7 +145,18 @@ class Engine : private worker::LoopHost {
   // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
   io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
                         const std::string& part);
-  void discard();
+  // Rank 0. Closes the logs of a graph that failed; keep: for a later run. Returns the chunks that
+  // are finished, with those of earlier runs.
+  std::int64_t discard(bool keep);
+  // Rank 0. What the logs of earlier runs hold is taken over by the next graph with outputs.
+  // chunks: of each output of that graph. Throws Error (input).
+  struct Recovered {
+    std::int64_t chunks = 0;   // finished
+    std::int64_t states = 0;   // of earlier runs' graphs
+    std::int64_t damaged = 0;  // records that do not count
+  };
+  Recovered recover(const std::string& log_folder, std::vector<std::int32_t> logs,
+                    std::vector<std::int64_t> chunks);
   // Rank 0, any thread. Does not wait: later graphs find the value, and earlier ones have found
   // what is released.
   void scatter(std::uint64_t name, Bytes value);
@@ -155,9 +168,10 @@ class Engine : private worker::LoopHost {
   void quit();
   // Rank 0. Told by the client's thread while it waits for a graph or in settle.
   void set_observer(OnRunProgress observer) { observer_ = std::move(observer); }
-  // Rank 0. Called before this rank ends the job: removes what the client has under way. By any
-  // thread, while the client's waits in a phase. Set and cleared between phases.
-  void set_last_will(std::function<void()> last_will) { last_will_ = std::move(last_will); }
+  // Rank 0. Called before this rank ends the job: removes what nobody can use of what the client
+  // has under way. True if a later run can go on with the rest. By any thread, while the client's
+  // waits in a phase. Set and cleared between phases.
+  void set_last_will(std::function<bool()> last_will) { last_will_ = std::move(last_will); }
 
   // Other ranks: returns when rank 0 quits.
   void serve() { join(); }
@@ -217,7 +231,9 @@ class Engine : private worker::LoopHost {
   void run_rehearsal(Order& order);
   void run_settle(Job* job, const Settle& command);
   Bytes order_copies(Job& job, const std::vector<Bytes>& gathered, const std::string& part);
-  void run_discard();
+  void run_discard(Job* job, bool keep);
+  void run_recover(Job* job, const Recover& command);
+  Bytes merge_recovered(Job& job, const std::vector<Bytes>& gathered, const Recover& command);
   // A graph in flight on this rank.
   struct Flight {
     double broadcast_s = 0;
@@ -258,6 +274,9 @@ class Engine : private worker::LoopHost {
   Pool pool_;
   worker::HeldStore held_;
   std::unique_ptr<io::LogWriter> log_;
+  std::shared_ptr<const worker::Salvage> salvage_;  // for the next graph with outputs
+  // Rank 0: the records of earlier runs' logs, by number, and the number of this run's first.
+  std::vector<std::vector<io::LogRecord>> earlier_logs_;
   std::vector<worker::TaskContext> contexts_;  // by thread
 
   // Only with the progress right.
@@ -289,13 +308,12 @@ class Engine : private worker::LoopHost {
   std::uint32_t graphs_ = 0;                // numbers given out
   RecentGraphs<std::monostate> announced_;  // what will be known once all these are there
   bool forget_graphs_ = false;              // with the next graph
-  std::string log_folder_;                  // of the last graph with outputs
 
   std::atomic<bool> has_jobs_{false};         // jobs_ is not empty; changed under the mutex
   std::atomic<int> unfinished_{0};            // jobs that are not done
   std::atomic<std::int64_t> known_bytes_{0};  // rank 0: known_graphs_bytes()
   OnRunProgress observer_;                    // client thread
-  std::function<void()> last_will_;
+  std::function<bool()> last_will_;
   std::function<void(const MadeResult&)> on_made_;
   worker::Loop loop_;
   std::thread helper_;
@@ -316,6 +334,8 @@ struct Engine::Job {
   std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
   GraphOutcome outcome;
   io::Settlement settlement;
+  Recovered recovered;
+  std::int64_t logged_chunks = 0;  // of a Discard
   std::exception_ptr error;
   bool done = false;                        // under the engine's mutex
   std::atomic<std::int64_t> tasks_seen{0};  // so far, as rank 0 knows

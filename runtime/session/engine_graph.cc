@@ -109,12 +109,13 @@ void Engine::install(Order& order) {
     installation.indexes = known.indexes;
     flight.pool_bytes = known.pool_bytes;
     installation.budget = known.budget;
+    installation.graph_hash = command.graph_hash;
+    if (!command.log_folder.empty()) installation.salvage = std::exchange(salvage_, nullptr);
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
-      const std::lock_guard lock(mutex_);
-      log_folder_ = command.log_folder;
       try {
-        log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
+        log_ = std::make_unique<io::LogWriter>(command.log_folder,
+                                               command.first_log + communicator_.rank());
       } catch (...) {
         log_failure = current_error();
       }

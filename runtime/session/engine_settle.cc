@@ -1,4 +1,8 @@
 // Engine: the phases in which the ranks put their logged chunks into one file, or drop them.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
 #include "collectives/broadcast.h"
 #include "collectives/gather.h"
 #include "runtime/base/archive.h"
@@ -34,6 +38,7 @@ Bytes log_contents(io::LogWriter* log) {
   try {
     log->close();
     contents.records = log->records();
+    std::erase_if(contents.records, [](const io::LogRecord& record) { return record.is_state(); });
     return to_bytes(contents);
   } catch (...) {
     contents = {current_error(), {}};
@@ -45,7 +50,8 @@ Bytes log_contents(io::LogWriter* log) {
 
 // Rank 0: where every chunk goes, and who copies it there.
 Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const std::string& part) {
-  std::vector<std::vector<io::LogRecord>> logs;
+  std::vector<std::vector<io::LogRecord>> logs = std::exchange(earlier_logs_, {});
+  const auto first_log = static_cast<int>(logs.size());
   for (const Bytes& bytes : gathered) {
     auto contents = from_bytes<LogContents>(bytes);
     if (contents.error) throw std::move(*contents.error);
@@ -54,7 +60,7 @@ Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const s
   job.settlement = io::place_chunks(*job.file, logs);
   io::create_part(part);
   CopyOrders orders;
-  orders.by_rank = io::plan_copies(job.settlement, communicator_.size());
+  orders.by_rank = io::plan_copies(job.settlement, communicator_.size(), first_log);
   orders.go = true;
   return to_bytes(orders);
 }
@@ -89,9 +95,25 @@ void Engine::run_settle(Job* job, const Settle& command) {
   if (failure) job->error = std::make_exception_ptr(std::move(*failure));
 }
 
-void Engine::run_discard() {
+// What cannot be synced or closed may be lost; the next run finds out.
+void Engine::run_discard(Job* job, bool keep) {
+  std::int64_t chunks = 0;
+  if (log_) {
+    try {
+      if (keep) log_->sync();
+      log_->close();
+    } catch (const Error& error) {
+      std::fputs(error.block().c_str(), stderr);
+    }
+    for (const io::LogRecord& record : log_->records()) chunks += record.is_state() ? 0 : 1;
+  }
   log_.reset();
-  collectives::barrier(communicator_);
+  for (const Bytes& bytes : collectives::gather(communicator_, 0, to_bytes(chunks))) {
+    job->logged_chunks += from_bytes<std::int64_t>(bytes);
+  }
+  for (const auto& records : std::exchange(earlier_logs_, {})) {
+    job->logged_chunks += static_cast<std::int64_t>(records.size());
+  }
 }
 
 }  // namespace rankine::session

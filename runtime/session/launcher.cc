@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "runtime/base/hash.h"
 #include "runtime/plan/saturate.h"
 #include "runtime/session/fit.h"
 
@@ -66,9 +67,12 @@ Started Launcher::launch(const Work& work, std::shared_ptr<const Prepared> prepa
   graph.bound_bytes = plan.bound_bytes;
   Bytes index_bytes = to_bytes(read_indexes(*plan.graph));
   graph.index_bytes = static_cast<std::int64_t>(index_bytes.size());
-  graph.job =
-      engine_.start({graph.prepared->graph_bytes, std::move(index_bytes),
-                     plan.topology->task_count(), work.log_folder, needs_of(work), work.on_over});
+  // Nothing that depends on ranks or memory: who has the same layers can use the same states.
+  const std::uint64_t graph_hash =
+      work.log_folder.empty() ? 0 : std::max<std::uint64_t>(1, hash_bytes(to_bytes(*plan.graph)));
+  graph.job = engine_.start({graph.prepared->graph_bytes, std::move(index_bytes),
+                             plan.topology->task_count(), work.log_folder, work.first_log,
+                             graph_hash, needs_of(work), work.on_over});
   in_flight_.push_back({graph.job, plan.footprint.total(threads), plan.footprint.spilled_bytes});
   if (work.in_background) background_.push_back(graph);
   return graph;

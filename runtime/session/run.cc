@@ -256,7 +256,7 @@ RunSettings take_run_options(int& argc, char** argv) {
                              name == "--steal";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
-                      name == "--allow-plugins" || name == "--allow-external";
+                      name == "--resume" || name == "--allow-plugins" || name == "--allow-external";
     if (!open || (!takes_value && !flag)) {
       argv[kept++] = argv[i];
       continue;
@@ -275,6 +275,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;
     if (name == "--no-history") settings.history = false;
+    if (name == "--resume") settings.resume = true;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;
     if (name == "--no-fuse") settings.fuse = false;
     if (name == "--allow-plugins") settings.access.plugins = true;

@@ -3,48 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "io/h5/netcdf_writer.h"
-#include "io/publish.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
-#include "runtime/base/stop_signals.h"
 #include "runtime/expr/build.h"
 
 namespace rankine {
-namespace {
-
-std::vector<std::string> input_files(const std::vector<optimize::Target>& targets) {
-  std::vector<expr::NodePtr> roots;
-  for (const optimize::Target& target : targets) roots.push_back(target.node);
-  std::vector<std::string> files;
-  for (const expr::NodePtr& node : expr::topological_order(roots)) {
-    if (const auto* data = node->as<expr::FromDataset>()) files.push_back(data->file->path);
-  }
-  return files;
-}
-
-// What a store leaves beside its output until it ends, in whichever way.
-class WorkingFiles {
- public:
-  WorkingFiles(session::Engine& engine, const io::OutputPaths& paths)
-      : engine_(engine),
-        paths_(paths) {
-    engine_.set_last_will([paths] { io::remove_working_files(paths); });
-  }
-  ~WorkingFiles() {
-    engine_.set_last_will({});
-    io::remove_working_files(paths_);
-  }
-  WorkingFiles(const WorkingFiles&) = delete;
-  WorkingFiles& operator=(const WorkingFiles&) = delete;
-
- private:
-  session::Engine& engine_;
-  const io::OutputPaths paths_;
-};
-
-}  // namespace
-
 session::PrepareOptions session::prepare_options(const RunSettings& settings, int ranks) {
   PrepareOptions options;
   options.machine.ranks = ranks;
@@ -122,7 +85,7 @@ session::Started Session::start(const session::Request& request) {
   std::optional<api::TaskGraph> tasks;
   session::Work work = work_of(request, tasks);
   count_construct();
-  stages_file_.open(input_files(work.targets));
+  stages_file_.open(session::input_files(work.targets));
   if (session::needs_of(work).empty()) work.key = key;
   return launcher_->start(work, options);
 }
@@ -137,17 +100,13 @@ std::vector<std::vector<std::byte>> Session::run(const session::Request& request
   return std::move(execute([&] { return start(request); }).results);
 }
 
-session::GraphOutcome Session::execute(FunctionRef<session::Started()> start,
-                                       const std::string& log_folder) {
+session::GraphOutcome Session::execute(FunctionRef<session::Started()> start) {
   launcher_->account_finished();
   releases_->flush();
   session::GraphOutcome outcome = launcher_->wait(start());
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
-  if (outcome.failure) {
-    if (!log_folder.empty()) engine_.discard();
-    throw std::move(*outcome.failure);
-  }
+  if (outcome.failure) throw std::move(*outcome.failure);
   return outcome;
 }
 
@@ -157,7 +116,7 @@ std::vector<Array> Session::persist_all(const std::vector<Array>& arrays) {
   for (const Array& array : arrays) {
     work.targets.push_back({array.node(), std::nullopt, false, true});
   }
-  stages_file_.open(input_files(work.targets));
+  stages_file_.open(session::input_files(work.targets));
   launcher_->account_finished();
   releases_->flush();
   auto releases = std::make_shared<std::vector<std::shared_ptr<session::ArrayRelease>>>();
@@ -207,71 +166,6 @@ std::shared_ptr<const api::ScatteredValue> Session::scatter_bytes(std::vector<st
         releases->add_scattered(dropped);
         launcher->add_held(-size);
       });
-}
-
-void Session::store(const Array& array, const std::string& where, const StoreOptions& options) {
-  const api::FileAndVariable parts = api::split_location(where);
-  if (parts.variable.size() < 2) {
-    throw usage_error("store needs a file and a name", "write it as \"anom.nc:/t2m_anomaly\"");
-  }
-  store(NamedArrays{{parts.variable.substr(1), array}}, parts.file, options);
-}
-
-void Session::store(const NamedArrays& arrays, const std::string& file,
-                    const StoreOptions& options) {
-  std::vector<std::string> inputs = input_files(session::targets_of(arrays));
-  inputs.insert(inputs.end(), options.inputs.begin(), options.inputs.end());
-  const io::OutputPaths paths = io::absolute(io::check_output(file, inputs, options.overwrite));
-  inputs.insert(inputs.end(), {paths.final, paths.part});
-  stages_file_.open(inputs);
-  StoreOptions described = options;
-  described.history = options.history && settings_.history;
-  if (described.command.empty()) described.command = settings_.command;
-  session::StorePlan plan = session::plan_store(arrays, described);
-  if (!settings_.quiet) {
-    for (const std::string& word : plan.warnings) {
-      std::fprintf(stderr, "rankine: warning: %s\n", word.c_str());
-    }
-  }
-  const io::OutputClaim claim(paths);
-  if (claim.discarded() && !settings_.quiet) {
-    std::fprintf(stderr, "rankine: discarded what an earlier run left of %s\n",
-                 paths.final.c_str());
-  }
-  const WorkingFiles working(engine_, paths);
-  session::Work work;
-  work.targets = plan.targets;
-  work.log_folder = plan.logged() ? paths.log_folder : "";
-  work.client_bytes = plan.inline_bytes();
-  session::GraphOutcome outcome = execute(
-      [&] {
-        count_construct();
-        return launcher_->start(work, session::prepare_options(settings_, ranks()));
-      },
-      work.log_folder);
-  const Stopwatch write;
-  const double cpu = process_cpu_seconds();
-  plan.take_results(std::move(outcome.results));
-  const std::int64_t bytes = write_output(plan, paths, options.overwrite);
-  stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
-  since_last_ = Stopwatch();
-  cpu_since_last_ = process_cpu_seconds();
-}
-
-// From logs and fetched values to the published file. Returns the bytes of the logged chunks.
-std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPaths& paths,
-                                   bool overwrite) {
-  io::Settlement settlement;
-  if (plan.logged()) {
-    settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
-    plan.name_variables(settlement.placements);
-  } else {
-    io::create_part(paths.part);
-  }
-  io::write_netcdf(paths.part, plan.file, settlement.placements);
-  if (StopSignals::received() != 0) throw stopped_by_signal();
-  io::publish(paths.part, paths.final, overwrite);
-  return static_cast<std::int64_t>(settlement.data_end - io::kDataStart);
 }
 
 PlanReport Session::plan(const std::vector<Array>& arrays) const {

@@ -44,13 +44,15 @@ struct RunSettings {
   std::string stages_file;
   bool quiet = false;
   bool history = true;
+  bool resume = false;  // StoreOptions::resume of every store
   std::string command;  // cleaned command line, for `history`
   io::Access access;    // what input files may make the HDF5 library load
 };
 
 namespace session {
+class WorkingFiles;
 PrepareOptions prepare_options(const RunSettings& settings, int ranks);
-}
+}  // namespace session
 
 // Lives on rank 0 while the client of run() runs. Not thread-safe. compute and store block until
 // done and throw Error if a task fails; submit, map, persist and scatter return at once. The
@@ -270,9 +272,8 @@ class Session : public session::LocatedCalls<Session> {
   PlanReport plan(const session::Request& request) const;
   session::Started start(const session::Request& request);
   void count_construct();  // the client's time so far goes to that stage
-  // Runs what start gives and keeps the accounts. log_folder: "" without outputs.
-  session::GraphOutcome execute(FunctionRef<session::Started()> start,
-                                const std::string& log_folder = {});
+  // Runs what start gives and keeps the accounts.
+  session::GraphOutcome execute(FunctionRef<session::Started()> start);
   Array held_array(const Array& array, const session::Started& graph, std::uint32_t slot,
                    const std::shared_ptr<session::ArrayRelease>& release);
   std::shared_ptr<const api::ScatteredValue> scatter_bytes(std::vector<std::byte> bytes);
@@ -284,6 +285,10 @@ class Session : public session::LocatedCalls<Session> {
   static auto tuple_of(const std::vector<Array>& arrays, std::index_sequence<I...>) {
     return std::make_tuple(arrays[I]...);
   }
+  void tell(const std::string& line) const;  // on stderr, unless quiet
+  void run_store(session::StorePlan& plan, const io::OutputPaths& paths,
+                 const io::JobHeader& header, bool overwrite, session::WorkingFiles& working);
+  int take_over(const io::OutputPaths& paths, const io::JobHeader& header);
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;

@@ -1,13 +1,28 @@
 #include "runtime/session/store_plan.h"
 
 #include <algorithm>
+#include <map>
 
 #include "io/codec/table.h"
 #include "runtime/api/output.h"
+#include "runtime/base/archive.h"
+#include "runtime/base/hash.h"
+#include "runtime/expr/build.h"
 
 namespace rankine::session {
 
 namespace {
+
+// Of every array that is read.
+std::vector<const io::FileInfo*> input_infos(const std::vector<optimize::Target>& targets) {
+  std::vector<expr::NodePtr> roots;
+  for (const optimize::Target& target : targets) roots.push_back(target.node);
+  std::vector<const io::FileInfo*> infos;
+  for (const expr::NodePtr& node : expr::topological_order(roots)) {
+    if (const auto* data = node->as<expr::FromDataset>()) infos.push_back(data->file.get());
+  }
+  return infos;
+}
 
 std::string plugin_warning(const io::Codec& codec) {
   const io::FilterSteps steps = io::filter_steps(codec, false, false, 1, 1);
@@ -30,7 +45,24 @@ std::vector<optimize::Target> targets_of(const NamedArrays& arrays) {
   return targets;
 }
 
-StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
+std::vector<std::string> input_files(const std::vector<optimize::Target>& targets) {
+  std::vector<std::string> files;
+  for (const io::FileInfo* file : input_infos(targets)) files.push_back(file->path);
+  return files;
+}
+
+std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& targets) {
+  std::map<std::string, io::JobInput> by_path;
+  for (const io::FileInfo* file : input_infos(targets)) {
+    by_path[file->path] = {file->path, file->size, file->mtime_ns};
+  }
+  std::vector<io::JobInput> inputs;
+  for (auto& [path, input] : by_path) inputs.push_back(std::move(input));
+  return inputs;
+}
+
+StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
+                     const std::string& history_line) {
   std::vector<api::NamedArray> named;
   for (const auto& [name, array] : arrays) named.push_back({name, array.node()});
   api::OutputOptions describe;
@@ -39,7 +71,7 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
   describe.fletcher32 = options.fletcher32;
   describe.chunks = options.chunks;
   describe.history = options.history;
-  describe.command = options.command;
+  describe.history_line = history_line;
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
   plan.warnings = plan.file.left_out;
@@ -76,6 +108,14 @@ void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
   std::stable_sort(
       placements.begin(), placements.end(),
       [](const io::Placement& a, const io::Placement& b) { return a.variable < b.variable; });
+}
+
+// The date in `history` and ranks, threads and memory do not count, nor whether layers are fused.
+std::uint64_t StorePlan::hash() const {
+  io::OutputFile dateless = file;
+  std::erase_if(dateless.attributes,
+                [](const io::Attribute& attribute) { return attribute.name == "history"; });
+  return hash_bytes(to_bytes(optimize::plan_numbers(targets).hash, dateless));
 }
 
 std::int64_t StorePlan::inline_bytes() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/h5/output_spec.h"
+#include "io/journal.h"
 #include "runtime/api/array.h"
 #include "runtime/session/prepare.h"
 
@@ -25,6 +26,9 @@ struct StoreOptions {
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   bool history = true;            // prepend a line to the attribute `history`
   std::string command;            // that line's text; empty: the program's command line
+  // Goes on where an earlier run of the same job was stopped, if there was one (contract of
+  // `--resume`). Else what it left is discarded.
+  bool resume = false;
   // Files that the output may not replace, beside those the arrays read: what a command line names
   // as an input stays one even if no result depends on it.
   std::vector<std::string> inputs;
@@ -59,6 +63,8 @@ struct StorePlan {
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
   bool logged() const { return !logged_variables.empty(); }
+  // Equal: the same bytes, but for the date in `history`.
+  std::uint64_t hash() const;
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;
   // The logged variables alone, numbered as the graph numbers its outputs.
@@ -68,8 +74,16 @@ struct StorePlan {
   void take_results(std::vector<std::vector<std::byte>> results);
 };
 
-// Throws Error (usage, input).
-StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options);
+// The files that the targets read.
+std::vector<std::string> input_files(const std::vector<optimize::Target>& targets);
+
+// The same, as they were when they were opened: each once, by path.
+std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& targets);
+
+// history_line: with the date; of no effect without StoreOptions::history. Throws Error (usage,
+// input).
+StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
+                     const std::string& history_line);
 
 // The expression that the optimizer makes of one.
 Array optimized(const Array& array);

@@ -65,38 +65,51 @@ TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
 
 Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
                    const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
-                   const UserTasks* user_tasks, io::LogWriter* log,
+                   const UserTasks* user_tasks, const GraphJournal* journal,
                    std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool)
     : topology_(topology),
       graph_number_(graph_number),
       readers_(readers),
       user_tasks_(user_tasks),
-      log_(log),
+      journal_(journal),
       results_(results),
       held_(held),
       pool_(pool) {}
 
 void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext& context,
                    bool away) const {
-  const graph::Kind& kind = topology_.graph().layers[task.layer].kind;
   try {
-    if (const auto* map = std::get_if<graph::Map>(&kind)) {
-      return run_map(task, *map, find_chunk, context);
-    }
-    if (const auto* reduce = std::get_if<graph::Reduce>(&kind)) {
-      return run_reduce(task, *reduce, find_chunk, context);
-    }
-    if (const auto* some = std::get_if<graph::Collect>(&kind)) {
-      return collect(task, *some, find_chunk);
-    }
-    if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
-      return collect(task, *some, find_chunk);
-    }
-    return run_user(task, find_chunk, context, away);
+    if (journal_ == nullptr) return run_anew(task, find_chunk, context, away);
+    const Stopwatch load;
+    const bool taken_over = journal_->take_over(task, pool_, context.outputs);
+    context.times.load_s += load.seconds();
+    if (taken_over) return;
+    run_anew(task, find_chunk, context, away);
+    const Stopwatch write;
+    journal_->keep_states(task, context.outputs);
+    context.times.write_s += write.seconds();
   } catch (Error& error) {
     if (error.task_story.empty()) error.task_story = story(task);
     throw;
   }
+}
+
+void Executor::run_anew(const TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+                        bool away) const {
+  const graph::Kind& kind = topology_.graph().layers[task.layer].kind;
+  if (const auto* map = std::get_if<graph::Map>(&kind)) {
+    return run_map(task, *map, find_chunk, context);
+  }
+  if (const auto* reduce = std::get_if<graph::Reduce>(&kind)) {
+    return run_reduce(task, *reduce, find_chunk, context);
+  }
+  if (const auto* some = std::get_if<graph::Collect>(&kind)) {
+    return collect(task, *some, find_chunk);
+  }
+  if (const auto* some = std::get_if<graph::GridCollect>(&kind)) {
+    return collect(task, *some, find_chunk);
+  }
+  return run_user(task, find_chunk, context, away);
 }
 
 std::string Executor::story(const TaskId& task) const { return graph::story_of(topology_, task); }
@@ -217,13 +230,13 @@ void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, D
   }
   if (const auto* store = std::get_if<graph::Store>(&head)) {
     const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
-    const ChunkGrid grid = io::chunk_grid(variable);
-    const Box chunk = grid.chunks_over(box);
+    const std::int64_t chunk = plan::stored_chunk(topology_, task, *store);
+    if (journal_->is_stored(store->variable, chunk)) return;
     const Stopwatch compress;
     io::encode_chunk(variable, box, dense->data(), context.encode_scratch, context.encoded);
     context.times.compress_s += compress.seconds();
     const Stopwatch write;
-    log_->append(store->variable, position_of(chunk.lo, grid.counts()), context.encoded);
+    journal_->store(store->variable, chunk, context.encoded);
     context.times.write_s += write.seconds();
     return;
   }

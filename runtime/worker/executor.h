@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "io/encode.h"
-#include "io/log.h"
 #include "io/reader.h"
 #include "runtime/base/clock.h"
+#include "runtime/worker/graph_journal.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
 #include "runtime/worker/task_inputs.h"
@@ -27,12 +27,6 @@ struct TaskTimes {
   double compress_s = 0;
   double write_s = 0;
   TaskTimes& operator+=(const TaskTimes& other);
-};
-
-// A chunk for other tasks.
-struct Output {
-  graph::ChunkId chunk;
-  HeldChunk bytes;
 };
 
 // When a thread found no task of a graph: there is none until something changes (graph_run.h).
@@ -97,17 +91,18 @@ struct TaskContext {
 
 class Executor {
  public:
-  // readers: by data set of the graph. log: where Store heads append, null if there are none.
+  // readers: by data set of the graph. journal: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
   // user_tasks: null if the graph has no functions of users. held: where Hold heads leave chunks,
   // under the number of the graph. All must outlive the executor.
   Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
-           const UserTasks* user_tasks, io::LogWriter* log,
+           const UserTasks* user_tasks, const GraphJournal* journal,
            std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
 
   // Leaves context.outputs, which must be empty. away: the task is of another rank, where its
-  // results are kept. Throws Error; its story names layer and chunk.
+  // results are kept. A task whose results an earlier run left takes those. Throws Error; its story
+  // names layer and chunk.
   void run(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context,
            bool away = false) const;
 
@@ -115,6 +110,8 @@ class Executor {
   std::string story(const graph::TaskId& task) const;
 
  private:
+  void run_anew(const graph::TaskId& task, const FindChunk& find_chunk, TaskContext& context,
+                bool away) const;
   void run_map(const graph::TaskId& task, const graph::Map& map, const FindChunk& find_chunk,
                TaskContext& context) const;
   void run_calls(const graph::TaskId& task, const graph::Map& map, const Box& step,
@@ -134,7 +131,7 @@ class Executor {
   const std::uint32_t graph_number_;
   const std::vector<std::unique_ptr<io::DatasetReader>>& readers_;
   const UserTasks* user_tasks_;
-  io::LogWriter* log_;
+  const GraphJournal* journal_;
   std::vector<std::vector<std::byte>>& results_;
   HeldStore& held_;
   Pool& pool_;

@@ -76,8 +76,12 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
     fail(Error(ExitCode::kTaskFailed, "no memory for the results of this graph", {},
                "write them to a file with -o instead of printing them"));
   }
-  executor_ = std::make_unique<Executor>(*topology_, number_, readers_, user_tasks_.get(), log,
-                                         results_, held_, pool_);
+  if (log != nullptr) {
+    journal_ = std::make_unique<GraphJournal>(*topology_, *log, installation.graph_hash,
+                                              std::move(installation.salvage));
+  }
+  executor_ = std::make_unique<Executor>(*topology_, number_, readers_, user_tasks_.get(),
+                                         journal_.get(), results_, held_, pool_);
 }
 
 // O(values of earlier graphs that are at home here).
@@ -214,8 +218,10 @@ const HeldChunk& GraphRun::find_taken(const TaskId& task, const graph::ChunkId& 
 SharedBuffer GraphRun::piece_for(const ChunkName& name, int to) {
   if (protocol::is_moved(name)) return steal_.outgoing(name);
   const graph::ChunkId chunk = id_of(name);
-  return pack_piece(*topology_, chunk, plan::piece_on(*topology_, placement_, chunk, to),
-                    board_.input(chunk), pool_);
+  const SharedBuffer& bytes = board_.input(chunk);
+  if (bytes->size() == 0) return bytes;
+  return pack_piece(*topology_, chunk, plan::piece_on(*topology_, placement_, chunk, to), bytes,
+                    pool_);
 }
 
 void GraphRun::run_task(TakenTask& taken, TaskContext& context) {
@@ -303,6 +309,7 @@ void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Output& output = outputs[i];
     if (holds) made_.push_back(output);
+    const bool nothing = journal_ && is_void(output.bytes);
     const std::int64_t whole_bytes = output.bytes.spilled
                                          ? topology_->output_bytes(output.chunk)
                                          : static_cast<std::int64_t>(output.bytes.buffer->size());
@@ -317,7 +324,7 @@ void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,
          plan::pieces_elsewhere(*topology_, placement_, output.chunk, communicator_.rank())) {
       // The result of a user's task has whatever length it has.
       const std::int64_t bytes =
-          piece.part ? plan::piece_bytes(*topology_, output.chunk, piece) : whole_bytes;
+          piece.part && !nothing ? plan::piece_bytes(*topology_, output.chunk, piece) : whole_bytes;
       reactor_.on_output(name_of(output.chunk), bytes, std::span(&piece.rank, 1), outbox_);
     }
   }
@@ -484,7 +491,9 @@ void GraphRun::carry_out_once() {
 }
 
 HeldChunk GraphRun::put_away(const graph::ChunkId& chunk, HeldChunk bytes) {
-  if (!placement_.is_spilled(*topology_, {chunk.layer, chunk.output})) return bytes;
+  if (!placement_.is_spilled(*topology_, {chunk.layer, chunk.output}) || is_void(bytes)) {
+    return bytes;
+  }
   bytes.spilled = spill_.write(std::as_const(*bytes.buffer).bytes());
   bytes.buffer.reset();
   return bytes;

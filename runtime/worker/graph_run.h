@@ -63,6 +63,8 @@ struct Installation {
   int threads = 1;                                     // likewise
   std::int64_t memory_bytes = 0;                       // likewise; 0: no limit
   plan::Budget budget = {};                            // if tasks must be admitted
+  std::uint64_t graph_hash = 0;                        // with a log: of the layers
+  std::shared_ptr<const Salvage> salvage = nullptr;    // what an earlier run left, if anything
 };
 
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
@@ -181,6 +183,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::vector<std::unique_ptr<io::DatasetReader>> readers_;
   std::vector<std::vector<std::byte>> results_;
   std::unique_ptr<UserTasks> user_tasks_;
+  std::unique_ptr<GraphJournal> journal_;  // null without outputs
   std::unique_ptr<Executor> executor_;
 
   SpillFile spill_;

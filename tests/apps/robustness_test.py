@@ -129,26 +129,31 @@ class Signals(Run):
 
     def logs(self, count):
         folder = self.path(".o.nc.rankine")
-        return lambda: all(os.path.exists(f"{folder}/log.{rank}") for rank in range(count))
+        names = [f"{folder}/log.{rank}" for rank in range(count)]
+        return lambda: all(os.path.exists(name) and os.path.getsize(name) for name in names)
 
-    def end_of(self, process):
+    def end_of(self, process, left=("s.nc",)):
         try:
             out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.fail("it does not stop")
-        self.assertEqual(self.entries(), ["s.nc"], err.decode())
+        self.assertEqual(self.entries(), list(left), err.decode())
         return err.decode()
 
-    def test_a_signal_ends_a_run_with_its_code_and_nothing_is_left(self):
+    JOURNAL = (".o.nc.rankine", "s.nc")
+
+    def test_a_signal_ends_a_run_and_leaves_its_journal(self):
         for number in self.SIGNALS:
             with self.subTest(number):
                 process = self.start("eval", LONG, "-o", "o.nc", "--quiet")
                 self.wait_until(self.logs(1), process)
                 process.send_signal(number)
-                told = self.end_of(process)
-                self.assertEqual(process.returncode, 128 + number, told)
-                self.assertEqual(told, f"rankine: error: stopped by signal {int(number)}\n"
-                                       "  try: run it again\n")
+                told = self.end_of(process, self.JOURNAL)
+                self.assertEqual(process.returncode, 75, told)
+                shutil.rmtree(self.path(".o.nc.rankine"))
+                self.assertRegex(told, rf"\Arankine: error: stopped by signal {int(number)}; "
+                                       r"\d+ of \d+ chunks are kept\n  at: .*o.nc\n"
+                                       r"  try: the same command with --resume\n\Z")
 
     def test_a_signal_ends_a_sample(self):
         process = self.start("sample", "-o", "o.nc", "--shape", "100000,361,720")
@@ -165,8 +170,8 @@ class Signals(Run):
         size = os.path.getsize(self.path(".o.nc.rankine/log.0"))
         self.wait_until(lambda: os.path.getsize(self.path(".o.nc.rankine/log.0")) > size, process)
         process.send_signal(signal.SIGTERM)
-        self.end_of(process)
-        self.assertEqual(process.returncode, 128 + signal.SIGTERM)
+        self.end_of(process, self.JOURNAL)
+        self.assertEqual(process.returncode, 75)
 
     def test_a_signal_to_the_group_while_a_file_is_looked_into_blames_no_file(self):
         words = []
@@ -205,7 +210,7 @@ class Signals(Run):
         self.assertNotIn("damaged", told)
         self.assertRaises(ProcessLookupError, os.kill, self.child, 0)
 
-    def test_ranks_leave_nothing_either(self):
+    def test_ranks_leave_theirs(self):
         launch = [*LAUNCH, "-n", "2"]
         # mpirun itself ends with 1 when it was told to stop, and passes SIGUSR1 on.
         for number, program in ((signal.SIGINT, LONG), (signal.SIGTERM, LONG_TASKS),
@@ -215,11 +220,13 @@ class Signals(Run):
                                      prefix=launch, env=self.mpi_environment())
                 self.wait_until(self.logs(2), process)
                 process.send_signal(number)
-                told = self.end_of(process)
+                told = self.end_of(process, self.JOURNAL)
                 self.assertIn("rankine: error: stopped by signal ", told)
+                self.assertIn("--resume", told)
+                shutil.rmtree(self.path(".o.nc.rankine"))
                 self.assertNotEqual(process.returncode, 0)
                 if number == signal.SIGUSR1:
-                    self.assertEqual(process.returncode, 128 + number, told)
+                    self.assertEqual(process.returncode, 75, told)
 
 
 class Limits(Run):

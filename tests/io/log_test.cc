@@ -5,14 +5,20 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
+#include "runtime/base/stop_signals.h"
 #include "tests/io/h5/sample_output.h"
 
 namespace rankine::io {
 namespace {
+
+constexpr std::size_t kHeaderBytes = 48;
 
 using namespace test;
 
@@ -108,10 +114,10 @@ TEST(Log, ReportsEveryDamagedByteThatMatters) {
     const LogScan scan = scan_log(folder / "damaged");
     expect_subset(scan.records, written);
     const bool in_record = std::any_of(written.begin(), written.end(), [&](const LogRecord& r) {
-      return at + 40 >= r.offset && at < r.offset + r.size;
+      return at + kHeaderBytes >= r.offset && at < r.offset + r.size;
     });
     ASSERT_EQ(scan.records.size(), written.size() - (in_record ? 1 : 0)) << at;
-    const bool last = at + 40 >= written.back().offset;
+    const bool last = at + kHeaderBytes >= written.back().offset;
     ASSERT_TRUE(!in_record || !scan.damaged.empty() || (last && scan.torn)) << at;
   }
 }
@@ -121,7 +127,8 @@ TEST(Log, SkipsAHoleThatAKilledThreadLeft) {
   std::vector<LogRecord> written = small_log(folder / "logs");
   Contents whole = read_file(folder / "logs/log.0");
   const LogRecord lost = written[2];
-  std::fill_n(whole.begin() + long(lost.offset) - 40, 40 + lost.size, std::byte{0});
+  std::fill_n(whole.begin() + long(lost.offset - kHeaderBytes), kHeaderBytes + lost.size,
+              std::byte{0});
   write_file(folder / "hole", whole);
   written.erase(written.begin() + 2);
   const LogScan scan = scan_log(folder / "hole");
@@ -204,7 +211,7 @@ TEST(Log, SurvivesShortWritesAndReportsRealErrors) {
     log.append(0, 1, payload(10, random));
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
-    EXPECT_EQ(error.exit_code, ExitCode::kTaskFailed);
+    EXPECT_EQ(error.exit_code, ExitCode::kStopped);
     EXPECT_EQ(error.message, "cannot write: Disk quota exceeded");
     EXPECT_EQ(error.where, log.path());
     EXPECT_NE(error.remedy.find("free space"), std::string::npos);
@@ -215,6 +222,87 @@ TEST(Log, SurvivesShortWritesAndReportsRealErrors) {
   const LogScan scan = scan_log(log.path());
   EXPECT_EQ(scan.records, log.records());
   EXPECT_EQ(scan.records.size(), 2u);
+}
+
+TEST(Log, KeepsStatesApartFromChunks) {
+  TempFolder folder;
+  std::mt19937_64 random(8);
+  LogWriter log(folder / "logs", 4);
+  LogRecord state;
+  state.graph = 77;
+  state.variable = 2;
+  state.filter_mask = 1;
+  state.chunk = 5;
+  log.append(2, 5, payload(100, random));
+  log.append_state(state, payload(300, random));
+  log.close();
+  const LogScan scan = scan_log(log.path());
+  ASSERT_EQ(scan.records.size(), 2u);
+  EXPECT_FALSE(scan.records[0].is_state());
+  EXPECT_TRUE(scan.records[1].is_state());
+  EXPECT_EQ(scan.records[1].graph, 77u);
+  EXPECT_EQ(scan.records[1].filter_mask, 1u);
+  EXPECT_EQ(scan.records, log.records());
+}
+
+std::atomic<int> g_syncs{0};
+
+void wait_for_syncs(int count) {
+  for (int looks = 0; g_syncs < count && looks < 2000; ++looks) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_GE(g_syncs, count);
+}
+
+TEST(Log, IsSyncedFromTimeToTimeAndAtASignal) {
+  TempFolder folder;
+  std::mt19937_64 random(9);
+  const FileCalls real = file_calls();
+  file_calls().fdatasync = [](int descriptor) {
+    ++g_syncs;
+    return ::fdatasync(descriptor);
+  };
+  g_syncs = 0;
+  {
+    LogWriter log(folder / "logs", 0, {1e9, 1000});
+    log.append(0, 0, payload(2000, random));
+    wait_for_syncs(1);
+    log.close();
+  }
+  {
+    LogWriter log(folder / "logs", 1, {0.01, std::uint64_t{1} << 40});
+    log.append(0, 0, payload(10, random));
+    wait_for_syncs(2);
+    log.close();
+  }
+  {
+    const StopSignals signals;
+    LogWriter log(folder / "logs", 2, {1e9, std::uint64_t{1} << 40});
+    log.append(0, 0, payload(10, random));
+    ::raise(SIGTERM);
+    wait_for_syncs(3);
+    log.close();
+  }
+  const StopSignals none_came;
+  EXPECT_EQ(g_syncs, 3);
+  file_calls() = real;
+}
+
+TEST(Log, ReportsASyncThatFailed) {
+  TempFolder folder;
+  std::mt19937_64 random(10);
+  const FileCalls real = file_calls();
+  g_syncs = 0;
+  file_calls().fdatasync = [](int) {
+    ++g_syncs;
+    errno = EIO;
+    return -1;
+  };
+  LogWriter log(folder / "logs", 0, {0.01, 1});
+  log.append(0, 0, payload(10, random));
+  wait_for_syncs(1);
+  EXPECT_THROW(log.close(), Error);
+  file_calls() = real;
 }
 
 TEST(Log, StaysReadableWhenTheDiskIsFull) {

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "tests/io/h5/python_file.h"
 
@@ -205,6 +207,18 @@ TEST(RoomOnDisk, IsNoneWhereNothingCanBeKept) {
   const TempFolder folder;
   EXPECT_GE(room_on_disk(folder / "."), 0);
   EXPECT_EQ(room_on_disk(folder / "none"), 0);
+}
+
+TEST(PosixFile, WaitsForAFileOfAnotherHost) {
+  TempFolder folder;
+  const auto open = [&] { return PosixFile::open_read(folder / "late"); };
+  EXPECT_THROW(open_elsewhere(open, 0.01), SystemError);
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    PosixFile::create(folder / "late").close();
+  });
+  EXPECT_TRUE(open_elsewhere(open, 60).is_open());
+  other.join();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "io/journal.h"
 #include "io/settle.h"
 #include "tests/io/h5/sample_output.h"
 
@@ -171,6 +172,32 @@ TEST(OutputClaim, KeepsASecondRunOutWhileTheFirstLives) {
   EXPECT_TRUE(after.discarded());
   EXPECT_FALSE(fs::exists(paths.part));
   EXPECT_FALSE(fs::exists(log_path(paths.log_folder, 0)));
+}
+
+TEST(OutputClaim, KeepsAJournalForWhoGoesOn) {
+  TempFolder folder;
+  const OutputPaths paths = check_output(folder / "out.nc", {}, false);
+  {
+    const OutputClaim claim(paths);
+    EXPECT_TRUE(is_claimed(paths));
+    write_job(paths.log_folder, {});
+    LogWriter log(paths.log_folder, 7);
+    write_file(paths.log_folder + "/job.new", text("half a header"));
+    create_part(paths.part);
+  }
+  EXPECT_FALSE(is_claimed(paths));
+  {
+    const OutputClaim claim(paths, true);
+    EXPECT_FALSE(claim.discarded());
+    EXPECT_EQ(log_numbers(paths.log_folder), std::vector<int>{7});
+    EXPECT_TRUE(read_job(paths.log_folder));
+    EXPECT_FALSE(fs::exists(paths.part));
+    fs::remove(paths.log_folder + "/job");
+  }
+  const OutputClaim claim(paths, true);  // logs without a header are nobody's
+  EXPECT_TRUE(claim.discarded());
+  EXPECT_TRUE(log_numbers(paths.log_folder).empty());
+  EXPECT_FALSE(read_job(paths.log_folder));
 }
 
 TEST(RemoveWorkingFiles, LeavesNothingOfOursBehind) {

@@ -188,7 +188,7 @@ TEST(Settle, RefusesChunksThatAreMissingTwiceThereOrUnknown) {
                     variable("a", DType::kInt8, {"x"}, {10}, {4}),
                     variable("b", DType::kInt8, {"x"}, {10}, {10})};
   const auto record = [](std::uint32_t v, std::int64_t chunk) {
-    return LogRecord{v, 0, chunk, 40, 5, 0};
+    return LogRecord{v, 0, chunk, 0, 48, 5, 0};
   };
   const std::vector<std::vector<LogRecord>> whole = {{record(2, 0), record(1, 1)},
                                                      {record(1, 2), record(1, 0)}};
@@ -201,12 +201,15 @@ TEST(Settle, RefusesChunksThatAreMissingTwiceThereOrUnknown) {
   EXPECT_EQ(message_of(file, logs), "chunk 0 of b was not written");
   logs = whole;
   logs[1].push_back(record(1, 1));
-  EXPECT_EQ(message_of(file, logs), "chunk 1 of a was written twice");
+  EXPECT_EQ(message_of(file, logs), "no error");
+  logs[1].back().checksum = 1;
+  EXPECT_EQ(message_of(file, logs), "chunk 1 of a was written twice, with other bytes");
+  logs[1].back().graph = 1;  // a state
+  EXPECT_EQ(message_of(file, logs), "no error");
   for (const LogRecord& stray : {record(1, 3), record(1, -1), record(3, 0), record(0, 0)}) {
     logs = whole;
     logs[1].push_back(stray);
-    EXPECT_EQ(message_of(file, logs),
-              "the log of rank 1 holds a chunk that the output does not have");
+    EXPECT_EQ(message_of(file, logs), "log 1 holds a chunk that the output does not have");
   }
   const Settlement settlement = place_chunks(file, whole);
   ASSERT_EQ(settlement.placements.size(), 4u);
@@ -221,11 +224,13 @@ TEST(Settle, CopiesEveryByteOnceAndNoPageByTwoRanks) {
   std::mt19937_64 random(seed);
   for (int round = 0; round < 300; ++round) {
     const int ranks = 1 + int(random() % 5);
+    const int first_log = int(random() % 4);  // those before it are of earlier runs
+    const int log_count = first_log + ranks;
     const std::uint64_t largest = std::uint64_t{1} << (1 + random() % 19);
     Settlement settlement;
-    std::vector<std::uint64_t> log_end(std::size_t(ranks), 0);
+    std::vector<std::uint64_t> log_end(std::size_t(log_count), 0);
     for (std::size_t chunks = random() % 60; chunks > 0; --chunks) {
-      const auto log = static_cast<std::int32_t>(random() % std::uint64_t(ranks));
+      const auto log = static_cast<std::int32_t>(random() % std::uint64_t(log_count));
       const auto size = static_cast<std::uint32_t>(1 + random() % largest);
       settlement.placements.push_back({0, 0, 0, settlement.data_end, size});
       settlement.sources.push_back({log, log_end[std::size_t(log)] + 40});
@@ -234,7 +239,7 @@ TEST(Settle, CopiesEveryByteOnceAndNoPageByTwoRanks) {
     }
     std::map<std::uint64_t, CopySegment> by_address;
     std::map<std::uint64_t, std::size_t> page_rank;
-    const auto lists = plan_copies(settlement, ranks);
+    const auto lists = plan_copies(settlement, ranks, first_log);
     ASSERT_EQ(lists.size(), std::size_t(ranks));
     for (std::size_t rank = 0; rank < lists.size(); ++rank) {
       for (const CopySegment& s : lists[rank]) {

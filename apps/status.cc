@@ -1,0 +1,108 @@
+// status: how far the run that writes an output got, or would be taken up again.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/text.h"
+#include "apps/verbs.h"
+#include "io/journal.h"
+
+namespace rankine::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct StatusOptions {
+  std::string output;
+  bool json = false;
+};
+
+// What is beside the output, and the output.
+struct Status {
+  io::OutputPaths paths;
+  bool whole = false;  // there is an output; perhaps an older one, while a run is at work
+  bool running = false;
+  std::optional<io::JobHeader> job;
+  std::vector<std::int64_t> finished;  // chunks, by variable of the job
+};
+
+Status look(const std::string& output) {
+  Status status;
+  status.paths = io::output_paths(output);
+  status.whole = std::filesystem::is_regular_file(status.paths.final);
+  status.running = io::is_claimed(status.paths);
+  status.job = io::read_job(status.paths.log_folder);
+  if (status.job) status.finished = io::finished_chunks(status.paths.log_folder, *status.job);
+  if (!status.whole && !status.running && !status.job) {
+    throw input_error("there is neither an output nor a run that writes it", status.paths.final);
+  }
+  return status;
+}
+
+const char* state_of(const Status& status) {
+  if (status.running) return "running";
+  return status.job ? "stopped" : "whole";
+}
+
+std::string text_of(const Status& status) {
+  const std::string name = printable(status.paths.final);
+  if (!status.job) {
+    return fmt::format("{}: {}\n", name,
+                       status.running ? "running, nothing is finished yet" : "whole");
+  }
+  std::int64_t finished = 0, all = 0;
+  std::string variables;
+  for (std::size_t i = 0; i < status.job->variables.size(); ++i) {
+    const io::JobVariable& variable = status.job->variables[i];
+    finished += status.finished[i];
+    all += variable.chunks;
+    variables += fmt::format("  {}: {} of {} chunks\n", printable(variable.name),
+                             status.finished[i], variable.chunks);
+  }
+  const double percent = all == 0 ? 100 : 100.0 * double(finished) / double(all);
+  std::string text = fmt::format("{}: {}, {} of {} chunks are finished ({:.1f} %)\n{}", name,
+                                 state_of(status), finished, all, percent, variables);
+  text += fmt::format("  begun: {:%Y-%m-%d %H:%M:%S} UTC\n",
+                      fmt::gmtime(static_cast<std::time_t>(status.job->started_s)));
+  text += fmt::format("  job: {}\n", printable(status.job->history));
+  if (!status.running) text += "  to go on: the same command with --resume\n";
+  return text;
+}
+
+Json json_of(const Status& status) {
+  Json json = {{"path", status.paths.final},
+               {"state", state_of(status)},
+               {"exists", status.whole},
+               {"variables", Json::array()}};
+  if (!status.job) return json;
+  for (std::size_t i = 0; i < status.job->variables.size(); ++i) {
+    json["variables"].push_back({{"name", status.job->variables[i].name},
+                                 {"finished_chunks", status.finished[i]},
+                                 {"chunks", status.job->variables[i].chunks}});
+  }
+  json["begun"] = status.job->started_s;
+  json["job"] = status.job->history;
+  return json;
+}
+
+int run_status(const StatusOptions& options) {
+  const Status status = look(options.output);
+  print_result(options.json ? json_of(status).dump(2) + "\n" : text_of(status));
+  return 0;
+}
+
+}  // namespace
+
+void add_status(Cli& cli) {
+  const auto options = std::make_shared<StatusOptions>();
+  CLI::App& verb =
+      cli.add_verb({"status", "OUTPUT [--json]", "Tells how far the run got that writes an output.",
+                    "rankine status anom.nc"},
+                   Ranks::kFirstOnly, [options] { return run_status(*options); });
+  verb.add_option("OUTPUT", options->output, "the file that is written")->required();
+  verb.add_flag("--json", options->json, "as JSON");
+}
+
+}  // namespace rankine::apps

@@ -1,0 +1,148 @@
+#include "io/journal.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+
+#include "runtime/base/archive.h"
+
+namespace rankine::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kFormat = 1;  // of header and records
+constexpr std::string_view kLogPrefix = "log.";
+
+struct Sealed {
+  std::uint32_t format = kFormat;
+  JobHeader header;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(format, header);
+  }
+};
+
+std::string header_path(const std::string& folder) { return folder + "/job"; }
+
+[[noreturn]] void refuse(const std::string& what, const OutputPaths& paths) {
+  throw Error(ExitCode::kUsage, what, paths.log_folder,
+              "start afresh without --resume: what was finished is discarded then");
+}
+
+void check_inputs(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths) {
+  for (const JobInput& input : mine.inputs) {
+    const auto before = std::ranges::find(journal.inputs, input.path, &JobInput::path);
+    if (before == journal.inputs.end()) {
+      refuse("the journal of this output belongs to another job: " + input.path +
+                 " was no input of it",
+             paths);
+    }
+    if (*before != input) {
+      refuse("the input " + input.path + " changed since the journal of this output was begun (" +
+                 std::to_string(before->size) + " bytes then, " + std::to_string(input.size) +
+                 " now)",
+             paths);
+    }
+  }
+}
+
+}  // namespace
+
+void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths) {
+  if (journal.program != mine.program) {
+    refuse("the journal of this output was written by " + journal.program + ", this is " +
+               mine.program,
+           paths);
+  }
+  for (std::size_t i = 0; i < mine.libraries.size(); ++i) {
+    const auto& [name, version] = mine.libraries[i];
+    if (i >= journal.libraries.size() || journal.libraries[i] != mine.libraries[i]) {
+      refuse("the journal of this output was written with another version of " + name + " than " +
+                 version,
+             paths);
+    }
+  }
+  check_inputs(journal, mine, paths);
+  if (journal.plan_hash != mine.plan_hash || journal.inputs != mine.inputs ||
+      journal.variables != mine.variables) {
+    refuse("the journal of this output belongs to another expression or other options: " +
+               journal.history,
+           paths);
+  }
+}
+
+void write_job(const std::string& log_folder, const JobHeader& header) {
+  const std::string path = header_path(log_folder);
+  const std::string unfinished = path + ".new";
+  PosixFile file = PosixFile::create_new(unfinished, 0600);
+  file.write_full(to_bytes(Sealed{kFormat, header}));
+  file.fsync();
+  file.close();
+  std::error_code problem;
+  fs::rename(unfinished, path, problem);
+  if (problem) {
+    throw SystemError(ExitCode::kTaskFailed, "cannot name the header of the journal", path,
+                      problem.value());
+  }
+  sync_folder(PosixFile::open_read(log_folder));
+}
+
+std::optional<JobHeader> read_job(const std::string& log_folder) {
+  const std::string path = header_path(log_folder);
+  if (!fs::exists(path)) return std::nullopt;
+  const PosixFile file = PosixFile::open_read(path);
+  Bytes bytes(file.size());
+  file.pread_full(bytes, 0);
+  try {
+    Sealed sealed = from_bytes<Sealed>(bytes);
+    if (sealed.format == kFormat) return std::move(sealed.header);
+  } catch (const Error& error) {
+    throw input_error("the header of a journal is damaged: " + error.message, path,
+                      "start afresh without --resume");
+  }
+  throw input_error("the journal has another format", path, "start afresh without --resume");
+}
+
+std::vector<int> log_numbers(const std::string& log_folder) {
+  std::vector<int> numbers;
+  std::error_code problem;
+  fs::directory_iterator entry(log_folder, problem);
+  for (; !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kLogPrefix)) continue;
+    int number = 0;
+    const char* end = name.data() + name.size();
+    const auto read = std::from_chars(name.data() + kLogPrefix.size(), end, number);
+    if (read.ec == std::errc() && read.ptr == end && number >= 0) numbers.push_back(number);
+  }
+  if (problem) {
+    throw SystemError(ExitCode::kInput, "cannot list the journal", log_folder, problem.value());
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+std::vector<std::int64_t> finished_chunks(const std::string& log_folder, const JobHeader& header) {
+  std::vector<std::vector<bool>> seen;
+  for (const JobVariable& variable : header.variables) {
+    seen.emplace_back(static_cast<std::size_t>(variable.chunks));
+  }
+  for (const int number : log_numbers(log_folder)) {
+    for (const LogRecord& record : scan_log(log_path(log_folder, number)).records) {
+      const bool known = !record.is_state() && record.variable < seen.size() && record.chunk >= 0 &&
+                         record.chunk < header.variables[record.variable].chunks;
+      if (known) seen[record.variable][static_cast<std::size_t>(record.chunk)] = true;
+    }
+  }
+  std::vector<std::int64_t> finished;
+  for (const std::vector<bool>& chunks : seen) {
+    finished.push_back(std::count(chunks.begin(), chunks.end(), true));
+  }
+  return finished;
+}
+
+}  // namespace rankine::io

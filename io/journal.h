@@ -1,0 +1,68 @@
+// What a run leaves beside its output until that is whole: the log folder is the journal. A header
+// says for what job it is, the logs (log.h) hold what was finished; nothing else needs ordering, so
+// a run may end at any moment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/log.h"
+#include "io/output.h"
+
+namespace rankine::io {
+
+// An input as it was when the job began.
+struct JobInput {
+  std::string path;
+  std::uint64_t size = 0;     // bytes
+  std::int64_t mtime_ns = 0;  // since 1970
+  bool operator==(const JobInput&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, size, mtime_ns);
+  }
+};
+
+struct JobVariable {
+  std::string name;
+  std::int64_t chunks = 0;
+  bool operator==(const JobVariable&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, chunks);
+  }
+};
+
+// What records may be taken over: everything but `history` and `started_s` must be the same.
+struct JobHeader {
+  std::string program;                                         // "rankine 0.1.0"
+  std::vector<std::pair<std::string, std::string>> libraries;  // codecs and their versions
+  std::uint64_t plan_hash = 0;         // expression, chunks and the form of the output
+  std::vector<JobInput> inputs;        // each file once, by path
+  std::vector<JobVariable> variables;  // logged ones; records name them by their position here
+  std::string history;                 // the first line of the attribute, with the date
+  std::int64_t started_s = 0;          // since 1970
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(program, libraries, plan_hash, inputs, variables, history, started_s);
+  }
+};
+
+// Throws Error (usage) that says what differs: program, codec, expression or input.
+void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths);
+
+// Writes the header and syncs it and its folder, which must exist. Throws Error (task failed).
+void write_job(const std::string& log_folder, const JobHeader& header);
+// Nothing if the folder or the header is not there. Throws Error (input) if it is damaged.
+std::optional<JobHeader> read_job(const std::string& log_folder);
+
+// The numbers of the logs in the folder, ascending. Throws Error (input).
+std::vector<int> log_numbers(const std::string& log_folder);
+
+// How far a run got: finished chunks of each variable of the header.
+std::vector<std::int64_t> finished_chunks(const std::string& log_folder, const JobHeader& header);
+
+}  // namespace rankine::io

@@ -1,0 +1,74 @@
+#include "runtime/plan/outstanding.h"
+
+#include <variant>
+
+namespace rankine::plan {
+namespace {
+
+using graph::ChunkId;
+using graph::Map;
+using graph::TaskId;
+using graph::Topology;
+
+// Whether it must be run whoever reads it.
+bool hands_over(const Topology& topology, const TaskId& task, Outstanding::IsStored is_stored) {
+  const graph::Kind& kind = topology.graph().layers[task.layer].kind;
+  if (std::holds_alternative<graph::Reduce>(kind)) return false;
+  const auto* map = std::get_if<Map>(&kind);
+  if (map == nullptr) return true;
+  for (const graph::Head& head : map->heads) {
+    const bool held = std::holds_alternative<graph::Hold>(head);
+    if (held || std::holds_alternative<graph::Fetch>(head)) return true;
+    const auto* store = std::get_if<graph::Store>(&head);
+    if (store != nullptr && !is_stored(store->variable, stored_chunk(topology, task, *store))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_logged(const Topology& topology, const TaskId& task, Outstanding::HasState has_state) {
+  for (std::uint32_t output = 0; output < topology.output_count(task.layer); ++output) {
+    const bool leaves = topology.leaves_chunk(task.layer, output);
+    if (leaves && !has_state({task.layer, output, task.position})) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::int64_t stored_chunk(const Topology& topology, const TaskId& task, const graph::Store& store) {
+  const auto& map = std::get<Map>(topology.graph().layers[task.layer].kind);
+  const Box box = map.grid.chunk_box(coordinate_of(task.position, topology.counts(task.layer)));
+  const ChunkGrid grid = io::chunk_grid(topology.graph().outputs[store.variable]);
+  return position_of(grid.chunks_over(box).lo, grid.counts());
+}
+
+// Producers come before consumers, layers and tasks inside a layer: one walk from the end.
+Outstanding::Outstanding(const Topology& topology, IsStored is_stored, HasState has_state) {
+  std::int64_t tasks = 0;
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    first_.push_back(tasks);
+    tasks += topology.task_count(layer);
+  }
+  run_.resize(static_cast<std::size_t>(tasks));
+  read_back_.resize(static_cast<std::size_t>(tasks));
+  for (auto layer = static_cast<std::uint32_t>(topology.layer_count()); layer-- > 0;) {
+    for (std::int64_t position = topology.task_count(layer); position-- > 0;) {
+      const TaskId task{layer, position};
+      const auto at = static_cast<std::size_t>(first_[layer] + position);
+      const bool must = hands_over(topology, task, is_stored);
+      if (!must && run_[at] && is_logged(topology, task, has_state)) {
+        run_[at] = false;
+        read_back_[at] = true;
+      }
+      if (must) run_[at] = true;
+      if (!run_[at]) continue;
+      topology.for_each_input(task, [&](const ChunkId& chunk) {
+        run_[static_cast<std::size_t>(first_[chunk.layer] + chunk.position)] = true;
+      });
+    }
+  }
+}
+
+}  // namespace rankine::plan

@@ -1,0 +1,212 @@
+// Session: how an output is written, and taken over from a run that was stopped.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <numeric>
+
+#include "io/codec/version.h"
+#include "io/h5/netcdf_writer.h"
+#include "io/journal.h"
+#include "io/probe.h"
+#include "io/publish.h"
+#include "runtime/api/history.h"
+#include "runtime/api/open.h"
+#include "runtime/base/error.h"
+#include "runtime/base/stop_signals.h"
+#include "runtime/session/session.h"
+#include "runtime/session/working_files.h"
+
+namespace rankine {
+namespace {
+
+std::int64_t seconds_since_1970() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+io::JobHeader header_of(const session::StorePlan& plan, const std::string& history) {
+  io::JobHeader header;
+  header.program = "rankine " RANKINE_VERSION;
+  header.libraries = io::codec_versions();
+  header.plan_hash = plan.hash();
+  header.inputs = session::job_inputs(plan.targets);
+  for (const io::OutputVariable& variable : plan.logged_file().variables) {
+    header.variables.push_back({variable.name, io::chunk_grid(variable).chunk_count()});
+  }
+  header.history = history;
+  header.started_s = seconds_since_1970();
+  return header;
+}
+
+std::string plan_text(std::uint64_t hash) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+// As make would say: it was made by this plan, and no input is younger.
+bool is_made(const std::string& output, const io::JobHeader& header) {
+  const std::vector<io::Probed> probed = io::try_probe_files({output});
+  if (!probed.front().info) return false;
+  const io::FileInfo& made = *probed.front().info;
+  if (made.plan != plan_text(header.plan_hash)) return false;
+  return std::ranges::all_of(
+      header.inputs, [&](const io::JobInput& input) { return input.mtime_ns <= made.mtime_ns; });
+}
+
+std::int64_t chunk_count(const io::JobHeader& header) {
+  return std::transform_reduce(header.variables.begin(), header.variables.end(), std::int64_t{0},
+                               std::plus(), [](const io::JobVariable& v) { return v.chunks; });
+}
+
+// The run ends, but not for good.
+Error stopped(const Error& error, std::int64_t chunks, std::int64_t all,
+              const std::string& output) {
+  Error resumable(ExitCode::kStopped,
+                  error.message + "; " + std::to_string(chunks) + " of " + std::to_string(all) +
+                      " chunks are kept",
+                  error.where.empty() ? output : error.where, "the same command with --resume");
+  if (!is_stop(error) && !error.remedy.empty()) {
+    resumable.remedy = error.remedy + "; then " + resumable.remedy;
+  }
+  if (!is_stop(error)) resumable.task_story = error.task_story;
+  return resumable;
+}
+
+// It ended before there was anything to go on with.
+Error without_journal(Error error) {
+  if (error.exit_code == ExitCode::kStopped) error.exit_code = ExitCode::kTaskFailed;
+  return error;
+}
+
+}  // namespace
+
+void Session::store(const Array& array, const std::string& where, const StoreOptions& options) {
+  const api::FileAndVariable parts = api::split_location(where);
+  if (parts.variable.size() < 2) {
+    throw usage_error("store needs a file and a name", "write it as \"anom.nc:/t2m_anomaly\"");
+  }
+  store(NamedArrays{{parts.variable.substr(1), array}}, parts.file, options);
+}
+
+void Session::tell(const std::string& line) const {
+  if (!settings_.quiet) std::fprintf(stderr, "rankine: %s\n", line.c_str());
+}
+
+void Session::store(const NamedArrays& arrays, const std::string& file,
+                    const StoreOptions& options) {
+  const bool resume = options.resume || settings_.resume;
+  std::vector<std::string> inputs = session::input_files(session::targets_of(arrays));
+  inputs.insert(inputs.end(), options.inputs.begin(), options.inputs.end());
+  const io::OutputPaths paths =
+      io::absolute(io::check_output(file, inputs, options.overwrite, resume));
+  inputs.insert(inputs.end(), {paths.final, paths.part});
+  stages_file_.open(inputs);
+  const io::OutputClaim claim(paths, resume);
+  if (claim.discarded()) tell("discarded what an earlier run left of " + paths.final);
+  session::WorkingFiles working(engine_, paths,
+                                resume && std::filesystem::exists(paths.log_folder + "/job"));
+  const std::optional<io::JobHeader> earlier = io::read_job(paths.log_folder);
+
+  StoreOptions described = options;
+  described.history = options.history && settings_.history;
+  if (described.command.empty()) described.command = settings_.command;
+  const std::string history = earlier ? earlier->history : api::history_line(described.command);
+  session::StorePlan plan = session::plan_store(arrays, described, history);
+  for (const std::string& word : plan.warnings) tell("warning: " + word);
+  const io::JobHeader header = header_of(plan, history);
+  if (resume && std::filesystem::exists(paths.final)) {
+    if (is_made(paths.final, header)) {
+      working.set_kept(false);
+      return tell(paths.final + " is whole: nothing is left to do");
+    }
+    if (!options.overwrite) {
+      throw Error(ExitCode::kUsage, "the output exists, made by another job", paths.final,
+                  "use --overwrite, or choose another name");
+    }
+  }
+  plan.file.plan = plan_text(header.plan_hash);
+  if (earlier) io::check_same_job(*earlier, header, paths);
+  if (plan.logged() && !earlier) io::write_job(paths.log_folder, header);
+  run_store(plan, paths, header, options.overwrite, working);
+  working.set_kept(false);
+}
+
+// Runs the graph and writes the file. What fails after chunks were finished leaves them for a later
+// run, if that could end better.
+void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
+                        const io::JobHeader& header, bool overwrite,
+                        session::WorkingFiles& working) {
+  session::Work work;
+  work.targets = plan.targets;
+  work.client_bytes = plan.inline_bytes();
+  if (plan.logged()) {
+    working.keep_if_job_ends(true);
+    work.log_folder = paths.log_folder;
+    work.first_log = take_over(paths, header);
+  }
+  session::GraphOutcome outcome;
+  try {
+    outcome = execute([&] {
+      count_construct();
+      return launcher_->start(work, session::prepare_options(settings_, ranks()));
+    });
+  } catch (const Error& error) {
+    if (!plan.logged()) throw;
+    const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
+    const std::int64_t chunks = engine_.discard(stops || working.kept());
+    if (!stops) throw;
+    if (chunks == 0 && !working.kept()) throw without_journal(error);
+    working.set_kept(true);
+    throw stopped(error, chunks, chunk_count(header), paths.final);
+  }
+  const Stopwatch write;
+  const double cpu = process_cpu_seconds();
+  plan.take_results(std::move(outcome.results));
+  if (plan.logged()) working.set_kept(true);
+  try {
+    const std::int64_t bytes = write_output(plan, paths, overwrite);
+    stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
+  } catch (const Error& error) {
+    const bool may_go = is_stop(error) || error.exit_code == ExitCode::kTaskFailed ||
+                        error.exit_code == ExitCode::kStopped;
+    if (!plan.logged() || !may_go) throw;
+    throw stopped(error, chunk_count(header), chunk_count(header), paths.final);
+  }
+  since_last_ = Stopwatch();
+  cpu_since_last_ = process_cpu_seconds();
+}
+
+// The number of the first log of this run.
+int Session::take_over(const io::OutputPaths& paths, const io::JobHeader& header) {
+  const std::vector<int> logs = io::log_numbers(paths.log_folder);
+  if (logs.empty()) return 0;
+  std::vector<std::int64_t> chunks;
+  for (const io::JobVariable& variable : header.variables) chunks.push_back(variable.chunks);
+  const session::Engine::Recovered found = engine_.recover(paths.log_folder, logs, chunks);
+  tell("resuming: " + std::to_string(found.chunks) + " of " + std::to_string(chunk_count(header)) +
+       " chunks are there" +
+       (found.damaged == 0 ? ""
+                           : "; damaged records are made again: " + std::to_string(found.damaged)));
+  return logs.back() + 1;
+}
+
+// From logs and fetched values to the published file. Returns the bytes of the logged chunks.
+std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPaths& paths,
+                                   bool overwrite) {
+  io::Settlement settlement;
+  if (plan.logged()) {
+    settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
+    plan.name_variables(settlement.placements);
+  } else {
+    io::create_part(paths.part);
+  }
+  io::write_netcdf(paths.part, plan.file, settlement.placements);
+  if (StopSignals::received() != 0) throw stopped_by_signal();
+  io::publish(paths.part, paths.final, overwrite);
+  return static_cast<std::int64_t>(settlement.data_end - io::kDataStart);
+}
+
+}  // namespace rankine

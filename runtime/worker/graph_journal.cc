@@ -1,0 +1,91 @@
+#include "runtime/worker/graph_journal.h"
+
+#include <limits>
+
+#include "runtime/base/hash.h"
+
+namespace rankine::worker {
+
+using graph::ChunkId;
+using graph::TaskId;
+
+GraphJournal::GraphJournal(const graph::Topology& topology, io::LogWriter& log,
+                           std::uint64_t graph_hash, std::shared_ptr<const Salvage> salvage)
+    : topology_(topology),
+      log_(log),
+      graph_hash_(graph_hash),
+      checkpoints_(topology),
+      salvage_(std::move(salvage)) {
+  if (!salvage_) return;
+  for (const SavedState& state : salvage_->states) {
+    if (state.record.graph != graph_hash_) continue;
+    states_.emplace(ChunkId{state.record.variable, state.record.filter_mask, state.record.chunk},
+                    &state);
+  }
+  outstanding_ = std::make_unique<const plan::Outstanding>(
+      topology,
+      [&](std::uint32_t variable, std::int64_t chunk) { return is_stored(variable, chunk); },
+      [&](const ChunkId& chunk) { return states_.contains(chunk); });
+}
+
+bool GraphJournal::is_stored(std::uint32_t variable, std::int64_t chunk) const {
+  return salvage_ && salvage_->stored[variable][static_cast<std::size_t>(chunk)];
+}
+
+bool GraphJournal::take_over(const TaskId& task, Pool& pool, std::vector<Output>& outputs) const {
+  using What = plan::Outstanding::What;
+  const What what = outstanding_ ? outstanding_->of(task) : What::kRun;
+  if (what == What::kRun) return false;
+  for (std::uint32_t output = 0; output < topology_.output_count(task.layer); ++output) {
+    if (!topology_.leaves_chunk(task.layer, output)) continue;
+    const ChunkId chunk{task.layer, output, task.position};
+    outputs.push_back(
+        {chunk, what == What::kReadBack ? read_back(chunk, pool) : pool.allocate_shared(0)});
+  }
+  return true;
+}
+
+SharedBuffer GraphJournal::read_back(const ChunkId& chunk, Pool& pool) const {
+  const SavedState& state = *states_.at(chunk);
+  SharedBuffer bytes = pool.allocate_shared(state.record.size);
+  const io::PosixFile& file = log_file(state.log);
+  file.pread_full(bytes->bytes(), state.record.offset);
+  const bool whole = topology_.output_bytes(chunk) == static_cast<std::int64_t>(bytes->size()) &&
+                     hash_bytes(bytes->bytes()) == state.record.checksum;
+  if (!whole) {
+    throw input_error("a state in the journal is damaged", file.path(),
+                      "start afresh without --resume");
+  }
+  return bytes;
+}
+
+const io::PosixFile& GraphJournal::log_file(std::int32_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = log_files_.find(number);
+  if (found != log_files_.end()) return found->second;
+  const std::string path = io::log_path(salvage_->log_folder, number);
+  return log_files_
+      .emplace(number, io::open_elsewhere([&] { return io::PosixFile::open_read(path); }))
+      .first->second;
+}
+
+void GraphJournal::store(std::uint32_t variable, std::int64_t chunk,
+                         std::span<const std::byte> encoded) const {
+  log_.append(variable, chunk, encoded);
+}
+
+void GraphJournal::keep_states(const TaskId& task, const std::vector<Output>& outputs) const {
+  if (outputs.empty() || !checkpoints_.has(topology_, task)) return;
+  for (const Output& output : outputs) {
+    const std::size_t size = output.bytes.buffer->size();
+    if (size == 0 || size > std::numeric_limits<std::uint32_t>::max()) continue;
+    io::LogRecord record;
+    record.graph = graph_hash_;
+    record.variable = output.chunk.layer;
+    record.filter_mask = output.chunk.output;
+    record.chunk = output.chunk.position;
+    log_.append_state(record, std::as_const(*output.bytes.buffer).bytes());
+  }
+}
+
+}  // namespace rankine::worker

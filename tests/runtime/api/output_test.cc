@@ -217,9 +217,8 @@ TEST(DescribeOutput, DescribesArraysWithoutElementsAndWithoutFiles) {
 }
 
 TEST_F(Climate, PutsOneLineBeforeTheHistoryOrNone) {
-  ::setenv("SOURCE_DATE_EPOCH", "86400", 1);
   OutputOptions options;
-  options.command = "rankine eval 'x = tas'";
+  options.history_line = "Fri Jan 02 00:00:00 1970: rankine eval 'x = tas'";
   const Array tas = get("tas");
   const io::OutputFile with = describe({{"x", tas}}, options);
   EXPECT_EQ(text(with.attributes, "history"),
@@ -231,7 +230,6 @@ TEST_F(Climate, PutsOneLineBeforeTheHistoryOrNone) {
   options.history = false;
   const io::OutputFile without = describe({{"x", tas}}, options);
   EXPECT_EQ(text(without.attributes, "history"), "older line\noldest line");
-  ::unsetenv("SOURCE_DATE_EPOCH");
 }
 
 }  // namespace

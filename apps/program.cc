@@ -20,8 +20,9 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
                   "name = expression; several are joined by ';', a name that begins with _ is a "
                   "temporary")
       ->required();
-  verb.add_option("FILE", options->inputs.positional, "FILE[:/dataset or group]");
-  verb.add_option("MORE", options->more_files)->group("");
+  verb.add_option("FILE", options->inputs.positional,
+                  "FILE[:/dataset or group]; several, or a pattern as 'data/t_*.nc', are one along "
+                  "their record dimension");
   verb.add_option("-v", options->inputs.variables, "name=FILE:/path or name=/path")
       ->type_name("NAME=WHERE")
       ->allow_extra_args(false);
@@ -92,11 +93,6 @@ void add_run_options(CLI::App& verb) {
 }
 
 NamedArrays results_of(const ProgramOptions& options) {
-  if (!options.more_files.empty()) {
-    throw usage_error("several files as one are not supported yet: " + options.inputs.positional +
-                          ", " + options.more_files.front(),
-                      "name variables of a second file by -v name=FILE:/path");
-  }
   const language::Ast ast = language::parse(options.expression);
   NamedArrays results;
   for (const language::Binding& binding : language::bind(ast, options.inputs)) {
@@ -111,12 +107,15 @@ NamedArrays results_of(const ProgramOptions& options) {
 
 std::vector<std::string> files_of(const language::Inputs& inputs) {
   std::vector<std::string> files;
-  if (!inputs.positional.empty()) files.push_back(api::split_location(inputs.positional).file);
+  for (const std::string& file : api::split_locations(inputs.positional).files) {
+    files.push_back(file);
+  }
   for (const std::string& variable : inputs.variables) {
     const std::string where = variable.substr(variable.find('=') + 1);
     const std::string file = api::split_location(where).file;
     // "name=/path" names a data set of the positional file.
-    if (file != where || !where.starts_with('/')) files.push_back(file);
+    if (file == where && where.starts_with('/')) continue;
+    for (const std::string& one : api::files_named(file)) files.push_back(one);
   }
   return files;
 }

@@ -15,7 +15,6 @@ namespace rankine::apps {
 struct ProgramOptions {
   std::string expression;
   language::Inputs inputs;
-  std::vector<std::string> more_files;  // named, but not supported
   std::string output;
   bool overwrite = false;
   std::string codec = StoreOptions().codec;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "io/join.h"
 #include "runtime/base/config.h"
 #include "runtime/base/edit_distance.h"
 #include "runtime/base/error.h"
@@ -64,8 +65,9 @@ const Variable& find_variable(const FileInfo& info, const std::string& variable_
   throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));
 }
 
-Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
-  const Variable& variable = find_variable(info, variable_path);
+namespace {
+
+void refuse_unreadable(const FileInfo& info, const Variable& variable) {
   const std::string where = info.path + ":" + variable.path;
   if (!variable.dtype) {
     throw input_error("the data set has the type " + variable.type_name +
@@ -77,12 +79,12 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
     throw input_error("cannot read the data set: " + variable.read_problem, where,
                       remedy_for(variable.read_problem));
   }
+}
+
+// All but the file's own name, size and time.
+Dataset describe(const Variable& variable) {
   Dataset dataset;
-  // Ranks may have other working folders.
-  dataset.file = std::filesystem::absolute(info.path).string();
   dataset.path = variable.path;
-  dataset.file_size = info.size;
-  dataset.file_mtime_ns = info.mtime_ns;
   dataset.stored = *variable.dtype;
   dataset.big_endian = variable.big_endian;
   dataset.shape = variable.shape;
@@ -98,6 +100,26 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
   dataset.grid = variable.layout == Layout::kChunked
                      ? ChunkGrid::regular(variable.shape, variable.chunk)
                      : virtual_grid(variable.shape, variable.element_size);
+  return dataset;
+}
+
+}  // namespace
+
+Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
+  const Variable& variable = find_variable(info, variable_path);
+  if (info.joined) return joined_dataset(info, variable);
+  refuse_unreadable(info, variable);
+  Dataset dataset = describe(variable);
+  // Ranks may have other working folders.
+  dataset.file = std::filesystem::absolute(info.path).string();
+  dataset.file_size = info.size;
+  dataset.file_mtime_ns = info.mtime_ns;
+  return dataset;
+}
+
+Dataset without_decoding(Dataset dataset) {
+  dataset.decode = Decode();
+  dataset.decode.packed = dataset.decode.result = dataset.dtype = dataset.stored;
   return dataset;
 }
 

@@ -29,6 +29,7 @@ struct Decode {
   // Decoding keeps the size of elements, so `in` may be `out`.
   bool in_place() const { return size_of(packed) == size_of(result); }
 
+  bool operator==(const Decode&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(packed, result, missing, range, scaled, scale, offset);

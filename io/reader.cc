@@ -8,6 +8,7 @@
 #include "io/box_runs.h"
 #include "io/byte_order.h"
 #include "io/h5/slow_read.h"
+#include "io/part_reader.h"
 #include "runtime/base/error.h"
 #include "runtime/base/stop_signals.h"
 
@@ -99,15 +100,19 @@ class DatasetReader::Window {
   std::uint64_t end_ = 0;
 };
 
-DatasetReader::DatasetReader(Dataset dataset, ChunkIndex index)
+DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     : dataset_(std::move(dataset)),
-      index_(std::move(index)),
+      index_(std::move(map.index)),
       counts_(dataset_.grid.counts()),
       element_size_(size_of(dataset_.stored)),
       result_size_(size_of(dataset_.dtype)),
-      fill_(decoded_fill(dataset_)),
-      file_(PosixFile::open_read(dataset_.file)) {
+      fill_(decoded_fill(dataset_)) {
+  if (dataset_.is_put_together()) {
+    parts_ = std::make_unique<PartReader>(dataset_, std::move(map), fill_);
+    return;
+  }
   const std::string where = dataset_.file + ":" + dataset_.path;
+  file_ = PosixFile::open_read(dataset_.file);
   if (file_.size() != dataset_.file_size || file_.mtime_ns() != dataset_.file_mtime_ns) {
     throw input_error("the file changed since it was opened", where,
                       "run again when nothing writes to it");
@@ -132,6 +137,7 @@ void DatasetReader::read(const Box& box, std::byte* out, ReadScratch& scratch,
                       dataset_.file + ":" + dataset_.path);
   }
   if (box.empty()) return;
+  if (parts_) return parts_->read(box, out, scratch, stats);
   if (!dataset_.direct) return read_slow(box, out, scratch, stats);
   if (dataset_.layout == Layout::kChunked) return read_chunks(box, out, scratch, stats);
   read_contiguous(box, out, scratch, stats);

@@ -10,11 +10,13 @@
 
 #include "io/dataset.h"
 #include "io/filters.h"
+#include "io/parts.h"
 #include "io/posix_file.h"
 #include "runtime/base/shape.h"
 
 namespace rankine::io {
 
+class PartReader;
 class SlowReader;
 
 // Sums over the reads of one thread.
@@ -32,8 +34,15 @@ inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 class ReadScratch {
  public:
   std::size_t capacity() const {  // bytes held
-    return window_.capacity() + chunk_.capacity() + filters_.capacity();
+    return window_.capacity() + chunk_.capacity() + filters_.capacity() +
+           (part_ == nullptr ? 0 : part_->capacity());
   }
+  // Of a data set that is put together: for its parts, and what was read of one.
+  ReadScratch& of_part() {
+    if (part_ == nullptr) part_ = std::make_unique<ReadScratch>();
+    return *part_;
+  }
+  std::byte* part_elements(std::size_t bytes) { return chunk_.reserve(bytes); }
 
  private:
   friend class DatasetReader;
@@ -41,15 +50,16 @@ class ReadScratch {
   GrowingBuffer chunk_;   // elements before decoding
   FilterScratch filters_;
   std::vector<std::int64_t> pieces_;  // row-major positions of the chunks of one read
+  std::unique_ptr<ReadScratch> part_;
 };
 
 // Thread-safe: read() may run in many threads, each with its own scratch.
 class DatasetReader {
  public:
-  // Opens the file. index: as probe_indexes returned it (empty unless chunked and direct). Throws
-  // Error (input) if the file cannot be opened or is not the one that was probed (size or time of
-  // last change differ).
-  DatasetReader(Dataset dataset, ChunkIndex index);
+  // Opens the file, or those of its parts when they are read. map: as probe_maps returned it
+  // (nothing unless chunked and direct, or put together). Throws Error (input) if the file cannot
+  // be opened or is not the one that was probed (size or time of last change differ).
+  DatasetReader(Dataset dataset, ChunkMap map);
   ~DatasetReader();
   DatasetReader(const DatasetReader&) = delete;
   DatasetReader& operator=(const DatasetReader&) = delete;
@@ -84,6 +94,11 @@ class DatasetReader {
   std::vector<std::byte> fill_;   // one decoded element
   PosixFile file_;
   std::unique_ptr<SlowReader> slow_;  // unless dataset_.direct
+  std::unique_ptr<PartReader> parts_;  // if it is put together
 };
+
+// The most that a ReadScratch and the library take while boxes of at most a chunk are read.
+// whole_chunks: all of them are chunks as they are stored.
+std::int64_t reader_bytes(const Dataset& dataset, bool whole_chunks);
 
 }  // namespace rankine::io

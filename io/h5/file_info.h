@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -20,6 +21,7 @@ struct Numbers {
 
   std::size_t count() const { return bytes.size() / size_of(dtype); }
   double as_double(std::size_t i) const;  // i < count()
+  bool operator==(const Numbers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dtype, bytes);
@@ -97,6 +99,21 @@ struct Dimension {
   }
 };
 
+// What a coordinate variable says, as stored: enough to compare and to order files by it.
+struct CoordinateSummary {
+  std::string path;
+  std::int64_t count = 0;
+  std::uint64_t hash = 0;  // of its values as float64
+  double first = 0;        // of count > 0
+  double last = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, count, hash, first, last);
+  }
+};
+
+struct Joined;  // io/join.h
+
 struct FileInfo {
   std::string path;    // as the user wrote it
   std::string format;  // "netCDF-4" or "HDF5"
@@ -106,11 +123,14 @@ struct FileInfo {
   std::vector<Variable> variables;    // in creation order where the file keeps it, else by name
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
   std::vector<std::string> notes;     // objects that were left out, one sentence each
+  std::vector<CoordinateSummary> coordinates;  // if they were asked for
+  // Of several files as one: which. Stays where they were joined.
+  std::shared_ptr<const Joined> joined;
 
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, format, size, mtime_ns, dimensions, variables, attributes, notes);
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, notes, coordinates);
   }
 };
 

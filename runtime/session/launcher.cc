@@ -64,7 +64,7 @@ Started Launcher::launch(const Work& work, std::shared_ptr<const Prepared> prepa
   graph.prepared = std::move(prepared);
   const PhysicalPlan& plan = graph.prepared->physical;
   graph.bound_bytes = plan.bound_bytes;
-  Bytes index_bytes = to_bytes(read_indexes(*plan.graph));
+  Bytes index_bytes = to_bytes(read_maps(*plan.graph));
   graph.index_bytes = static_cast<std::int64_t>(index_bytes.size());
   graph.job =
       engine_.start({graph.prepared->graph_bytes, std::move(index_bytes),

@@ -18,7 +18,9 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
   for (const optimize::Target& target : targets) roots.push_back(target.node);
   std::vector<std::string> files;
   for (const expr::NodePtr& node : expr::topological_order(roots)) {
-    if (const auto* data = node->as<expr::FromDataset>()) files.push_back(data->file->path);
+    const auto* data = node->as<expr::FromDataset>();
+    if (data == nullptr) continue;
+    for (const std::string& file : api::files_of(*data->file)) files.push_back(file);
   }
   return files;
 }

@@ -39,14 +39,6 @@ struct Counts {
 };
 
 // Without conventions, as the library returns the data.
-Dataset without_decoding(Dataset dataset) {
-  Decode plain;
-  plain.packed = plain.result = dataset.stored;
-  dataset.decode = plain;
-  dataset.dtype = dataset.stored;
-  return dataset;
-}
-
 // One child for all data sets of a file; if one of them is refused, one for each.
 std::map<std::string, ChunkIndex> indexes_of(const FileInfo& info,
                                              const std::vector<std::string>& paths) {

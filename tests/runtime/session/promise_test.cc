@@ -26,7 +26,7 @@ GraphOutcome run_on_ranks(const Prepared& prepared, EngineOptions engine_options
   }
   GraphOutcome outcome =
       engines.back()->run_graph({prepared.graph_bytes,
-                                 to_bytes(read_indexes(*prepared.physical.graph)),
+                                 to_bytes(read_maps(*prepared.physical.graph)),
                                  prepared.physical.topology->task_count(),
                                  "",
                                  {},

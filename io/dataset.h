@@ -21,6 +21,7 @@ struct Dataset {
   std::int64_t file_mtime_ns = 0;
   DType stored = DType::kFloat64;
   bool big_endian = false;
+  Element element;
   Extents shape;
   Layout layout = Layout::kContiguous;
   Extents chunk;                // chunk shape if layout is kChunked, else empty
@@ -43,9 +44,9 @@ struct Dataset {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(file, path, file_size, file_mtime_ns, stored, big_endian, shape, layout, chunk, filters,
-            raw_edge_chunks, fill, contiguous_address, direct, decode, dtype, grid, part_count,
-            parts_hash, part_bytes);
+    archive(file, path, file_size, file_mtime_ns, stored, big_endian, element, shape, layout, chunk,
+            filters, raw_edge_chunks, fill, contiguous_address, direct, decode, dtype, grid,
+            part_count, parts_hash, part_bytes);
   }
 };
 

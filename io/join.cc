@@ -16,9 +16,9 @@
 namespace rankine::io {
 namespace {
 
-constexpr const char* kPackingAttributes[] = {"scale_factor", "add_offset", "_FillValue",
+constexpr const char* kPackingAttributes[] = {"scale_factor",  "add_offset", "_FillValue",
                                               "missing_value", "valid_min",  "valid_max",
-                                              "valid_range",  "_Unsigned"};
+                                              "valid_range",   "_Unsigned"};
 
 std::optional<TimeUnits> time_units(const Variable& variable) {
   return TimeUnits::parse(variable.text("units"), variable.text("calendar"));
@@ -51,8 +51,8 @@ class Join {
       dimension.length = 0;
       for (const FileInfo& member : members()) dimension.length += record_length(member, record_);
     }
-    whole_.notes.push_back(std::to_string(members().size()) + " files as one along " +
-                           record_.name() + ", in the order of " + record_.order);
+    joined_->word = std::to_string(members().size()) + " files as one along " + record_.name() +
+                    ", in the order of " + record_.order;
     whole_.joined = std::move(joined_);
     return std::move(whole_);
   }
@@ -71,9 +71,8 @@ class Join {
       if (dimension.path == record_.path) continue;
       const auto found = std::ranges::find(other.dimensions, dimension.path, &Dimension::path);
       if (found == other.dimensions.end() || found->length == dimension.length) continue;
-      refuse(other, "dimension " + dimension.name + " has length " +
-                        std::to_string(found->length) + " here and " +
-                        std::to_string(dimension.length) + " in " + first().path);
+      refuse(other, "dimension " + dimension.name + " has length " + std::to_string(found->length) +
+                        " here and " + std::to_string(dimension.length) + " in " + first().path);
     }
     for (const CoordinateSummary& coordinate : first().coordinates) {
       if (coordinate.path == record_.path) continue;
@@ -176,10 +175,10 @@ class Join {
     }
     if (!problem.empty()) return does_not_fit(variable, *at, problem);
     changed = changed || !std::ranges::all_of(members(), [&](const FileInfo& member) {
-      return *member.variable(variable.path)->dtype == *own.dtype;
-    });
-    changed = changed || !std::ranges::all_of(
-                             decodes, [&](const Decode& d) { return d == decodes.front(); });
+                return *member.variable(variable.path)->dtype == *own.dtype;
+              });
+    changed = changed ||
+              !std::ranges::all_of(decodes, [&](const Decode& d) { return d == decodes.front(); });
     if (changed) become_decoded(variable, decodes);
     std::int64_t start = 0;
     variable.stored_bytes = 0;

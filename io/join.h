@@ -24,7 +24,8 @@ struct JoinedVariable {
 };
 
 struct Joined {
-  std::vector<FileInfo> members;                    // in order along the record dimension
+  std::string word;               // for people: how many, along what, in which order
+  std::vector<FileInfo> members;  // in order along the record dimension
   std::map<std::string, JoinedVariable> variables;  // by path: those along the record dimension
 };
 
@@ -32,8 +33,8 @@ struct Joined {
 // The record dimension is the unlimited one, else the time that leads a variable; in files without
 // named dimensions, the unlimited first axis of a data set. Files are put in the order of its
 // coordinate, else of their names, where numbers count as numbers. Each file's packing, missing
-// values and time units are its own: where they differ, the joined variable is the decoded one, with
-// times in the units of the first file. What has no record dimension is the first file's.
+// values and time units are its own: where they differ, the joined variable is the decoded one,
+// with times in the units of the first file. What has no record dimension is the first file's.
 // Throws Error (input) naming the file, what and why, if the files do not fit together: other
 // dimensions, coordinates, calendars, overlapping records. A variable that does not fit has a
 // read_problem.

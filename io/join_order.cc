@@ -110,8 +110,8 @@ void refuse_overlap(const std::vector<FileInfo>& files, const std::vector<Span>&
     const double next = spans[order[i]].first;
     if (falling ? next < before : next > before) continue;
     throw input_error("the files do not fit together: " + record.name() + " begins here at " +
-                          words.text(next) + ", and " + files[order[i - 1]].path +
-                          " goes until " + words.text(before),
+                          words.text(next) + ", and " + files[order[i - 1]].path + " goes until " +
+                          words.text(before),
                       files[order[i]].path, "leave one of them out");
   }
 }
@@ -150,9 +150,10 @@ Record record_dimension(const FileInfo& file) {
     return record_axis(variable, Record{}).has_value();
   });
   if (unnamed) return {};
-  throw input_error("files are joined along a record dimension, and this one has none: no "
-                    "dimension is unlimited or counts time",
-                    file.path, "name each by -v and join them by concatenate(x, y, axis=...)");
+  throw input_error(
+      "files are joined along a record dimension, and this one has none: no "
+      "dimension is unlimited or counts time",
+      file.path, "name each by -v and join them by concatenate(x, y, axis=...)");
 }
 
 std::optional<std::size_t> record_axis(const Variable& variable, const Record& record) {
@@ -174,8 +175,8 @@ std::int64_t record_length(const FileInfo& file, const Record& record) {
 void sort_by_record(std::vector<FileInfo>& files, Record& record) {
   for (const FileInfo& file : files) {
     const bool there =
-        record.path.empty() || std::ranges::find(file.dimensions, record.path,
-                                                 &Dimension::path) != file.dimensions.end();
+        record.path.empty() ||
+        std::ranges::find(file.dimensions, record.path, &Dimension::path) != file.dimensions.end();
     if (there) continue;
     throw input_error("the files do not fit together: there is no dimension " + record.name() +
                           " here, as in " + files.front().path,

@@ -84,9 +84,7 @@ void PartReader::order_parts() {
   order_.resize(map_.parts.size());
   std::iota(order_.begin(), order_.end(), 0U);
   if (whole_.shape.empty()) return;
-  const auto begin_of = [&](std::uint32_t part) {
-    return map_.parts[part].mapping.start[axis_];
-  };
+  const auto begin_of = [&](std::uint32_t part) { return map_.parts[part].mapping.start[axis_]; };
   std::ranges::stable_sort(order_, {}, begin_of);
   std::int64_t farthest = 0;
   for (const std::uint32_t part : order_) {

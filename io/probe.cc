@@ -90,8 +90,7 @@ ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& ite
 } catch (const Error& error) {
   return {error};
 } catch (const std::exception& failure) {
-  return {
-      input_error(std::string("cannot look into the file: ") + failure.what(), item.place())};
+  return {input_error(std::string("cannot look into the file: ") + failure.what(), item.place())};
 }
 
 [[noreturn]] void serve(int socket) {

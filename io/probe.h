@@ -19,7 +19,7 @@ std::optional<int> run_probe_child(int argc, char** argv);
 
 struct ProbeOptions {
   std::string executable = "/proc/self/exe";  // its main() calls run_probe_child
-  int timeout_ms = 20'000;  // without a sign of life: the child is killed, the file is an error
+  int timeout_ms = 20'000;   // without a sign of life: the child is killed, the file is an error
   bool coordinates = false;  // read them too: FileInfo::coordinates
 };
 

@@ -34,7 +34,7 @@ inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 class ReadScratch {
  public:
   std::size_t capacity() const {  // bytes held
-    return window_.capacity() + chunk_.capacity() + filters_.capacity() +
+    return window_.capacity() + chunk_.capacity() + whole_.capacity() + filters_.capacity() +
            (part_ == nullptr ? 0 : part_->capacity());
   }
   // Of a data set that is put together: for its parts, and what was read of one.
@@ -48,6 +48,7 @@ class ReadScratch {
   friend class DatasetReader;
   GrowingBuffer window_;  // bytes as they lie in the file
   GrowingBuffer chunk_;   // elements before decoding
+  GrowingBuffer whole_;   // stored elements of which a number is only a part
   FilterScratch filters_;
   std::vector<std::int64_t> pieces_;  // row-major positions of the chunks of one read
   std::unique_ptr<ReadScratch> part_;
@@ -76,6 +77,7 @@ class DatasetReader {
   void read_chunks(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
   void read_chunk(const Extents& coordinate, const ChunkExtent& extent, const std::byte* stored,
                   const Box& box, std::byte* out, ReadScratch& scratch) const;
+  void take_numbers(std::byte* stored, std::byte* numbers, std::int64_t count) const;
   void fill_part(const Box& part, const Box& box, std::byte* out) const;
   void read_contiguous(const Box& box, std::byte* out, ReadScratch& scratch,
                        ReadStats& stats) const;
@@ -89,11 +91,12 @@ class DatasetReader {
   Dataset dataset_;
   ChunkIndex index_;
   Extents counts_;                // chunks per axis
-  std::size_t element_size_ = 0;  // stored
+  std::size_t element_size_ = 0;  // of the number
+  std::size_t stored_size_ = 0;   // from one stored element to the next
   std::size_t result_size_ = 0;   // decoded
   std::vector<std::byte> fill_;   // one decoded element
   PosixFile file_;
-  std::unique_ptr<SlowReader> slow_;  // unless dataset_.direct
+  std::unique_ptr<SlowReader> slow_;   // unless dataset_.direct
   std::unique_ptr<PartReader> parts_;  // if it is put together
 };
 

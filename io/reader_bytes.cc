@@ -31,15 +31,20 @@ std::int64_t reader_bytes(const Dataset& dataset, bool whole_chunks) {
       kTooMuch);
   const auto ahead = bytes_of(kReadAheadBytes);
   if (!dataset.direct) return plus(times(count, 3 * 8), ahead);
-  const std::int64_t chunk = times(count, bytes_of(size_of(dataset.stored)));
+  const auto stored_size = static_cast<std::size_t>(dataset.element.size);
+  const std::int64_t numbers = times(count, bytes_of(size_of(dataset.stored)));
+  const std::int64_t chunk = std::max(numbers, times(count, bytes_of(stored_size)));
   if (dataset.is_put_together()) return plus(chunk, dataset.part_bytes);
-  if (dataset.layout != Layout::kChunked) return 2 * ahead;
+  const bool alone = dataset.element.is_number();
+  if (dataset.layout != Layout::kChunked) {
+    return alone ? 2 * ahead : plus(4 * ahead, bytes_of(stored_size));
+  }
   const auto filters = static_cast<std::int64_t>(dataset.filters.size());
   constexpr std::int64_t kLargestChunk = std::int64_t{1} << 32;  // in HDF5
   const auto bytes = static_cast<std::size_t>(std::min(chunk, kLargestChunk));
   const std::int64_t stored = bytes_of(most_stored(dataset.filters, bytes));
   const std::int64_t codec = bytes_of(decoder_bytes(dataset.filters, bytes));
-  const std::int64_t decoded = whole_chunks && dataset.decode.in_place() ? 0 : 1;
+  const std::int64_t decoded = alone ? (whole_chunks && dataset.decode.in_place() ? 0 : 1) : 2;
   return plus(times(chunk, decoded + std::clamp<std::int64_t>(filters - 1, 0, 2)),
               plus(std::max(ahead, stored), codec));
 }

@@ -145,8 +145,17 @@ class Walk {
     scales.attached = attached_scales(dataset, variable.shape.size());
     take_scale_attributes(attributes, variable, scales);
     variable.attributes = std::move(attributes);
+    auto fields = describe_fields(dataset, variable);
+    if (variable.missing_sources > 0 && variable.read_problem.empty()) {
+      note(path + ": " + std::to_string(variable.missing_sources) +
+           " of its virtual sources are missing, and read as fill value");
+    }
     info_.variables.push_back(std::move(variable));
     scales_.push_back(std::move(scales));
+    for (Variable& field : fields) {
+      info_.variables.push_back(std::move(field));
+      scales_.push_back(scales_.back());  // it lies along the dimensions of its table
+    }
   } catch (const Error& error) {
     note(path + ": " + error.message);
   }
@@ -187,7 +196,7 @@ class Walk {
     }
     for (std::size_t i = 0; i < info_.variables.size(); ++i) {
       auto& variable = info_.variables[i];
-      const auto& scales = scales_[i];
+      const auto& scales = scales_[i];  // of a field: its table's
       const std::size_t rank = variable.shape.size();
       std::vector<std::optional<std::size_t>> of_axis(rank);
       for (std::size_t axis = 0; axis < rank; ++axis) {
@@ -302,7 +311,14 @@ FileInfo inspect(const std::string& path, bool coordinates) {
 Variable inspect_dataset(const std::string& path, const std::string& dataset) {
   const H5Lock lock;
   const H5File file = open_input(path);
-  return describe_dataset(open_dataset(file, path, dataset), path, dataset);
+  const std::string name = table_of(file, dataset);
+  const H5Dataset opened = open_dataset(file, path, name);
+  Variable variable = describe_dataset(opened, path, name);
+  if (name == dataset) return variable;
+  for (Variable& field : describe_fields(opened, variable)) {
+    if (field.path == dataset) return std::move(field);
+  }
+  throw input_error("the table has no such field of numbers", place_of(path, dataset));
 }
 
 }  // namespace rankine::io

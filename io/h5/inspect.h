@@ -15,7 +15,8 @@ namespace rankine::io {
 // coordinates: fill FileInfo::coordinates, which means to read them.
 FileInfo inspect(const std::string& path, bool coordinates = false);
 
-// One data set, without attributes and dimension names. Throws Error (input) if there is none.
+// One data set, or a field of a table, without attributes and dimension names. Throws Error (input)
+// if there is none.
 Variable inspect_dataset(const std::string& path, const std::string& dataset);
 
 }  // namespace rankine::io

@@ -9,9 +9,12 @@
 namespace rankine::io {
 namespace {
 
-// The memory type of a whole element: bool is read as the enum that it is, other types converted.
+// The memory type of a whole element: an enum is read as what it is, other types converted.
 H5Type memory_type(hid_t dataset, DType dtype, const std::string& where) {
-  if (dtype == DType::kBool) return H5Type(H5Dget_type(dataset), "read the type", where);
+  const H5Type type(H5Dget_type(dataset), "read the type", where);
+  if (H5Tget_class(type) == H5T_ENUM) {
+    return H5Type(H5Tget_native_type(type, H5T_DIR_ASCEND), "convert the type", where);
+  }
   return H5Type(H5Tcopy(native_type(dtype)), "copy a type", where);
 }
 

@@ -46,9 +46,9 @@ void CoordinateReader::prepare(const io::FileInfo& file,
                                const std::vector<const io::Variable*>& variables) {
   std::vector<io::Dataset> datasets;
   for (const io::Variable* variable : variables) {
-    const bool known = maps_.contains({file.path, variable->path}) ||
-                       std::ranges::find(datasets, variable->path, &io::Dataset::path) !=
-                           datasets.end();
+    const bool known =
+        maps_.contains({file.path, variable->path}) ||
+        std::ranges::find(datasets, variable->path, &io::Dataset::path) != datasets.end();
     if (!known) datasets.push_back(io::make_dataset(file, variable->path));
   }
   std::vector<const io::Dataset*> wanted;
@@ -67,10 +67,10 @@ const io::DatasetReader& CoordinateReader::reader_of(const io::FileInfo& file,
   if (!reader) {
     io::Dataset dataset = io::make_dataset(file, variable.path);
     prepare(file, {&variable});
-    reader = std::make_unique<io::DatasetReader>(
-        decoding == Decoding::kStored ? io::without_decoding(std::move(dataset))
-                                      : std::move(dataset),
-        maps_.at(key));
+    reader = std::make_unique<io::DatasetReader>(decoding == Decoding::kStored
+                                                     ? io::without_decoding(std::move(dataset))
+                                                     : std::move(dataset),
+                                                 maps_.at(key));
   }
   return *reader;
 }

@@ -112,9 +112,9 @@ FilesAndVariable split_locations(const std::vector<std::string>& where) {
     for (const std::string& file : files_named(parts.file)) result.files.push_back(file);
     if (parts.variable.empty() || parts.variable == result.variable) continue;
     if (!result.variable.empty()) {
-      throw usage_error("files that are one have one variable: " + result.variable + " or " +
-                            parts.variable,
-                        "name variables of other files by -v name=FILE:/path");
+      throw usage_error(
+          "files that are one have one variable: " + result.variable + " or " + parts.variable,
+          "name variables of other files by -v name=FILE:/path");
     }
     result.variable = parts.variable;
   }
@@ -138,7 +138,8 @@ std::string only_variable(const io::FileInfo& file, const std::string& group) {
           const auto* name = bounds != nullptr ? std::get_if<std::string>(&bounds->value) : nullptr;
           return name != nullptr && prefix + *name == variable.path;
         });
-    if (inside && !variable.is_scale && !auxiliary && variable.dtype && !variable.null_space) {
+    if (inside && !variable.is_scale && !variable.is_field && !auxiliary && variable.dtype &&
+        !variable.null_space) {
       candidates.push_back(variable.path);
     }
   }
@@ -161,9 +162,7 @@ Array open_variable(const std::shared_ptr<const io::FileInfo>& file, const std::
 
 }  // namespace api
 
-Array open(const std::string& where, Location at) {
-  return open_files({where}, at);
-}
+Array open(const std::string& where, Location at) { return open_files({where}, at); }
 
 Array open_files(const std::vector<std::string>& files, Location at) {
   if (files.empty()) throw usage_error("there is no file to open", "name at least one");

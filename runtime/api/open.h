@@ -1,4 +1,5 @@
-// Arrays from files, of which many may be one. Only metadata are read here, by the probe child (io/probe.h).
+// Arrays from files, of which many may be one. Only metadata are read here, by the probe child
+// (io/probe.h).
 #pragma once
 
 #include <memory>

@@ -177,19 +177,11 @@ bool is_zero_fill(hid_t creation, hid_t type) {
   return std::ranges::all_of(fill, [](std::byte b) { return b == std::byte{0}; });
 }
 
-// What the reader cannot take out of a table that only the library can read.
-std::string field_problem(const Variable& table) {
-  if (!table.read_problem.empty()) return table.read_problem;
-  return table.direct_problem.empty() ? ""
-                                      : "it is a field of a table that is " + table.direct_problem;
-}
-
 }  // namespace
 
 std::vector<Variable> describe_fields(hid_t dataset, const Variable& table) {
   const H5Type type(H5Dget_type(dataset));
   if (!type.valid() || H5Tget_class(type) != H5T_COMPOUND) return {};
-  if (table.layout == Layout::kVirtual) return {};
   const H5Plist creation(H5Dget_create_plist(dataset));
   H5D_fill_value_t status = H5D_FILL_VALUE_UNDEFINED;
   const bool own_fill = creation.valid() && H5Pfill_value_defined(creation, &status) >= 0 &&
@@ -206,11 +198,22 @@ std::vector<Variable> describe_fields(hid_t dataset, const Variable& table) {
     variable.type_note = field.number.note;
     variable.big_endian = field.number.big_endian;
     variable.element = field.number.element;
-    variable.read_problem = field_problem(table);
-    if (own_fill) variable.read_problem = "it is a field of a table with a fill value";
+    if (own_fill && variable.direct_problem.empty()) {
+      variable.direct_problem = "a field of a table with a fill value";
+    }
     variables.push_back(std::move(variable));
   }
   return variables;
+}
+
+Variable describe_by_name(hid_t dataset, const std::string& file_path, const std::string& name,
+                          const std::string& path) {
+  Variable variable = describe_dataset(dataset, file_path, name);
+  if (name == path) return variable;
+  for (Variable& field : describe_fields(dataset, variable)) {
+    if (field.path == path) return std::move(field);
+  }
+  throw input_error("the table has no such field of numbers", place_of(file_path, path));
 }
 
 Variable describe_dataset(hid_t dataset, const std::string& file_path, const std::string& path) {

@@ -35,9 +35,13 @@ hid_t native_type(DType dtype);
 // external files and virtual sources, and in messages. Throws Error (input).
 Variable describe_dataset(hid_t dataset, const std::string& file_path, const std::string& path);
 
-// The fields of a table that are numbers, as variables of their own: "/table.field". Their fill
-// value is zero. `table`: what describe_dataset says of it.
+// The fields of a table that are numbers, as variables of their own: "/table.field". `table`: what
+// describe_dataset says of it.
 std::vector<Variable> describe_fields(hid_t dataset, const Variable& table);
+
+// The data set `name`, or its field if `path` is "name.field". Throws Error (input).
+Variable describe_by_name(hid_t dataset, const std::string& file_path, const std::string& name,
+                          const std::string& path);
 
 // The attributes of an object in creation order where it is tracked, else by name. What cannot be
 // read or carried has an empty value.

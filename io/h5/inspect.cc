@@ -312,13 +312,7 @@ Variable inspect_dataset(const std::string& path, const std::string& dataset) {
   const H5Lock lock;
   const H5File file = open_input(path);
   const std::string name = table_of(file, dataset);
-  const H5Dataset opened = open_dataset(file, path, name);
-  Variable variable = describe_dataset(opened, path, name);
-  if (name == dataset) return variable;
-  for (Variable& field : describe_fields(opened, variable)) {
-    if (field.path == dataset) return std::move(field);
-  }
-  throw input_error("the table has no such field of numbers", place_of(path, dataset));
+  return describe_by_name(open_dataset(file, path, name), path, name, dataset);
 }
 
 }  // namespace rankine::io

@@ -158,7 +158,7 @@ TEST(Hyperslabs, AreRefusedIfMalformed) {
   }
   EXPECT_EQ(refusal("1", cut({"time,1", "time,2"})).exit_code, ExitCode::kUsage);
   EXPECT_EQ(refusal("1", cut({"day,1"})).exit_code, ExitCode::kInput);
-  EXPECT_EQ(refusal("1", {"", {}, {"day,1"}}).exit_code, ExitCode::kInput);
+  EXPECT_EQ(refusal("1", {{}, {}, {"day,1"}}).exit_code, ExitCode::kInput);
 }
 
 TEST(Hyperslabs, AreRefusedIfTheyLieOutside) {

@@ -173,7 +173,7 @@ TEST(Inputs, AreRefusedIfTheyAreMalformedOrMissing) {
 TEST(Programs, OfThirtyThousandOperationsNeitherRecurseNorCrash) {
   std::string program = "m";
   for (int i = 0; i < 30'000; ++i) program += "+m";
-  EXPECT_EQ(summary(program, {Weather::file(), {"m=/mask"}, {}}), "int8 (lat=5, lon=8)");
+  EXPECT_EQ(summary(program, {{Weather::file()}, {"m=/mask"}, {}}), "int8 (lat=5, lon=8)");
 }
 
 }  // namespace

@@ -170,6 +170,21 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
   if (variable.layout != Layout::kVirtual) variable.stored_bytes = H5Dget_storage_size(dataset);
 }
 
+// Texts and lists of any length, and references, are stored in another size than they have in
+// memory, and the library tells only that: what comes behind them lies elsewhere.
+bool has_other_size_in_file(hid_t type) {
+  const H5T_class_t kind = H5Tget_class(type);
+  if (kind == H5T_VLEN || kind == H5T_REFERENCE || H5Tis_variable_str(type) > 0) return true;
+  if (kind == H5T_ARRAY) return has_other_size_in_file(H5Type(H5Tget_super(type)));
+  if (kind != H5T_COMPOUND) return false;
+  const int count = H5Tget_nmembers(type);
+  for (int i = 0; i < count; ++i) {
+    const H5Type member(H5Tget_member_type(type, static_cast<unsigned>(i)));
+    if (!member.valid() || has_other_size_in_file(member)) return true;
+  }
+  return false;
+}
+
 // Whether elements that were never written are zeros.
 bool is_zero_fill(hid_t creation, hid_t type) {
   std::vector<std::byte> fill(H5Tget_size(type));
@@ -186,6 +201,8 @@ std::vector<Variable> describe_fields(hid_t dataset, const Variable& table) {
   H5D_fill_value_t status = H5D_FILL_VALUE_UNDEFINED;
   const bool own_fill = creation.valid() && H5Pfill_value_defined(creation, &status) >= 0 &&
                         status == H5D_FILL_VALUE_USER_DEFINED && !is_zero_fill(creation, type);
+  std::string problem = own_fill ? "a field of a table with a fill value" : "";
+  if (has_other_size_in_file(type)) problem = "a field of a table with text of any length";
   std::vector<Variable> variables;
   for (Field& field : fields_of(type)) {
     Variable variable = table;
@@ -198,8 +215,9 @@ std::vector<Variable> describe_fields(hid_t dataset, const Variable& table) {
     variable.type_note = field.number.note;
     variable.big_endian = field.number.big_endian;
     variable.element = field.number.element;
-    if (own_fill && variable.direct_problem.empty()) {
-      variable.direct_problem = "a field of a table with a fill value";
+    if (variable.direct_problem.empty()) variable.direct_problem = problem;
+    if (!problem.empty() && table.read_problem.empty()) {
+      variable.read_problem = missing_filter(variable.filters);
     }
     variables.push_back(std::move(variable));
   }

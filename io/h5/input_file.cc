@@ -84,7 +84,7 @@ std::string table_of(hid_t file, const std::string& dataset) {
   std::string table = dataset;
   while (!is_there(table)) {
     const auto dot = table.rfind('.');
-    if (dot == std::string::npos || dot < table.rfind('/')) return dataset;
+    if (dot == std::string::npos) return dataset;
     table.resize(dot);
   }
   return table;

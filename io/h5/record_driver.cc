@@ -247,8 +247,8 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
                           std::to_string(stored) +
                           " stored chunks found; the HDF5 library gives fill values for the others",
                       where,
-                      "some versions before 1.10.0 numbered chunks otherwise: read it with the "
-                      "version that wrote it, or make it again");
+                      "it may come from an early version of HDF5 that numbered chunks otherwise: "
+                      "read it with that version, or make it again");
   }
   return index;
 }

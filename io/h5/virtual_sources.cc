@@ -260,8 +260,11 @@ class Finder {
     source.file_size = static_cast<std::uint64_t>(status.st_size);
     source.file_mtime_ns =
         std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-    source.variable = describe_dataset(open_dataset(open_, path, dataset), path,
-                                       (dataset.starts_with('/') ? "" : "/") + dataset);
+    // The library may have it open for the virtual one already, and wants the same access again.
+    const H5Dataset opened(H5Dopen2(open_, dataset.c_str(), H5P_DEFAULT), "open a virtual source",
+                           place_of(path, dataset));
+    source.variable =
+        describe_dataset(opened, path, (dataset.starts_with('/') ? "" : "/") + dataset);
     return true;
   }
 

@@ -152,7 +152,9 @@ void check_data_sets(Session& session, const std::shared_ptr<const io::FileInfo>
   for (const std::string& note : file->notes) check.unchecked.push_back({"", note, ""});
   std::vector<Checked> some;
   for (const io::Variable& variable : file->variables) {
-    if (!is_listed(variable)) continue;
+    // The fields of a table lie in the same chunks, and checking one checks all.
+    const bool checked = variable.is_field && variable.element.offset > 0;
+    if (!is_listed(variable) || checked) continue;
     if (auto one = opened(file, variable, check)) some.push_back(std::move(*one));
     if (some.size() < kTogether) continue;
     check_together(session, some, check);

@@ -46,6 +46,8 @@ void add_info(Cli& cli) {
   verb.add_flag("--allow-plugins", options->access.plugins,
                 "let HDF5 load filters from HDF5_PLUGIN_PATH");
   verb.add_flag("--allow-external", options->access.external, "let data sets refer to other files");
+  verb.add_flag("--allow-missing", options->access.missing,
+                "sources of virtual data sets that are missing read as fill value");
 }
 
 TimeRanges time_ranges(const io::FileInfo& info) {

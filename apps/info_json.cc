@@ -76,7 +76,8 @@ Json variable_json(const io::Variable& variable) {
   const auto raw = raw_bytes(variable);
   const bool chunked = variable.layout == io::Layout::kChunked;
   return {{"path", variable.path},
-          {"dtype", variable.dtype ? std::string(name_of(*variable.dtype)) : variable.type_name},
+          {"dtype", variable.dtype && !variable.element.half ? std::string(name_of(*variable.dtype))
+                                                             : variable.type_name},
           {"shape", variable.null_space ? Json(nullptr) : extents_json(variable.shape)},
           {"dims", dims_json(variable)},
           {"chunks", chunked ? extents_json(variable.chunk) : Json(nullptr)},
@@ -95,7 +96,8 @@ Json file_json(const io::FileInfo& info) {
   }
   Json variables = Json::array();
   for (const auto& variable : info.variables) {
-    if (is_listed(variable)) variables.push_back(variable_json(variable));
+    // The fields of a table are no data sets of their own.
+    if (is_listed(variable) && !variable.is_field) variables.push_back(variable_json(variable));
   }
   return {{"path", info.path},
           {"format", info.format},

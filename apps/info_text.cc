@@ -23,6 +23,11 @@ std::string axes_text(const io::Variable& variable) {
   return text + ")";
 }
 
+std::string type_text(const io::Variable& variable) {
+  const std::string note = variable.type_note.empty() ? "" : " {" + variable.type_note + "}";
+  return printable(variable.type_name + note);
+}
+
 std::string layout_text(const io::Variable& variable) {
   switch (variable.layout) {
     case io::Layout::kContiguous: return "contiguous";
@@ -92,9 +97,8 @@ std::string variable_text(const io::Variable& variable, const TimeRanges& ranges
   const auto line = [](const char* label, const std::string& value) {
     return fmt::format("    {:<8} {}\n", label, value);
   };
-  std::string text =
-      fmt::format("  {}  {}{} {}\n", printable(variable.path), printable(variable.type_name),
-                  variable.big_endian ? ", big-endian," : "", axes_text(variable));
+  std::string text = fmt::format("  {}  {}{} {}\n", printable(variable.path), type_text(variable),
+                                 variable.big_endian ? ", big-endian," : "", axes_text(variable));
   text +=
       line(variable.layout == io::Layout::kChunked ? "chunks" : "layout", layout_text(variable));
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));

@@ -1,7 +1,10 @@
 #include "apps/program.h"
 
+#include <cstdio>
+
 #include "apps/language/parse.h"
 #include "io/codec/codec.h"
+#include "io/join.h"
 #include "runtime/base/error.h"
 
 namespace rankine::apps {
@@ -20,14 +23,16 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
                   "name = expression; several are joined by ';', a name that begins with _ is a "
                   "temporary")
       ->required();
-  verb.add_option("FILE", options->inputs.positional, "FILE[:/dataset or group]");
-  verb.add_option("MORE", options->more_files)->group("");
+  verb.add_option("FILE", options->inputs.positional,
+                  "FILE[:/dataset or group]; several, or a pattern as 'data/t_*.nc', are one along "
+                  "their record dimension");
   verb.add_option("-v", options->inputs.variables, "name=FILE:/path or name=/path")
       ->type_name("NAME=WHERE")
       ->allow_extra_args(false);
-  verb.add_option("-d", options->inputs.hyperslabs,
-                  "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values, "
-                  "2000-01-31 a date")
+  verb.add_option(
+          "-d", options->inputs.hyperslabs,
+          "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values, "
+          "2000-01-31 a date")
       ->type_name("DIM,FROM,TO")
       ->allow_extra_args(false);
 }
@@ -90,14 +95,11 @@ void add_run_options(CLI::App& verb) {
   on("--no-fuse", "every operation in tasks of its own");
   on("--allow-plugins", "let HDF5 load filters from HDF5_PLUGIN_PATH");
   on("--allow-external", "let data sets refer to other files");
+  on("--allow-missing", "sources of virtual data sets that are missing read as fill value");
+  on("--default-fill", "netCDF's default fill values are missing where no _FillValue is declared");
 }
 
 NamedArrays results_of(const ProgramOptions& options) {
-  if (!options.more_files.empty()) {
-    throw usage_error("several files as one are not supported yet: " + options.inputs.positional +
-                          ", " + options.more_files.front(),
-                      "name variables of a second file by -v name=FILE:/path");
-  }
   const language::Ast ast = language::parse(options.expression);
   NamedArrays results;
   for (const language::Binding& binding : language::bind(ast, options.inputs)) {
@@ -112,14 +114,45 @@ NamedArrays results_of(const ProgramOptions& options) {
 
 std::vector<std::string> files_of(const language::Inputs& inputs) {
   std::vector<std::string> files;
-  if (!inputs.positional.empty()) files.push_back(api::split_location(inputs.positional).file);
+  for (const std::string& file : api::split_locations(inputs.positional).files) {
+    files.push_back(file);
+  }
   for (const std::string& variable : inputs.variables) {
     const std::string where = variable.substr(variable.find('=') + 1);
     const std::string file = api::split_location(where).file;
     // "name=/path" names a data set of the positional file.
-    if (file != where || !where.starts_with('/')) files.push_back(file);
+    if (file == where && where.starts_with('/')) continue;
+    for (const std::string& one : api::files_named(file)) files.push_back(one);
   }
   return files;
+}
+
+namespace {
+
+void add_remarks(const io::FileInfo& file, std::vector<std::string>& remarks) {
+  if (file.joined) remarks.push_back(file.path + ": " + file.joined->word);
+  for (const io::Variable& variable : file.variables) {
+    if (variable.missing_sources == 0) continue;
+    remarks.push_back(file.path + ":" + variable.path + ": " +
+                      std::to_string(variable.missing_sources) +
+                      " of its virtual sources are missing, and read as fill value");
+  }
+}
+
+}  // namespace
+
+void tell_remarks(const RunSettings& settings, const language::Inputs& inputs) {
+  if (settings.quiet) return;
+  std::vector<std::string> remarks;
+  if (!inputs.positional.empty()) {
+    add_remarks(*api::file_info(api::split_locations(inputs.positional).files), remarks);
+  }
+  for (const std::string& variable : inputs.variables) {
+    const std::string where = variable.substr(variable.find('=') + 1);
+    const std::string file = api::split_location(where).file;
+    if (file != where || !where.starts_with('/')) add_remarks(*api::file_info(file), remarks);
+  }
+  for (const std::string& remark : remarks) std::fprintf(stderr, "rankine: %s\n", remark.c_str());
 }
 
 RunSettings run_settings(Cli& cli) {

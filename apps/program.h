@@ -15,7 +15,6 @@ namespace rankine::apps {
 struct ProgramOptions {
   std::string expression;
   language::Inputs inputs;
-  std::vector<std::string> more_files;  // named, but not supported
   std::string output;
   bool overwrite = false;
   std::string codec = StoreOptions().codec;
@@ -44,6 +43,10 @@ NamedArrays results_of(const ProgramOptions& options);
 
 // The files that the command line names as inputs, whether a result reads them or not.
 std::vector<std::string> files_of(const language::Inputs& inputs);
+
+// What people should know about these files: which are one, what is not there.
+// On stderr, unless the run is to be quiet.
+void tell_remarks(const RunSettings& settings, const language::Inputs& inputs);
 
 // The options of a run, from a copy of the command line.
 RunSettings run_settings(Cli& cli);

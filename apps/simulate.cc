@@ -58,7 +58,7 @@ std::shared_ptr<const graph::Graph> graph_of_program(const ProgramOptions& optio
 
 std::vector<std::string> program_arguments(const ProgramOptions& options) {
   std::vector<std::string> arguments{options.expression};
-  if (!options.inputs.positional.empty()) arguments.push_back(options.inputs.positional);
+  for (const std::string& file : options.inputs.positional) arguments.push_back(file);
   for (const std::string& variable : options.inputs.variables) {
     arguments.insert(arguments.end(), {"-v", variable});
   }

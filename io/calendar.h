@@ -52,6 +52,7 @@ class TimeUnits {
   std::optional<Date> date_at(double value) const;
   // The number that stands for the same moment in other units of the same calendar.
   double from(const TimeUnits& other, double value) const;
+  double scale_of(const TimeUnits& other) const { return other.unit_ / unit_; }  // of differences
   // What a date text names: [begin, end). Throws Error (usage) if there is no such date in the
   // calendar.
   struct Span {

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "io/join.h"
+#include "io/parts.h"
 #include "runtime/base/config.h"
 #include "runtime/base/edit_distance.h"
 #include "runtime/base/error.h"
@@ -45,6 +47,10 @@ std::string remedy_for(const std::string& problem) {
            "set HDF5_PLUGIN_PATH to its plugin and give --allow-plugins";
   }
   if (problem.find("not read by default") != std::string::npos) return "give --allow-external";
+  if (problem.find("virtual source") != std::string::npos &&
+      problem.find("is missing") != std::string::npos) {
+    return "put it beside the file, or read it as fill value by --allow-missing";
+  }
   if (problem.find("is missing") != std::string::npos) return "put it beside the file";
   return {};
 }
@@ -64,27 +70,78 @@ const Variable& find_variable(const FileInfo& info, const std::string& variable_
   throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));
 }
 
-Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
-  const Variable& variable = find_variable(info, variable_path);
+namespace {
+
+// The parts of a table or of a complex number that can be computed with.
+std::string fields_in(const FileInfo& info, const Variable& table) {
+  constexpr std::size_t kMost = 8;
+  std::string text;
+  std::size_t count = 0;
+  for (const Variable& variable : info.variables) {
+    if (!variable.is_field || !variable.path.starts_with(table.path + ".")) continue;
+    if (++count <= kMost) text += (count == 1 ? "" : ", ") + variable.path;
+  }
+  if (count > kMost) text += ", ...";
+  return count == 0 ? "" : "name a field of it: " + text;
+}
+
+void refuse_unreadable(const FileInfo& info, const Variable& variable) {
   const std::string where = info.path + ":" + variable.path;
   if (!variable.dtype) {
     throw input_error("the data set has the type " + variable.type_name +
                           "; only numbers and bool can be computed with",
-                      where);
+                      where, fields_in(info, variable));
   }
   if (variable.null_space) throw input_error("the data set has no elements (null space)", where);
   if (!variable.read_problem.empty()) {
     throw input_error("cannot read the data set: " + variable.read_problem, where,
                       remedy_for(variable.read_problem));
   }
+}
+
+Dataset describe(const Variable& variable);
+
+// The chunks of the first source where they are worth a task, else as if there were none.
+ChunkGrid grid_of_parts(const Variable& variable, const std::vector<Part>& parts) {
+  constexpr std::int64_t kWorthATask = 64 << 10;  // bytes
+  const auto size = static_cast<std::int64_t>(variable.element_size);
+  if (!parts.empty()) {
+    const auto& [mapping, source] = parts.front();
+    Extents chunk(variable.shape.size(), 1);
+    for (std::size_t a = 0; a < mapping.source_axis.size(); ++a) {
+      if (mapping.source_axis[a] < 0) continue;
+      const auto k = static_cast<std::size_t>(mapping.source_axis[a]);
+      const std::int64_t longest = source.grid.axis(a).longest();
+      chunk[k] = std::clamp<std::int64_t>(longest / mapping.source_step[a] * mapping.step[k], 1,
+                                          std::max<std::int64_t>(1, variable.shape[k]));
+    }
+    if (saturated_volume(chunk) >= kWorthATask / size) {
+      return ChunkGrid::regular(variable.shape, chunk);
+    }
+  }
+  return virtual_grid(variable.shape, variable.element_size);
+}
+
+void add_parts(const Variable& variable, Dataset& dataset) {
+  std::vector<Part> parts;
+  for (const VirtualSource& source : variable.sources) {
+    Part part{source.mapping, without_decoding(describe(source.variable))};
+    part.dataset.file = source.file;
+    part.dataset.file_size = source.file_size;
+    part.dataset.file_mtime_ns = source.file_mtime_ns;
+    parts.push_back(std::move(part));
+  }
+  ChunkGrid grid = grid_of_parts(variable, parts);
+  put_together(dataset, std::move(parts), std::move(grid));
+}
+
+// All but the file's own name, size and time.
+Dataset describe(const Variable& variable) {
   Dataset dataset;
-  // Ranks may have other working folders.
-  dataset.file = std::filesystem::absolute(info.path).string();
   dataset.path = variable.path;
-  dataset.file_size = info.size;
-  dataset.file_mtime_ns = info.mtime_ns;
   dataset.stored = *variable.dtype;
   dataset.big_endian = variable.big_endian;
+  dataset.element = variable.element;
   dataset.shape = variable.shape;
   dataset.layout = variable.layout;
   dataset.chunk = variable.chunk;
@@ -98,6 +155,27 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
   dataset.grid = variable.layout == Layout::kChunked
                      ? ChunkGrid::regular(variable.shape, variable.chunk)
                      : virtual_grid(variable.shape, variable.element_size);
+  if (variable.layout == Layout::kVirtual && dataset.direct) add_parts(variable, dataset);
+  return dataset;
+}
+
+}  // namespace
+
+Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
+  const Variable& variable = find_variable(info, variable_path);
+  if (info.joined) return joined_dataset(info, variable);
+  refuse_unreadable(info, variable);
+  Dataset dataset = describe(variable);
+  // Ranks may have other working folders.
+  dataset.file = std::filesystem::absolute(info.path).string();
+  dataset.file_size = info.size;
+  dataset.file_mtime_ns = info.mtime_ns;
+  return dataset;
+}
+
+Dataset without_decoding(Dataset dataset) {
+  dataset.decode = Decode();
+  dataset.decode.packed = dataset.decode.result = dataset.dtype = dataset.stored;
   return dataset;
 }
 

@@ -109,6 +109,24 @@ void append(Numbers& numbers, T value) {
   numbers.bytes.insert(numbers.bytes.end(), bytes, bytes + sizeof(T));
 }
 
+// What netCDF fills variables with.
+template <class T>
+std::optional<T> default_fill(const Variable& variable) {
+  if (!variable.assume_fill || numbers_of(variable, "_FillValue") != nullptr) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(9.9692099683868690e+36);
+  } else {
+    // Of the stored type, whose bits they are.
+    using Signed = std::make_signed_t<T>;
+    using Unsigned = std::make_unsigned_t<T>;
+    constexpr int kMore = sizeof(T) == 8 ? 1 : 0;
+    if (is_signed_integer(*variable.dtype)) {
+      return static_cast<T>(std::numeric_limits<Signed>::min() + 1 + kMore);
+    }
+    return static_cast<T>(std::numeric_limits<Unsigned>::max() - kMore);
+  }
+}
+
 template <class T>
 Numbers missing_values(const Variable& variable, DType packed) {
   Numbers missing{packed, {}};
@@ -125,6 +143,7 @@ Numbers missing_values(const Variable& variable, DType packed) {
       }
     }
   }
+  if (const auto fill = default_fill<T>(variable)) append(missing, *fill);
   return missing;
 }
 
@@ -186,7 +205,7 @@ void complete(const Variable& variable, Decode& decode) {
   // NaN as the only declaration can match no integer, but it does declare.
   const bool declares = numbers_of(variable, "_FillValue") != nullptr ||
                         numbers_of(variable, "missing_value") != nullptr ||
-                        !decode.range.bytes.empty();
+                        !decode.range.bytes.empty() || default_fill<T>(variable).has_value();
   const bool is_packed = scale != nullptr || offset != nullptr;
   if (is_packed) decode.result = unpacked_type(decode.packed, scale, offset);
   else if (declares) decode.result = float_for(decode.packed);

@@ -29,6 +29,7 @@ struct Decode {
   // Decoding keeps the size of elements, so `in` may be `out`.
   bool in_place() const { return size_of(packed) == size_of(result); }
 
+  bool operator==(const Decode&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(packed, result, missing, range, scaled, scale, offset);
@@ -39,7 +40,8 @@ struct Decode {
 // become float32 (8 and 16 bits) or float64; packed ones do so too if scale_factor and add_offset
 // are float32, and become float64 if one of them is of another type; floats keep their type. int8
 // with the attribute dtype = "bool" (xarray's convention) becomes bool. The fill value of the data
-// set alone declares nothing. Attributes of a wrong kind (text, references) declare nothing.
+// set alone declares nothing, and netCDF's default fill only where Variable::assume_fill says so.
+// Attributes of a wrong kind (text, references) declare nothing.
 Decode make_decode(const Variable& variable);
 
 // count elements of type decode.packed, host byte order, to decode.result. The arrays do not

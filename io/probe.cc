@@ -83,15 +83,14 @@ ProbeAnswer::RawIndex index_of(const std::string& file, const std::string& datas
   return {};
 }
 
-ProbeAnswer answer_to(const ProbeRequest& request, const std::string& item,
+ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& item,
                       const std::function<void()>& alive) try {
-  if (request.indexes) return {index_of(request.file, item, alive)};
-  return {inspect(item)};
+  if (!item.dataset.empty()) return {index_of(item.file, item.dataset, alive)};
+  return {inspect(item.file, request.coordinates)};
 } catch (const Error& error) {
   return {error};
 } catch (const std::exception& failure) {
-  const std::string where = request.indexes ? request.file + ":" + item : item;
-  return {input_error(std::string("cannot look into the file: ") + failure.what(), where)};
+  return {input_error(std::string("cannot look into the file: ") + failure.what(), item.place())};
 }
 
 [[noreturn]] void serve(int socket) {
@@ -116,9 +115,8 @@ ProbeAnswer answer_to(const ProbeRequest& request, const std::string& item,
 
 // ---- the parent ----
 
-Error failure_of(const ProbeRequest& request, const std::string& item, const std::string& reason) {
-  const std::string where = request.indexes ? request.file + ":" + item : item;
-  return input_error("the HDF5 library " + reason, where,
+Error failure_of(const ProbeRequest::Item& item, const std::string& reason) {
+  return input_error("the HDF5 library " + reason, item.place(),
                      "the file is damaged; make or copy it again");
 }
 
@@ -133,17 +131,17 @@ std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) 
         answers.push_back(std::move(*answer));
         continue;
       }
-      answers.push_back({failure_of(request, request.items[answers.size()], child.reason())});
+      answers.push_back({failure_of(request.items[answers.size()], child.reason())});
       break;
     }
   }
   return answers;
 }
 
-ProbeRequest request_for(const std::vector<std::string>& items) {
+ProbeRequest request_for(const std::vector<Place>& places) {
   ProbeRequest request;
   request.access = access();
-  request.items = items;
+  for (const Place& place : places) request.items.push_back({place.file, place.dataset});
   return request;
 }
 
@@ -167,8 +165,12 @@ std::optional<int> run_probe_child(int argc, char** argv) {
 
 std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
                                     const ProbeOptions& options) {
+  ProbeRequest request;
+  request.access = access();
+  request.coordinates = options.coordinates;
+  for (const auto& path : paths) request.items.push_back({path, ""});
   std::vector<Probed> results;
-  for (auto& answer : ask(request_for(paths), options)) {
+  for (auto& answer : ask(std::move(request), options)) {
     Probed& result = results.emplace_back();
     if (auto* info = std::get_if<FileInfo>(&answer.value)) result.info = std::move(*info);
     else if (auto* error = std::get_if<Error>(&answer.value)) result.error = std::move(*error);
@@ -186,20 +188,49 @@ std::vector<FileInfo> probe_files(const std::vector<std::string>& paths,
   return infos;
 }
 
-std::vector<ChunkIndex> probe_indexes(const std::string& file,
-                                      const std::vector<std::string>& datasets,
+std::vector<ChunkIndex> probe_indexes(const std::vector<Place>& places,
                                       const ProbeOptions& options) {
-  ProbeRequest request = request_for(datasets);
-  request.indexes = true;
-  request.file = file;
   std::vector<ChunkIndex> indexes;
-  for (const auto& answer : ask(std::move(request), options)) {
+  for (const auto& answer : ask(request_for(places), options)) {
     if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
     const auto& raw_index = std::get<ProbeAnswer::RawIndex>(answer.value);
     ChunkIndex& index = indexes.emplace_back(raw_index.bytes.size() / sizeof(ChunkExtent));
     if (!index.empty()) std::memcpy(index.data(), raw_index.bytes.data(), raw_index.bytes.size());
   }
   return indexes;
+}
+
+std::vector<ChunkIndex> probe_indexes(const std::string& file,
+                                      const std::vector<std::string>& datasets,
+                                      const ProbeOptions& options) {
+  std::vector<Place> places;
+  for (const auto& dataset : datasets) places.push_back({file, dataset});
+  return probe_indexes(places, options);
+}
+
+std::vector<ChunkMap> probe_maps(const std::vector<const Dataset*>& datasets,
+                                 const ProbeOptions& options) {
+  std::vector<ChunkMap> maps(datasets.size());
+  std::vector<Place> places;
+  std::vector<ChunkIndex*> wanted;  // into maps, which no longer grow once they are named here
+  const std::function<void(const Dataset&, ChunkMap&)> collect = [&](const Dataset& dataset,
+                                                                     ChunkMap& map) {
+    if (dataset.is_put_together()) {
+      map.parts = *dataset.parts;
+      map.maps.resize(map.parts.size());
+      for (std::size_t i = 0; i < map.parts.size(); ++i) {
+        collect(map.parts[i].dataset, map.maps[i]);
+      }
+    } else if (dataset.layout == Layout::kChunked || !dataset.direct) {
+      places.push_back({dataset.file, dataset.path});
+      wanted.push_back(&map.index);
+    }
+  };
+  for (std::size_t i = 0; i < datasets.size(); ++i) collect(*datasets[i], maps[i]);
+  if (places.empty()) return maps;
+  std::vector<ChunkIndex> found = probe_indexes(places, options);
+  for (std::size_t i = 0; i < found.size(); ++i) *wanted[i] = std::move(found[i]);
+  return maps;
 }
 
 }  // namespace rankine::io

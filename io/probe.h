@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/h5/file_info.h"
+#include "io/parts.h"
 #include "runtime/base/error.h"
 
 namespace rankine::io {
@@ -18,7 +19,8 @@ std::optional<int> run_probe_child(int argc, char** argv);
 
 struct ProbeOptions {
   std::string executable = "/proc/self/exe";  // its main() calls run_probe_child
-  int timeout_ms = 20'000;  // without a sign of life: the child is killed, the file is an error
+  int timeout_ms = 20'000;   // without a sign of life: the child is killed, the file is an error
+  bool coordinates = false;  // read them too: FileInfo::coordinates
 };
 
 // What became of one file.
@@ -41,8 +43,17 @@ std::vector<FileInfo> probe_files(const std::vector<std::string>& paths,
 // The chunk index of each data set (empty if it is not chunked or is read through the library).
 // Data sets that are read through the library are read once, whole, in the child: only after that
 // may a rank do it. Throws the first error.
+struct Place {
+  std::string file, dataset;
+};
+std::vector<ChunkIndex> probe_indexes(const std::vector<Place>& places,
+                                      const ProbeOptions& options = {});
 std::vector<ChunkIndex> probe_indexes(const std::string& file,
                                       const std::vector<std::string>& datasets,
                                       const ProbeOptions& options = {});
+
+// What readers of these data sets need to know beside them, by one child. Throws the first error.
+std::vector<ChunkMap> probe_maps(const std::vector<const Dataset*>& datasets,
+                                 const ProbeOptions& options = {});
 
 }  // namespace rankine::io

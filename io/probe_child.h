@@ -18,16 +18,24 @@ namespace rankine::io {
 
 inline constexpr const char* kProbeArgument = "--rankine-probe";
 
-// The items are the files, or the data sets of one file.
+// Files to inspect, or data sets whose chunks to find.
 struct ProbeRequest {
+  struct Item {
+    std::string file;
+    std::string dataset;  // "": inspect the file
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(file, dataset);
+    }
+    std::string place() const { return dataset.empty() ? file : file + ":" + dataset; }
+  };
   Access access;
-  bool indexes = false;  // of `items` in `file`; else `items` are files to inspect
-  std::string file;
-  std::vector<std::string> items;
+  bool coordinates = false;  // of inspected files
+  std::vector<Item> items;
   std::uint64_t first = 0;  // items before it are done
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(access, indexes, file, items, first);
+    archive(access, coordinates, items, first);
   }
 };
 

@@ -7,7 +7,9 @@
 
 #include "io/box_runs.h"
 #include "io/byte_order.h"
+#include "io/element.h"
 #include "io/h5/slow_read.h"
+#include "io/part_reader.h"
 #include "runtime/base/error.h"
 #include "runtime/base/stop_signals.h"
 
@@ -99,15 +101,20 @@ class DatasetReader::Window {
   std::uint64_t end_ = 0;
 };
 
-DatasetReader::DatasetReader(Dataset dataset, ChunkIndex index)
+DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     : dataset_(std::move(dataset)),
-      index_(std::move(index)),
+      index_(std::move(map.index)),
       counts_(dataset_.grid.counts()),
       element_size_(size_of(dataset_.stored)),
+      stored_size_(dataset_.element.is_number() ? element_size_ : dataset_.element.size),
       result_size_(size_of(dataset_.dtype)),
-      fill_(decoded_fill(dataset_)),
-      file_(PosixFile::open_read(dataset_.file)) {
+      fill_(decoded_fill(dataset_)) {
+  if (dataset_.is_put_together()) {
+    parts_ = std::make_unique<PartReader>(dataset_, std::move(map), fill_);
+    return;
+  }
   const std::string where = dataset_.file + ":" + dataset_.path;
+  file_ = PosixFile::open_read(dataset_.file);
   if (file_.size() != dataset_.file_size || file_.mtime_ns() != dataset_.file_mtime_ns) {
     throw input_error("the file changed since it was opened", where,
                       "run again when nothing writes to it");
@@ -132,6 +139,7 @@ void DatasetReader::read(const Box& box, std::byte* out, ReadScratch& scratch,
                       dataset_.file + ":" + dataset_.path);
   }
   if (box.empty()) return;
+  if (parts_) return parts_->read(box, out, scratch, stats);
   if (!dataset_.direct) return read_slow(box, out, scratch, stats);
   if (dataset_.layout == Layout::kChunked) return read_chunks(box, out, scratch, stats);
   read_contiguous(box, out, scratch, stats);
@@ -199,7 +207,7 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
 }
 
 void DatasetReader::check_size(const ChunkExtent& extent) const {
-  const auto chunk_bytes = static_cast<std::size_t>(volume(dataset_.chunk)) * element_size_;
+  const auto chunk_bytes = static_cast<std::size_t>(volume(dataset_.chunk)) * stored_size_;
   if (extent.size > most_stored(dataset_.filters, chunk_bytes)) {
     throw input_error(
         "a stored chunk of " + std::to_string(extent.size) + " bytes is larger than it can be", "");
@@ -212,7 +220,7 @@ void DatasetReader::read_chunk(const Extents& coordinate, const ChunkExtent& ext
   const Box chunk = stored_box(coordinate);
   const Box part = intersect(chunk, box);
   const std::int64_t elements = chunk.size();
-  const auto bytes = static_cast<std::size_t>(elements) * element_size_;
+  const auto bytes = static_cast<std::size_t>(elements) * stored_size_;
   const bool is_edge = !Box::whole(dataset_.shape).contains(chunk);
   std::span<const Filter> filters = dataset_.filters;
   // The library reports no filter mask for edge chunks that it stored without filters.
@@ -220,10 +228,12 @@ void DatasetReader::read_chunk(const Extents& coordinate, const ChunkExtent& ext
 
   const bool straight = part == chunk && is_one_run(part, box) && dataset_.decode.in_place();
   std::byte* elements_out =
-      straight ? out + position_in(box, part.lo) * result_size_ : scratch.chunk_.reserve(bytes);
-  undo_filters(filters, extent.filter_mask, {stored, extent.size}, {elements_out, bytes},
+      straight ? out + position_in(box, part.lo) * result_size_
+               : scratch.chunk_.reserve(static_cast<std::size_t>(elements) * element_size_);
+  std::byte* whole = dataset_.element.is_number() ? elements_out : scratch.whole_.reserve(bytes);
+  undo_filters(filters, extent.filter_mask, {stored, extent.size}, {whole, bytes},
                scratch.filters_);
-  if (dataset_.big_endian) swap_bytes(elements_out, elements, element_size_);
+  take_numbers(whole, elements_out, elements);
   if (straight) {
     decode_values(dataset_.decode, elements_out, elements_out, elements);
     return;
@@ -232,6 +242,19 @@ void DatasetReader::read_chunk(const Extents& coordinate, const ChunkExtent& ext
     decode_values(dataset_.decode, elements_out + from * element_size_, out + to * result_size_,
                   count);
   });
+}
+
+// Numbers in host order, from whole stored elements; in place where these are the numbers alone.
+void DatasetReader::take_numbers(std::byte* stored, std::byte* numbers, std::int64_t count) const {
+  const Element& element = dataset_.element;
+  if (element.half) {
+    take_halves(stored + element.offset, element.size, numbers, count, dataset_.big_endian);
+    return;
+  }
+  if (!element.is_number()) {
+    take_fields(stored + element.offset, element.size, numbers, element_size_, count);
+  }
+  if (dataset_.big_endian) swap_bytes(numbers, count, element_size_);
 }
 
 void DatasetReader::fill_part(const Box& part, const Box& box, std::byte* out) const {
@@ -243,7 +266,7 @@ void DatasetReader::fill_part(const Box& part, const Box& box, std::byte* out) c
 // Bytes from the first to the last element of a box along its inner axes, as many of them as have
 // gaps so small that reading them costs less than another call.
 std::uint64_t DatasetReader::block_bytes(const Box& box) const {
-  std::int64_t stride = static_cast<std::int64_t>(element_size_);  // of the axis, in bytes
+  std::int64_t stride = static_cast<std::int64_t>(stored_size_);  // of the axis, in bytes
   std::int64_t span = stride;
   for (std::size_t axis = box.rank(); axis-- > 0;) {
     const std::int64_t length = box.hi[axis] - box.lo[axis];
@@ -261,12 +284,13 @@ void DatasetReader::read_contiguous(const Box& box, std::byte* out, ReadScratch&
   std::uint64_t block_end = 0;
   Window window(file_, scratch.window_, stats);
   const auto read_run = [&](std::int64_t from, std::int64_t to, std::int64_t count) {
-    const auto bytes = static_cast<std::size_t>(count) * element_size_;
+    const auto bytes = static_cast<std::size_t>(count) * stored_size_;
     const std::uint64_t offset =
-        dataset_.contiguous_address + static_cast<std::uint64_t>(from) * element_size_;
+        dataset_.contiguous_address + static_cast<std::uint64_t>(from) * stored_size_;
     if (offset >= block_end) block_end = offset + block;
     std::byte* target = out + to * result_size_;
-    const bool straight = dataset_.decode.in_place() && bytes >= kLargeRun;
+    const bool straight =
+        dataset_.element.is_number() && dataset_.decode.in_place() && bytes >= kLargeRun;
     if (straight) {
       const Timer timer(stats.read_s);
       file_.pread_full({target, bytes}, offset);
@@ -275,12 +299,17 @@ void DatasetReader::read_contiguous(const Box& box, std::byte* out, ReadScratch&
       window.load(offset, bytes, block_end);
     }
     const Timer timer(stats.decode_s);
-    std::byte* elements = straight ? target : window.at(offset);
-    if (dataset_.big_endian) swap_bytes(elements, count, element_size_);
+    std::byte* stored = straight ? target : window.at(offset);
+    std::byte* elements =
+        dataset_.element.is_number()
+            ? stored
+            : scratch.chunk_.reserve(static_cast<std::size_t>(count) * element_size_);
+    take_numbers(stored, elements, count);
     decode_values(dataset_.decode, elements, target, count);
   };
   // Pieces of a run, so that the window stays small; no byte is visited twice.
-  const auto piece = static_cast<std::int64_t>(kReadAheadBytes / element_size_);
+  const auto piece =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(kReadAheadBytes / stored_size_));
   for_each_run(box, Box::whole(dataset_.shape), box,
                [&](std::int64_t from, std::int64_t to, std::int64_t count) {
                  for (std::int64_t done = 0; done < count; done += piece) {

@@ -10,11 +10,13 @@
 
 #include "io/dataset.h"
 #include "io/filters.h"
+#include "io/parts.h"
 #include "io/posix_file.h"
 #include "runtime/base/shape.h"
 
 namespace rankine::io {
 
+class PartReader;
 class SlowReader;
 
 // Sums over the reads of one thread.
@@ -32,24 +34,33 @@ inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 class ReadScratch {
  public:
   std::size_t capacity() const {  // bytes held
-    return window_.capacity() + chunk_.capacity() + filters_.capacity();
+    return window_.capacity() + chunk_.capacity() + whole_.capacity() + filters_.capacity() +
+           (part_ == nullptr ? 0 : part_->capacity());
   }
+  // Of a data set that is put together: for its parts, and what was read of one.
+  ReadScratch& of_part() {
+    if (part_ == nullptr) part_ = std::make_unique<ReadScratch>();
+    return *part_;
+  }
+  std::byte* part_elements(std::size_t bytes) { return chunk_.reserve(bytes); }
 
  private:
   friend class DatasetReader;
   GrowingBuffer window_;  // bytes as they lie in the file
   GrowingBuffer chunk_;   // elements before decoding
+  GrowingBuffer whole_;   // stored elements of which a number is only a part
   FilterScratch filters_;
   std::vector<std::int64_t> pieces_;  // row-major positions of the chunks of one read
+  std::unique_ptr<ReadScratch> part_;
 };
 
 // Thread-safe: read() may run in many threads, each with its own scratch.
 class DatasetReader {
  public:
-  // Opens the file. index: as probe_indexes returned it (empty unless chunked and direct). Throws
-  // Error (input) if the file cannot be opened or is not the one that was probed (size or time of
-  // last change differ).
-  DatasetReader(Dataset dataset, ChunkIndex index);
+  // Opens the file, or those of its parts when they are read. map: as probe_maps returned it
+  // (nothing unless chunked and direct, or put together). Throws Error (input) if the file cannot
+  // be opened or is not the one that was probed (size or time of last change differ).
+  DatasetReader(Dataset dataset, ChunkMap map);
   ~DatasetReader();
   DatasetReader(const DatasetReader&) = delete;
   DatasetReader& operator=(const DatasetReader&) = delete;
@@ -66,6 +77,7 @@ class DatasetReader {
   void read_chunks(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
   void read_chunk(const Extents& coordinate, const ChunkExtent& extent, const std::byte* stored,
                   const Box& box, std::byte* out, ReadScratch& scratch) const;
+  void take_numbers(std::byte* stored, std::byte* numbers, std::int64_t count) const;
   void fill_part(const Box& part, const Box& box, std::byte* out) const;
   void read_contiguous(const Box& box, std::byte* out, ReadScratch& scratch,
                        ReadStats& stats) const;
@@ -79,11 +91,17 @@ class DatasetReader {
   Dataset dataset_;
   ChunkIndex index_;
   Extents counts_;                // chunks per axis
-  std::size_t element_size_ = 0;  // stored
+  std::size_t element_size_ = 0;  // of the number
+  std::size_t stored_size_ = 0;   // from one stored element to the next
   std::size_t result_size_ = 0;   // decoded
   std::vector<std::byte> fill_;   // one decoded element
   PosixFile file_;
-  std::unique_ptr<SlowReader> slow_;  // unless dataset_.direct
+  std::unique_ptr<SlowReader> slow_;   // unless dataset_.direct
+  std::unique_ptr<PartReader> parts_;  // if it is put together
 };
+
+// The most that a ReadScratch and the library take while boxes of at most a chunk are read.
+// whole_chunks: all of them are chunks as they are stored.
+std::int64_t reader_bytes(const Dataset& dataset, bool whole_chunks);
 
 }  // namespace rankine::io

@@ -17,7 +17,8 @@ namespace rankine::language {
 
 // What the command line names.
 struct Inputs {
-  std::string positional;              // FILE[:/dataset or group]; may be empty
+  // FILE[:/dataset or group], may be empty; several are one along their record dimension.
+  std::vector<std::string> positional;
   std::vector<std::string> variables;  // name=FILE:/path, or name=/path inside the positional file
   // dim,from,to[,step] or dim,i as NCO: "to" is inclusive, integers are indices (negative: from the
   // end), numbers with a point coordinate values (closed), dim,i keeps the dimension with length 1,

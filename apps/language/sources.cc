@@ -34,9 +34,9 @@ Sources::Sources(const Inputs& inputs) {
   check_hyperslabs();
 }
 
-void Sources::open_positional(const std::string& where) {
-  const api::FileAndVariable parts = api::split_location(where);
-  file_ = api::file_info(parts.file);
+void Sources::open_positional(const std::vector<std::string>& where) {
+  const api::FilesAndVariable parts = api::split_locations(where);
+  file_ = api::file_info(parts.files);
   if (parts.variable.empty() || parts.variable == "/") return;
   std::string path = parts.variable;
   while (path.back() == '/') path.pop_back();

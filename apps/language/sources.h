@@ -34,7 +34,7 @@ class Sources {
     std::string path;
   };
 
-  void open_positional(const std::string& where);
+  void open_positional(const std::vector<std::string>& where);
   void add_variable(const std::string& text);
   void check_hyperslabs() const;
   std::string path_of(const std::string& name) const;

@@ -7,6 +7,7 @@
 #include "io/codec/table.h"
 #include "io/h5/access.h"
 #include "io/h5/input_file.h"
+#include "io/h5/virtual_sources.h"
 
 namespace rankine::io {
 namespace {
@@ -68,35 +69,19 @@ std::string missing_filter(const std::vector<Filter>& filters) {
   return problem;
 }
 
-// The fill value in host order; empty if the file declares none.
-Numbers read_fill(hid_t creation, DType dtype) {
+// The fill value in host order; empty if the file declares none. Of a field: of the table's.
+Numbers read_fill(hid_t creation, hid_t type, DType dtype) {
   H5D_fill_value_t status = H5D_FILL_VALUE_UNDEFINED;
   if (H5Pfill_value_defined(creation, &status) < 0 || status != H5D_FILL_VALUE_USER_DEFINED) {
     return {};
   }
   Numbers fill{dtype, std::vector<std::byte>(size_of(dtype))};
-  // A bool is an enum in the file, which has no conversion to numbers here; its only other value
-  // is 1.
-  if (dtype == DType::kBool) {
-    const H5Type enumeration(H5Tenum_create(H5T_NATIVE_INT8));
-    signed char value = 0;
-    if (H5Tenum_insert(enumeration, "FALSE", &value) < 0) return {};
-    value = 1;
-    if (H5Tenum_insert(enumeration, "TRUE", &value) < 0) return {};
-    if (H5Pget_fill_value(creation, enumeration, fill.bytes.data()) < 0) return {};
-    return fill;
-  }
-  if (H5Pget_fill_value(creation, native_type(dtype), fill.bytes.data()) < 0) return {};
+  // The library converts no enum to numbers here.
+  const H5Type memory(H5Tget_class(type) == H5T_ENUM ? H5Tget_native_type(type, H5T_DIR_ASCEND)
+                                                     : H5Tcopy(native_type(dtype)));
+  if (!memory.valid() || H5Tget_size(memory) != fill.bytes.size()) return {};
+  if (H5Pget_fill_value(creation, memory, fill.bytes.data()) < 0) return {};
   return fill;
-}
-
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
-}
-
-std::string beside(const std::string& file_path, const std::string& name) {
-  return name.starts_with('/') ? name : folder_of(file_path) + name;
 }
 
 // Missing bytes of external files read as fill in the library: here they are an error.
@@ -120,29 +105,6 @@ std::string external_problem(hid_t creation, const std::string& file_path, hsize
       return std::string("its external file ") + name + " is shorter than it must be";
     }
     raw_bytes -= needed;
-  }
-  return {};
-}
-
-// Missing sources read as fill in the library: here they are an error. Names with a printf pattern
-// ("%b") stand for as many files as there are.
-std::string virtual_problem(hid_t creation, const std::string& file_path) {
-  std::size_t count = 0;
-  if (H5Pget_virtual_count(creation, &count) < 0) return "its virtual mapping cannot be read";
-  std::string checked;
-  for (std::size_t i = 0; i < count; ++i) {
-    const ssize_t length = H5Pget_virtual_filename(creation, i, nullptr, 0);
-    if (length < 0) return "its virtual mapping cannot be read";
-    std::string name(static_cast<std::size_t>(length) + 1, '\0');
-    H5Pget_virtual_filename(creation, i, name.data(), name.size());
-    name.pop_back();
-    if (name == "." || name == checked || name.find('%') != std::string::npos) continue;
-    struct stat status {};
-    if (::stat(beside(file_path, name).c_str(), &status) != 0 &&
-        ::stat(name.c_str(), &status) != 0) {
-      return "its virtual source " + name + " is missing";
-    }
-    checked = name;
   }
   return {};
 }
@@ -202,16 +164,75 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
       variable.direct_problem = "stored in external files";
       variable.read_problem = external_problem(creation, file_path, raw_bytes_of(variable));
       break;
-    case Layout::kVirtual:
-      variable.direct_problem = "a virtual data set";
-      variable.read_problem = virtual_problem(creation, file_path);
-      break;
+    case Layout::kVirtual: break;  // find_sources, once the type is known
   }
   // Of a virtual data set the library would open all sources to answer.
   if (variable.layout != Layout::kVirtual) variable.stored_bytes = H5Dget_storage_size(dataset);
 }
 
+// Texts and lists of any length, and references, are stored in another size than they have in
+// memory, and the library tells only that: what comes behind them lies elsewhere.
+bool has_other_size_in_file(hid_t type) {
+  const H5T_class_t kind = H5Tget_class(type);
+  if (kind == H5T_VLEN || kind == H5T_REFERENCE || H5Tis_variable_str(type) > 0) return true;
+  if (kind == H5T_ARRAY) return has_other_size_in_file(H5Type(H5Tget_super(type)));
+  if (kind != H5T_COMPOUND) return false;
+  const int count = H5Tget_nmembers(type);
+  for (int i = 0; i < count; ++i) {
+    const H5Type member(H5Tget_member_type(type, static_cast<unsigned>(i)));
+    if (!member.valid() || has_other_size_in_file(member)) return true;
+  }
+  return false;
+}
+
+// Whether elements that were never written are zeros.
+bool is_zero_fill(hid_t creation, hid_t type) {
+  std::vector<std::byte> fill(H5Tget_size(type));
+  if (H5Pget_fill_value(creation, type, fill.data()) < 0) return false;
+  return std::ranges::all_of(fill, [](std::byte b) { return b == std::byte{0}; });
+}
+
 }  // namespace
+
+std::vector<Variable> describe_fields(hid_t dataset, const Variable& table) {
+  const H5Type type(H5Dget_type(dataset));
+  if (!type.valid() || H5Tget_class(type) != H5T_COMPOUND) return {};
+  const H5Plist creation(H5Dget_create_plist(dataset));
+  H5D_fill_value_t status = H5D_FILL_VALUE_UNDEFINED;
+  const bool own_fill = creation.valid() && H5Pfill_value_defined(creation, &status) >= 0 &&
+                        status == H5D_FILL_VALUE_USER_DEFINED && !is_zero_fill(creation, type);
+  std::string problem = own_fill ? "a field of a table with a fill value" : "";
+  if (has_other_size_in_file(type)) problem = "a field of a table with text of any length";
+  std::vector<Variable> variables;
+  for (Field& field : fields_of(type)) {
+    Variable variable = table;
+    variable.path += "." + field.name;
+    variable.is_field = true;
+    variable.is_scale = variable.is_pure_dimension = false;
+    variable.attributes.clear();
+    variable.dtype = field.number.dtype;
+    variable.type_name = field.number.name;
+    variable.type_note = field.number.note;
+    variable.big_endian = field.number.big_endian;
+    variable.element = field.number.element;
+    if (variable.direct_problem.empty()) variable.direct_problem = problem;
+    if (!problem.empty() && table.read_problem.empty()) {
+      variable.read_problem = missing_filter(variable.filters);
+    }
+    variables.push_back(std::move(variable));
+  }
+  return variables;
+}
+
+Variable describe_by_name(hid_t dataset, const std::string& file_path, const std::string& name,
+                          const std::string& path) {
+  Variable variable = describe_dataset(dataset, file_path, name);
+  if (name == path) return variable;
+  for (Variable& field : describe_fields(dataset, variable)) {
+    if (field.path == path) return std::move(field);
+  }
+  throw input_error("the table has no such field of numbers", place_of(file_path, path));
+}
 
 Variable describe_dataset(hid_t dataset, const std::string& file_path, const std::string& path) {
   const std::string where = place_of(file_path, path);
@@ -222,16 +243,20 @@ Variable describe_dataset(hid_t dataset, const std::string& file_path, const std
   auto number = number_type(type);
   variable.dtype = number.dtype;
   variable.type_name = std::move(number.name);
+  variable.type_note = std::move(number.note);
   variable.big_endian = number.big_endian;
+  variable.element = number.element;
+  variable.assume_fill = access().default_fill;
   variable.element_size = H5Tget_size(type);
   describe_shape(dataset, where, variable);
   describe_layout(dataset, creation, file_path, where, variable);
+  if (variable.layout == Layout::kVirtual) find_sources(creation, file_path, variable);
   if (!number.conversion.empty()) variable.direct_problem = number.conversion;
   if (variable.layout == Layout::kChunked && !variable.direct_problem.empty()) {
     variable.read_problem = missing_filter(variable.filters);
   }
   if (!variable.dtype) return variable;
-  variable.fill = read_fill(creation, *variable.dtype);
+  variable.fill = read_fill(creation, type, *variable.dtype);
   const bool allocated = variable.contiguous_address != ChunkExtent::kMissing;
   if (variable.layout == Layout::kContiguous && allocated && !variable.null_space &&
       variable.stored_bytes < raw_bytes_of(variable)) {

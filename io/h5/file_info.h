@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "io/h5/mapping.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/shape.h"
 
@@ -20,6 +22,7 @@ struct Numbers {
 
   std::size_t count() const { return bytes.size() / size_of(dtype); }
   double as_double(std::size_t i) const;  // i < count()
+  bool operator==(const Numbers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dtype, bytes);
@@ -49,6 +52,20 @@ struct Filter {
   }
 };
 
+// Where in a stored element the number lies: a field of a table, or a type that DType lacks.
+struct Element {
+  std::uint64_t size = 0;    // bytes from one to the next; 0: the number alone
+  std::uint64_t offset = 0;  // of the number in it
+  bool half = false;         // IEEE float16, which becomes float32
+  bool is_number() const { return size == 0; }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(size, offset, half);
+  }
+};
+
+struct VirtualSource;
+
 enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
 
 // One data set.
@@ -56,9 +73,13 @@ struct Variable {
   std::string path;            // absolute: "/group/t2m"
   std::optional<DType> dtype;  // empty: a type we do not compute with (text, compound, ...)
   std::string type_name;       // for people: "float32", "string", "compound", ...
+  std::string type_note;       // names of an enum's values
   bool big_endian = false;
   std::size_t element_size = 0;  // bytes of one stored element
-  bool null_space = false;       // H5S_NULL: no elements at all
+  Element element;
+  bool is_field = false;     // of a table: "/table.field" beside "/table"
+  bool assume_fill = false;  // netCDF's default fill values are missing where none is declared
+  bool null_space = false;   // H5S_NULL: no elements at all
   Extents shape;
   Extents max_shape;  // -1: unlimited
   Layout layout = Layout::kContiguous;
@@ -74,15 +95,31 @@ struct Variable {
   bool is_pure_dimension = false;      // a netCDF dimension without a variable
   std::string direct_problem;  // why bytes cannot be decoded outside the library; "" if they can
   std::string read_problem;    // why not even the library can read them; "" if it can
-  std::vector<Attribute> attributes;  // without those of the HDF5 dimension-scale machinery
+  std::vector<VirtualSource> sources;  // of a virtual one that is put together here
+  std::uint64_t missing_sources = 0;   // which read as fill value, because the user said so
+  std::vector<Attribute> attributes;   // without those of the HDF5 dimension-scale machinery
 
   const Attribute* attribute(const std::string& name) const;  // nullptr if there is none
   std::string text(const std::string& name) const;            // of an attribute, "" if it has none
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, dtype, type_name, big_endian, element_size, null_space, shape, max_shape, layout,
-            chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims,
-            dim_paths, is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
+    archive(path, dtype, type_name, type_note, big_endian, element_size, element, is_field,
+            assume_fill, sources, missing_sources, null_space, shape, max_shape, layout, chunk,
+            raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims, dim_paths,
+            is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
+  }
+};
+
+// A data set of which a virtual one is put together.
+struct VirtualSource {
+  std::string file;  // absolute
+  std::uint64_t file_size = 0;
+  std::int64_t file_mtime_ns = 0;
+  Variable variable;  // without attributes and names of dimensions
+  Mapping mapping;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(file, file_size, file_mtime_ns, variable, mapping);
   }
 };
 
@@ -101,6 +138,21 @@ struct Dimension {
 // which plan it was made (OutputFile::plan).
 inline constexpr const char* kPlanProperty = ",plan=";
 
+// What a coordinate variable says, as stored: enough to compare and to order files by it.
+struct CoordinateSummary {
+  std::string path;
+  std::int64_t count = 0;
+  std::uint64_t hash = 0;  // of its values as float64
+  double first = 0;        // of count > 0
+  double last = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, count, hash, first, last);
+  }
+};
+
+struct Joined;  // io/join.h
+
 struct FileInfo {
   std::string path;    // as the user wrote it
   std::string format;  // "netCDF-4" or "HDF5"
@@ -111,11 +163,15 @@ struct FileInfo {
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
   std::string plan;                   // that an output of ours says it was made by; else empty
   std::vector<std::string> notes;     // objects that were left out, one sentence each
+  std::vector<CoordinateSummary> coordinates;  // if they were asked for
+  // Of several files as one: which. Stays where they were joined.
+  std::shared_ptr<const Joined> joined;
 
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, format, size, mtime_ns, dimensions, variables, attributes, plan, notes);
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, plan, notes,
+            coordinates);
   }
 };
 

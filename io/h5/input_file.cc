@@ -75,6 +75,21 @@ H5File open_input(const std::string& path) {
   throw input_error("cannot open the file: " + reason, path, remedy_for(reason));
 }
 
+std::string table_of(hid_t file, const std::string& dataset) {
+  const auto is_there = [&](const std::string& name) {
+    const bool found = H5Oexists_by_name(file, name.c_str(), H5P_DEFAULT) > 0;
+    H5Eclear2(H5E_DEFAULT);
+    return found;
+  };
+  std::string table = dataset;
+  while (!is_there(table)) {
+    const auto dot = table.rfind('.');
+    if (dot == std::string::npos) return dataset;
+    table.resize(dot);
+  }
+  return table;
+}
+
 H5Dataset open_dataset(hid_t file, const std::string& path, const std::string& dataset) {
   const H5Plist access(H5Pcreate(H5P_DATASET_ACCESS), "prepare to open", path);
   // External raw files lie beside the HDF5 file, wherever the program was started.

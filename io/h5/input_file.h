@@ -15,6 +15,9 @@ H5File open_input(const std::string& path);
 // The data set at an absolute path. Throws Error (input).
 H5Dataset open_dataset(hid_t file, const std::string& path, const std::string& dataset);
 
+// "/table" of "/table.field" if there is no data set of that name.
+std::string table_of(hid_t file, const std::string& dataset);
+
 // "file:/path", the place in messages.
 std::string place_of(const std::string& path, const std::string& dataset);
 

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <span>
 #include <system_error>
 
 #include "io/h5/describe.h"
 #include "io/h5/input_file.h"
+#include "runtime/base/hash.h"
 
 namespace rankine::io {
 namespace {
@@ -17,6 +19,8 @@ namespace {
 // kDeepest, and no group is listed under more than kMostNames of its names.
 constexpr std::size_t kDeepest = 64;
 constexpr int kMostNames = 8;
+
+constexpr std::int64_t kLongestCoordinate = 1 << 22;  // elements that are compared between files
 
 constexpr std::string_view kPureDimension = "This is a netCDF dimension but not a netCDF variable";
 
@@ -153,8 +157,17 @@ class Walk {
     scales.attached = attached_scales(dataset, variable.shape.size());
     take_scale_attributes(attributes, variable, scales);
     variable.attributes = std::move(attributes);
+    auto fields = describe_fields(dataset, variable);
+    if (variable.missing_sources > 0 && variable.read_problem.empty()) {
+      note(path + ": " + std::to_string(variable.missing_sources) +
+           " of its virtual sources are missing, and read as fill value");
+    }
     info_.variables.push_back(std::move(variable));
     scales_.push_back(std::move(scales));
+    for (Variable& field : fields) {
+      info_.variables.push_back(std::move(field));
+      scales_.push_back(scales_.back());  // it lies along the dimensions of its table
+    }
   } catch (const Error& error) {
     note(path + ": " + error.message);
   }
@@ -195,7 +208,7 @@ class Walk {
     }
     for (std::size_t i = 0; i < info_.variables.size(); ++i) {
       auto& variable = info_.variables[i];
-      const auto& scales = scales_[i];
+      const auto& scales = scales_[i];  // of a field: its table's
       const std::size_t rank = variable.shape.size();
       std::vector<std::optional<std::size_t>> of_axis(rank);
       for (std::size_t axis = 0; axis < rank; ++axis) {
@@ -261,9 +274,37 @@ class Walk {
   std::vector<Scales> scales_;             // parallel to info_.variables
 };
 
+// Coordinates of netCDF dimensions: numbers in one line.
+bool is_coordinate(const Variable& variable) {
+  return variable.is_scale && !variable.is_pure_dimension && variable.shape.size() == 1 &&
+         variable.dtype && *variable.dtype != DType::kBool && variable.read_problem.empty() &&
+         variable.shape[0] <= kLongestCoordinate;
+}
+
+void summarize_coordinates(hid_t file, FileInfo& info) {
+  for (const auto& variable : info.variables) {
+    if (!is_coordinate(variable)) continue;
+    CoordinateSummary summary{variable.path, variable.shape[0], 0, 0, 0};
+    Numbers values{*variable.dtype, {}};
+    values.bytes.resize(static_cast<std::size_t>(summary.count) * size_of(values.dtype));
+    if (summary.count > 0) {
+      const H5Dataset dataset = open_dataset(file, info.path, variable.path);
+      h5_check(H5Dread(dataset, native_type(values.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                       values.bytes.data()),
+               "read a coordinate", place_of(info.path, variable.path));
+      std::vector<double> numbers(values.count());
+      for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = values.as_double(i);
+      summary.hash = hash_bytes(std::as_bytes(std::span(numbers)));
+      summary.first = numbers.front();
+      summary.last = numbers.back();
+    }
+    info.coordinates.push_back(std::move(summary));
+  }
+}
+
 }  // namespace
 
-FileInfo inspect(const std::string& path) {
+FileInfo inspect(const std::string& path, bool coordinates) {
   const H5Lock lock;
   FileInfo info;
   info.path = path;
@@ -275,13 +316,15 @@ FileInfo inspect(const std::string& path) {
   info.size = static_cast<std::uint64_t>(status.st_size);
   info.mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   Walk(file, info).run();
+  if (coordinates) summarize_coordinates(file, info);
   return info;
 }
 
 Variable inspect_dataset(const std::string& path, const std::string& dataset) {
   const H5Lock lock;
   const H5File file = open_input(path);
-  return describe_dataset(open_dataset(file, path, dataset), path, dataset);
+  const std::string name = table_of(file, dataset);
+  return describe_by_name(open_dataset(file, path, name), path, name, dataset);
 }
 
 }  // namespace rankine::io

@@ -12,9 +12,11 @@ namespace rankine::io {
 // that cannot be opened. Names of dimensions come from HDF5 dimension scales, as netCDF-4 writes
 // them. Throws Error (input) if the file is missing, unreadable, truncated or not HDF5.
 // Damaged files can crash or hang the HDF5 library: call it through probe.h.
-FileInfo inspect(const std::string& path);
+// coordinates: fill FileInfo::coordinates, which means to read them.
+FileInfo inspect(const std::string& path, bool coordinates = false);
 
-// One data set, without attributes and dimension names. Throws Error (input) if there is none.
+// One data set, or a field of a table, without attributes and dimension names. Throws Error (input)
+// if there is none.
 Variable inspect_dataset(const std::string& path, const std::string& dataset);
 
 }  // namespace rankine::io

@@ -16,6 +16,19 @@ std::optional<DType> integer_dtype(std::size_t size, bool is_signed) {
   return is_signed ? kSigned[width] : kUnsigned[width];
 }
 
+NumberType unusable(std::string name) {
+  NumberType result;
+  result.name = std::move(name);
+  return result;
+}
+
+NumberType bool_type() {
+  NumberType result;
+  result.dtype = DType::kBool;
+  result.name = "bool";
+  return result;
+}
+
 NumberType integer_type(hid_t type) {
   NumberType result;
   const std::size_t size = H5Tget_size(type);
@@ -31,6 +44,15 @@ NumberType integer_type(hid_t type) {
   return result;
 }
 
+// IEEE binary16, in any byte order.
+bool is_half(hid_t type) {
+  std::size_t sign = 0, exponent = 0, exponent_bits = 0, fraction = 0, fraction_bits = 0;
+  return H5Tget_size(type) == 2 && H5Tget_precision(type) == 16 && H5Tget_offset(type) == 0 &&
+         H5Tget_fields(type, &sign, &exponent, &exponent_bits, &fraction, &fraction_bits) >= 0 &&
+         sign == 15 && exponent == 10 && exponent_bits == 5 && fraction == 0 &&
+         fraction_bits == 10 && H5Tget_ebias(type) == 15 && H5Tget_norm(type) == H5T_NORM_IMPLIED;
+}
+
 NumberType float_type(hid_t type) {
   struct Known {
     hid_t type;
@@ -43,10 +65,92 @@ NumberType float_type(hid_t type) {
                          {H5T_IEEE_F64BE, DType::kFloat64, true}};
   for (const auto& entry : known) {
     if (H5Tequal(type, entry.type) > 0) {
-      return {entry.dtype, std::string(name_of(entry.dtype)), entry.big_endian, {}};
+      NumberType result;
+      result.dtype = entry.dtype;
+      result.name = name_of(entry.dtype);
+      result.big_endian = entry.big_endian;
+      return result;
     }
   }
-  return {std::nullopt, "float" + std::to_string(H5Tget_size(type) * 8), false, {}};
+  if (is_half(type)) {
+    NumberType result;
+    result.dtype = DType::kFloat32;
+    result.name = "float16";
+    result.big_endian = H5Tget_order(type) == H5T_ORDER_BE;
+    result.element = {2, 0, true};
+    return result;
+  }
+  return unusable("float" + std::to_string(H5Tget_size(type) * 8));
+}
+
+// "red = 0, green = 1", as far as a line takes.
+std::string names_of_values(hid_t type, hid_t native, DType dtype) {
+  constexpr int kMost = 16;
+  const int count = H5Tget_nmembers(type);
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    if (i == kMost) return text + ", ...";
+    char* name = H5Tget_member_name(type, static_cast<unsigned>(i));
+    if (name == nullptr) break;
+    const std::string word = name;
+    H5free_memory(name);
+    Numbers value{dtype, std::vector<std::byte>(size_of(dtype))};
+    if (H5Tget_member_value(native, static_cast<unsigned>(i), value.bytes.data()) < 0) break;
+    text += (i > 0 ? ", " : "") + word + " = " +
+            std::to_string(static_cast<std::int64_t>(value.as_double(0)));
+  }
+  return text;
+}
+
+// Any other enum than bool is the integer that is stored.
+NumberType enum_type(hid_t type) {
+  const H5Type base(H5Tget_super(type));
+  const H5Type native(H5Tget_native_type(type, H5T_DIR_ASCEND));
+  if (!base.valid() || !native.valid()) return unusable("enum");
+  NumberType result = integer_type(base);
+  if (!result.dtype || H5Tget_size(native) != size_of(*result.dtype)) return unusable("enum");
+  result.note = names_of_values(type, native, *result.dtype);
+  return result;
+}
+
+// h5py's complex numbers, and others' that look like them.
+bool is_complex(hid_t type) {
+  if (H5Tget_nmembers(type) != 2) return false;
+  std::string names;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (H5Tget_member_class(type, i) != H5T_FLOAT) return false;
+    char* name = H5Tget_member_name(type, i);
+    if (name == nullptr) return false;
+    names += name + std::string(" ");
+    H5free_memory(name);
+  }
+  return names == "r i " || names == "real imag " || names == "re im ";
+}
+
+void add_fields(hid_t compound, std::size_t size, std::size_t offset, const std::string& prefix,
+                int depth, std::vector<Field>& fields) {
+  constexpr int kDeepest = 4;
+  constexpr std::size_t kMostFields = 4096;
+  const int count = H5Tget_nmembers(compound);
+  for (unsigned i = 0; count > 0 && i < static_cast<unsigned>(count); ++i) {
+    const H5Type member(H5Tget_member_type(compound, i));
+    char* name = H5Tget_member_name(compound, i);
+    if (name == nullptr) continue;
+    const std::string path = prefix + name;
+    H5free_memory(name);
+    const std::size_t at = offset + H5Tget_member_offset(compound, i);
+    if (!member.valid() || fields.size() == kMostFields) continue;
+    if (H5Tget_class(member) == H5T_COMPOUND) {
+      if (depth < kDeepest) add_fields(member, size, at, path + ".", depth + 1, fields);
+      continue;
+    }
+    NumberType number = number_type(member);
+    const bool inside = at + H5Tget_size(member) <= size;
+    if (!number.dtype || !number.conversion.empty() || !inside) continue;
+    number.element.size = size;
+    number.element.offset = at;
+    fields.push_back({path, std::move(number)});
+  }
 }
 
 // h5py's bool: one byte, FALSE = 0, TRUE = 1.
@@ -71,19 +175,25 @@ NumberType number_type(hid_t type) {
   switch (H5Tget_class(type)) {
     case H5T_INTEGER: return integer_type(type);
     case H5T_FLOAT: return float_type(type);
-    case H5T_ENUM:
-      if (is_bool(type)) return {DType::kBool, "bool", false, {}};
-      return {std::nullopt, "enum", false, {}};
-    case H5T_STRING: return {std::nullopt, "string", false, {}};
-    case H5T_COMPOUND: return {std::nullopt, "compound", false, {}};
-    case H5T_BITFIELD: return {std::nullopt, "bitfield", false, {}};
-    case H5T_OPAQUE: return {std::nullopt, "opaque", false, {}};
-    case H5T_REFERENCE: return {std::nullopt, "reference", false, {}};
-    case H5T_VLEN: return {std::nullopt, "variable-length list", false, {}};
-    case H5T_ARRAY: return {std::nullopt, "array", false, {}};
-    case H5T_TIME: return {std::nullopt, "time", false, {}};
-    default: return {std::nullopt, "unknown type", false, {}};
+    case H5T_ENUM: return is_bool(type) ? bool_type() : enum_type(type);
+    case H5T_STRING: return unusable("string");
+    case H5T_COMPOUND:
+      return unusable(is_complex(type) ? "complex" + std::to_string(H5Tget_size(type) * 8)
+                                       : "compound");
+    case H5T_BITFIELD: return unusable("bitfield");
+    case H5T_OPAQUE: return unusable("opaque");
+    case H5T_REFERENCE: return unusable("reference");
+    case H5T_VLEN: return unusable("variable-length list");
+    case H5T_ARRAY: return unusable("array");
+    case H5T_TIME: return unusable("time");
+    default: return unusable("unknown type");
   }
+}
+
+std::vector<Field> fields_of(hid_t compound) {
+  std::vector<Field> fields;
+  add_fields(compound, H5Tget_size(compound), 0, "", 0, fields);
+  return fields;
 }
 
 hid_t native_type(DType dtype) {

@@ -216,7 +216,7 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
   const std::string where = place_of(path, dataset_path);
   const H5Lock lock;
   const H5File file = open_input(path);
-  const H5Dataset dataset = open_dataset(file, path, dataset_path);
+  const H5Dataset dataset = open_dataset(file, path, table_of(file, dataset_path));
   const auto [chunk, counts] = shape_of_chunks(dataset, where);
   const std::int64_t total = volume(counts);
   if (total > kMostChunks) {
@@ -244,8 +244,11 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
   // A chunk that was never written and a damaged index fail alike; only the count tells them apart.
   if (found != stored) {
     throw input_error("damaged chunk index: " + std::to_string(found) + " of " +
-                          std::to_string(stored) + " chunks found",
-                      where);
+                          std::to_string(stored) +
+                          " stored chunks found; the HDF5 library gives fill values for the others",
+                      where,
+                      "it may come from an early version of HDF5 that numbered chunks otherwise: "
+                      "read it with that version, or make it again");
   }
   return index;
 }

@@ -9,10 +9,33 @@
 namespace rankine::io {
 namespace {
 
-// The memory type of a whole element: bool is read as the enum that it is, other types converted.
+// The memory type of a whole element: an enum is read as what it is, other types converted.
 H5Type memory_type(hid_t dataset, DType dtype, const std::string& where) {
-  if (dtype == DType::kBool) return H5Type(H5Dget_type(dataset), "read the type", where);
+  const H5Type type(H5Dget_type(dataset), "read the type", where);
+  if (H5Tget_class(type) == H5T_ENUM) {
+    return H5Type(H5Tget_native_type(type, H5T_DIR_ASCEND), "convert the type", where);
+  }
   return H5Type(H5Tcopy(native_type(dtype)), "copy a type", where);
+}
+
+// Of a field of a table: a table that has nothing else. names: "a", or "a.b" of a table inside.
+H5Type field_type(hid_t table, const std::string& names, DType dtype, const std::string& where) {
+  const auto dot = names.find('.');
+  const std::string name = names.substr(0, dot);
+  const int index = h5_check(H5Tget_member_index(table, name.c_str()), "find the field", where);
+  const H5Type member(H5Tget_member_type(table, static_cast<unsigned>(index)), "read the type",
+                      where);
+  H5Type inner;
+  if (dot != std::string::npos) {
+    inner = field_type(member, names.substr(dot + 1), dtype, where);
+  } else if (H5Tget_class(member) == H5T_ENUM) {
+    inner = H5Type(H5Tget_native_type(member, H5T_DIR_ASCEND), "convert the type", where);
+  } else {
+    inner = H5Type(H5Tcopy(native_type(dtype)), "copy a type", where);
+  }
+  H5Type memory(H5Tcreate(H5T_COMPOUND, size_of(dtype)), "make a type", where);
+  h5_check(H5Tinsert(memory, name.c_str(), 0, inner), "make a type", where);
+  return memory;
 }
 
 H5Space select_box(hid_t dataset, const Box& box, const std::string& where) {
@@ -45,15 +68,21 @@ SlowReader::SlowReader(const std::string& path, const std::string& dataset) {
   auto open = std::make_unique<Open>();
   open->where = place_of(path, dataset);
   open->file = open_input(path);
-  open->dataset = open_dataset(open->file, path, dataset);
-  open->variable = describe_dataset(open->dataset, path, dataset);
+  const std::string name = table_of(open->file, dataset);
+  open->dataset = open_dataset(open->file, path, name);
+  open->variable = describe_by_name(open->dataset, path, name, dataset);
   const auto& variable = open->variable;
   if (!variable.dtype || variable.null_space) {
     throw input_error("a data set of type " + variable.type_name + " has no numbers to read",
                       open->where);
   }
   if (!variable.read_problem.empty()) throw input_error(variable.read_problem, open->where);
-  open->memory = memory_type(open->dataset, *variable.dtype, open->where);
+  if (variable.is_field) {
+    const H5Type table(H5Dget_type(open->dataset), "read the type", open->where);
+    open->memory = field_type(table, dataset.substr(name.size() + 1), *variable.dtype, open->where);
+  } else {
+    open->memory = memory_type(open->dataset, *variable.dtype, open->where);
+  }
   open_ = std::move(open);
 }
 

@@ -8,19 +8,6 @@
 namespace rankine::api {
 namespace {
 
-io::Dataset without_decoding(io::Dataset dataset) {
-  io::Decode plain;
-  plain.packed = plain.result = dataset.stored;
-  dataset.decode = plain;
-  dataset.dtype = dataset.stored;
-  return dataset;
-}
-
-// Data that need no chunk index and no rehearsal in the probe child.
-bool needs_index(const io::Variable& variable) {
-  return variable.layout == io::Layout::kChunked || !variable.direct_problem.empty();
-}
-
 // The smallest box that holds the chosen elements.
 Box hull_of(const std::vector<Elements>& chosen) {
   Box box;
@@ -57,16 +44,18 @@ bool CoordinateReader::may_copy(const io::Variable& variable) {
 
 void CoordinateReader::prepare(const io::FileInfo& file,
                                const std::vector<const io::Variable*>& variables) {
-  std::vector<std::string> paths;
+  std::vector<io::Dataset> datasets;
   for (const io::Variable* variable : variables) {
-    const bool known = indexes_.contains({file.path, variable->path}) ||
-                       std::ranges::find(paths, variable->path) != paths.end();
-    if (!known && needs_index(*variable)) paths.push_back(variable->path);
+    const bool known =
+        maps_.contains({file.path, variable->path}) ||
+        std::ranges::find(datasets, variable->path, &io::Dataset::path) != datasets.end();
+    if (!known) datasets.push_back(io::make_dataset(file, variable->path));
   }
-  if (paths.empty()) return;
-  std::vector<io::ChunkIndex> found = io::probe_indexes(file.path, paths);
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    indexes_.emplace(Key{file.path, paths[i]}, std::move(found[i]));
+  std::vector<const io::Dataset*> wanted;
+  for (const io::Dataset& dataset : datasets) wanted.push_back(&dataset);
+  std::vector<io::ChunkMap> found = io::probe_maps(wanted);
+  for (std::size_t i = 0; i < datasets.size(); ++i) {
+    maps_.emplace(Key{file.path, datasets[i].path}, std::move(found[i]));
   }
 }
 
@@ -78,10 +67,10 @@ const io::DatasetReader& CoordinateReader::reader_of(const io::FileInfo& file,
   if (!reader) {
     io::Dataset dataset = io::make_dataset(file, variable.path);
     prepare(file, {&variable});
-    const auto index = indexes_.find(key);
-    reader = std::make_unique<io::DatasetReader>(
-        decoding == Decoding::kStored ? without_decoding(std::move(dataset)) : std::move(dataset),
-        index == indexes_.end() ? io::ChunkIndex() : index->second);
+    reader = std::make_unique<io::DatasetReader>(decoding == Decoding::kStored
+                                                     ? io::without_decoding(std::move(dataset))
+                                                     : std::move(dataset),
+                                                 maps_.at(key));
   }
   return *reader;
 }

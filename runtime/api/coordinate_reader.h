@@ -55,7 +55,7 @@ class CoordinateReader {
   const io::DatasetReader& reader_of(const io::FileInfo& file, const io::Variable& variable,
                                      Decoding decoding);
 
-  std::map<Key, io::ChunkIndex> indexes_;
+  std::map<Key, io::ChunkMap> maps_;
   std::map<std::pair<Key, Decoding>, std::unique_ptr<io::DatasetReader>> readers_;
   io::ReadScratch scratch_;
   std::vector<std::string> left_out_;

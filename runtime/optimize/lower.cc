@@ -128,7 +128,8 @@ class Lowering {
 
   std::uint32_t dataset_index(const io::Dataset& dataset) {
     for (std::uint32_t i = 0; i < graph_->datasets.size(); ++i) {
-      if (graph_->datasets[i].file == dataset.file && graph_->datasets[i].path == dataset.path) {
+      if (graph_->datasets[i].file == dataset.file && graph_->datasets[i].path == dataset.path &&
+          graph_->datasets[i].parts_hash == dataset.parts_hash) {
         return i;
       }
     }

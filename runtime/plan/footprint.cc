@@ -317,6 +317,9 @@ Footprint footprint(const Topology& topology, const Placement& placement, int th
     constexpr std::int64_t kCopies = 4;
     const std::int64_t extents = times(saturated_volume(dataset.grid.counts()), kCopies);
     result.index_bytes = plus(result.index_bytes, times(extents, sizeof(io::ChunkExtent)));
+    constexpr std::int64_t kPartBytes = 4096;  // its description, in a few copies
+    const auto parts = static_cast<std::int64_t>(dataset.part_count);
+    result.index_bytes = plus(result.index_bytes, times(parts, kPartBytes));
   }
   for (const graph::Layer& layer : topology.graph().layers) {
     const auto* tasks = std::get_if<graph::Explicit>(&layer.kind);

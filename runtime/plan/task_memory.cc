@@ -72,26 +72,6 @@ bool reads_whole_chunks(const graph::Leaf& leaf, const io::Dataset& dataset,
   return true;
 }
 
-// ReadScratch (io/reader.h). The window holds one stored chunk or what is read ahead; the last of
-// the filters writes to where whole chunks go, the ones before it alternate between two buffers.
-// What the HDF5 library takes for itself is not known exactly.
-std::int64_t reader_bytes(const io::Dataset& dataset, bool whole_chunks) {
-  const std::int64_t count =
-      dataset.chunk.empty() ? dataset.grid.largest_chunk() : elements(dataset.chunk);
-  const auto ahead = bytes_of(io::kReadAheadBytes);
-  if (!dataset.direct) return plus(times(count, 3 * 8), ahead);
-  if (dataset.layout != io::Layout::kChunked) return 2 * ahead;
-  const std::int64_t chunk = times(count, bytes_of(size_of(dataset.stored)));
-  const auto filters = static_cast<std::int64_t>(dataset.filters.size());
-  constexpr std::int64_t kLargestChunk = std::int64_t{1} << 32;  // in HDF5
-  const auto bytes = static_cast<std::size_t>(std::min(chunk, kLargestChunk));
-  const std::int64_t stored = bytes_of(io::most_stored(dataset.filters, bytes));
-  const std::int64_t codec = bytes_of(io::decoder_bytes(dataset.filters, bytes));
-  const std::int64_t decoded = whole_chunks && dataset.decode.in_place() ? 0 : 1;
-  return plus(times(chunk, decoded + std::clamp<std::int64_t>(filters - 1, 0, 2)),
-              plus(std::max(ahead, stored), codec));
-}
-
 // EncodeScratch (io/encode.h) and what is written: one shuffled, and the encoded one, which no
 // codec makes much longer and which takes the place of a copy that is filled up or holds no NaN;
 // without shuffling that copy is another one. And what the codec needs for itself.
@@ -160,7 +140,7 @@ class MapTask {
     if (const auto* file = std::get_if<graph::FileData>(&leaf.source)) {
       const io::Dataset& dataset = topology_.graph().datasets[file->dataset];
       const bool whole = leaf.call < 0 && reads_whole_chunks(leaf, dataset, tasks_);
-      memory_.reader = std::max(memory_.reader, reader_bytes(dataset, whole));
+      memory_.reader = std::max(memory_.reader, io::reader_bytes(dataset, whole));
     }
     const std::int64_t wide = times(widened_elements(leaf, boxes), bytes_of(size_of(leaf.dtype)));
     return plus(gathered_bytes(topology_, placement_, leaf, edges_[number], boxes),

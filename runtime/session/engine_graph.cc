@@ -63,7 +63,7 @@ KnownGraph Engine::unpack(Order& order) const {
   graph.placement = std::move(package.placement);
   graph.pool_bytes = package.pool_bytes.value;
   graph.budget = package.budget;
-  graph.indexes = from_bytes<std::vector<io::ChunkIndex>>(order.index_bytes);
+  graph.maps = from_bytes<std::vector<io::ChunkMap>>(order.index_bytes);
   order.graph_bytes = Bytes();
   order.index_bytes = Bytes();
   return graph;
@@ -106,7 +106,7 @@ void Engine::install(Order& order) {
     installation.resources = options_.resources;
     installation.threads = options_.threads;
     installation.memory_bytes = options_.memory_bytes;
-    installation.indexes = known.indexes;
+    installation.maps = known.maps;
     flight.pool_bytes = known.pool_bytes;
     installation.budget = known.budget;
     installation.graph_hash = command.graph_hash;

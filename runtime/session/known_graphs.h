@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/dataset.h"
+#include "io/parts.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
 #include "runtime/graph/topology.h"
@@ -42,7 +42,7 @@ struct KnownGraph {
   plan::Placement placement;
   std::int64_t pool_bytes = 0;
   plan::Budget budget;
-  std::vector<io::ChunkIndex> indexes;
+  std::vector<io::ChunkMap> maps;
 };
 
 // What belongs to the graphs used last: few, and not longer than kMostBytes together.

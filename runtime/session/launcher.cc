@@ -65,7 +65,7 @@ Started Launcher::launch(const Work& work, std::shared_ptr<const Prepared> prepa
   graph.prepared = std::move(prepared);
   const PhysicalPlan& plan = graph.prepared->physical;
   graph.bound_bytes = plan.bound_bytes;
-  Bytes index_bytes = to_bytes(read_indexes(*plan.graph));
+  Bytes index_bytes = to_bytes(read_maps(*plan.graph));
   graph.index_bytes = static_cast<std::int64_t>(index_bytes.size());
   // Nothing that depends on ranks or memory: who has the same layers can use the same states.
   const std::uint64_t graph_hash =

@@ -1,7 +1,5 @@
 #include "runtime/session/prepare.h"
 
-#include <map>
-
 #include "io/probe.h"
 #include "runtime/base/clock.h"
 
@@ -37,19 +35,10 @@ Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOpti
   return prepared;
 }
 
-std::vector<io::ChunkIndex> read_indexes(const graph::Graph& graph) {
-  std::map<std::string, std::vector<std::size_t>> by_file;
-  for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
-    by_file[graph.datasets[i].file].push_back(i);
-  }
-  std::vector<io::ChunkIndex> indexes(graph.datasets.size());
-  for (const auto& [file, members] : by_file) {
-    std::vector<std::string> paths;
-    for (std::size_t member : members) paths.push_back(graph.datasets[member].path);
-    std::vector<io::ChunkIndex> found = io::probe_indexes(file, paths);
-    for (std::size_t i = 0; i < members.size(); ++i) indexes[members[i]] = std::move(found[i]);
-  }
-  return indexes;
+std::vector<io::ChunkMap> read_maps(const graph::Graph& graph) {
+  std::vector<const io::Dataset*> datasets;
+  for (const io::Dataset& dataset : graph.datasets) datasets.push_back(&dataset);
+  return io::probe_maps(datasets);
 }
 
 }  // namespace rankine::session

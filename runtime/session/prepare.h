@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "io/dataset.h"
+#include "io/parts.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/clock.h"
 #include "runtime/optimize/numeric_plan.h"
@@ -36,7 +36,7 @@ struct Prepared {
 Prepared prepare(const std::vector<optimize::Target>& targets, const PrepareOptions& options,
                  const api::TaskGraph* tasks = nullptr);
 
-// The chunk indexes of the graph's data sets, from the probe child. Throws Error (input).
-std::vector<io::ChunkIndex> read_indexes(const graph::Graph& graph);
+// Where the bytes of the graph's data sets lie, from the probe child. Throws Error (input).
+std::vector<io::ChunkMap> read_maps(const graph::Graph& graph);
 
 }  // namespace rankine::session

@@ -256,7 +256,9 @@ RunSettings take_run_options(int& argc, char** argv) {
                              name == "--steal";
     const bool flag = name == "--quiet" || name == "--no-history" ||
                       name == "--dedicated-scheduler" || name == "--no-fuse" ||
-                      name == "--resume" || name == "--allow-plugins" || name == "--allow-external";
+                      name == "--resume" || name == "--allow-plugins" ||
+                      name == "--allow-external" || name == "--allow-missing" ||
+                      name == "--default-fill";
     if (!open || (!takes_value && !flag)) {
       argv[kept++] = argv[i];
       continue;
@@ -280,6 +282,8 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--no-fuse") settings.fuse = false;
     if (name == "--allow-plugins") settings.access.plugins = true;
     if (name == "--allow-external") settings.access.external = true;
+    if (name == "--allow-missing") settings.access.missing = true;
+    if (name == "--default-fill") settings.access.default_fill = true;
   }
   argc = kept;
   argv[argc] = nullptr;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "io/codec/table.h"
+#include "io/join.h"
 #include "runtime/api/output.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
@@ -19,7 +20,11 @@ std::vector<const io::FileInfo*> input_infos(const std::vector<optimize::Target>
   for (const optimize::Target& target : targets) roots.push_back(target.node);
   std::vector<const io::FileInfo*> infos;
   for (const expr::NodePtr& node : expr::topological_order(roots)) {
-    if (const auto* data = node->as<expr::FromDataset>()) infos.push_back(data->file.get());
+    const auto* data = node->as<expr::FromDataset>();
+    if (data == nullptr) continue;
+    if (!data->file->joined) infos.push_back(data->file.get());
+    else
+      for (const io::FileInfo& member : data->file->joined->members) infos.push_back(&member);
   }
   return infos;
 }

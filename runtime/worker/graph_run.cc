@@ -59,8 +59,8 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
   try {
     const graph::Graph& graph = topology_->graph();
     for (std::size_t i = 0; i < graph.datasets.size(); ++i) {
-      readers_.push_back(std::make_unique<io::DatasetReader>(graph.datasets[i],
-                                                             std::move(installation.indexes[i])));
+      readers_.push_back(
+          std::make_unique<io::DatasetReader>(graph.datasets[i], std::move(installation.maps[i])));
     }
     user_tasks_ = std::make_unique<UserTasks>(*topology_, held_, communicator.rank(),
                                               installation.memory_bytes);

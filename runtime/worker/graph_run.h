@@ -58,7 +58,7 @@ struct Installation {
   std::uint32_t number = 0;  // of the graph
   std::shared_ptr<const graph::Topology> topology;
   plan::Placement placement;
-  std::vector<io::ChunkIndex> indexes;                 // by data set
+  std::vector<io::ChunkMap> maps;                      // by data set
   std::map<std::string, std::int64_t> resources = {};  // of this rank
   int threads = 1;                                     // likewise
   std::int64_t memory_bytes = 0;                       // likewise; 0: no limit

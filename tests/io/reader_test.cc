@@ -10,6 +10,7 @@
 #include "io/h5/inspect.h"
 #include "io/h5/record_driver.h"
 #include "io/h5/slow_read.h"
+#include "io/probe.h"
 #include "tests/io/h5/python_file.h"
 
 namespace rankine::io {
@@ -20,6 +21,10 @@ using namespace test;
 // In this process: the files here are sound.
 DatasetReader open_reader(const FileInfo& info, const std::string& path) {
   Dataset dataset = make_dataset(info, path);
+  if (dataset.is_put_together()) {
+    ChunkMap map = std::move(probe_maps({&dataset}).front());
+    return DatasetReader(std::move(dataset), std::move(map));
+  }
   const bool indexed = dataset.direct && dataset.layout == Layout::kChunked;
   ChunkIndex index = indexed ? record_index(info.path, path) : ChunkIndex{};
   return DatasetReader(std::move(dataset), std::move(index));

@@ -92,7 +92,7 @@ def expected_mean(path, name):
     values = values.astype(values.dtype.newbyteorder("="))
     packed, mask = missing_mask(values, attributes)
     result = by_the_contract(values[:0] if values.ndim else values, attributes).dtype
-    result = np.dtype("f4") if result == np.float32 else np.dtype("f8")
+    result = np.dtype("f4") if result in (np.float16, np.float32) else np.dtype("f8")
     masked = np.ma.masked_array(packed, mask).astype(np.longdouble)
     scale = np.longdouble(attributes.get("scale_factor", 1))
     offset = np.longdouble(attributes.get("add_offset", 0))

@@ -4,7 +4,9 @@
 namespace rankine::language::test {
 namespace {
 
-Inputs cut(const std::vector<std::string>& hyperslabs) { return {Weather::file(), {}, hyperslabs}; }
+Inputs cut(const std::vector<std::string>& hyperslabs) {
+  return {{Weather::file()}, {}, hyperslabs};
+}
 
 // What the one slice takes of each axis of the file's variable: start+count*step; "all" if there is
 // no slice.
@@ -87,7 +89,7 @@ TEST(Subscripts, KnowTheCoordinatesOfWhatWasComputedAndCut) {
   EXPECT_EQ(summary("mean(t2m, lon)[lat=50.0]"), "float32 (time=6)");
   EXPECT_EQ(summary("(mask * mean(t2m, time))[lon=:90.0]"), "float32 (lat=5, lon=3)");
   EXPECT_EQ(summary("rename(mask, y, x)[x=90.0]"), "int8 (y=5)");
-  const Inputs deep{Weather::file() + ":/deep", {}, {}};
+  const Inputs deep{{Weather::file() + ":/deep"}, {}, {}};
   EXPECT_EQ(summary("wind[lat=20.0:40.0]", deep), "float32 (time=6, lat=3)");
 }
 
@@ -140,7 +142,7 @@ TEST(Hyperslabs, KeepTheDimensionAndIncludeTheEnd) {
 }
 
 TEST(Hyperslabs, ApplyToEveryVariableThatHasTheDimension) {
-  const Inputs inputs{Weather::file(), {"wind=/deep/wind"}, {"lat,1,2"}};
+  const Inputs inputs{{Weather::file()}, {"wind=/deep/wind"}, {"lat,1,2"}};
   EXPECT_EQ(summary("wind", inputs), "float32 (time=6, lat=2)");
   EXPECT_EQ(summary("mask", inputs), "int8 (lat=2, lon=8)");
   EXPECT_EQ(summary("plain", inputs), "float64 (row=4, column=3)");
@@ -156,7 +158,7 @@ TEST(Hyperslabs, AreRefusedIfMalformed) {
   }
   EXPECT_EQ(refusal("1", cut({"time,1", "time,2"})).exit_code, ExitCode::kUsage);
   EXPECT_EQ(refusal("1", cut({"day,1"})).exit_code, ExitCode::kInput);
-  EXPECT_EQ(refusal("1", {"", {}, {"day,1"}}).exit_code, ExitCode::kInput);
+  EXPECT_EQ(refusal("1", {{}, {}, {"day,1"}}).exit_code, ExitCode::kInput);
 }
 
 TEST(Hyperslabs, AreRefusedIfTheyLieOutside) {

@@ -76,7 +76,7 @@ f.close()
   std::string path_;
 };
 
-inline Inputs weather() { return {Weather::file(), {}, {}}; }
+inline Inputs weather() { return {{Weather::file()}, {}, {}}; }
 
 inline std::vector<Binding> bound(const std::string& program, const Inputs& inputs = weather()) {
   return bind(parse(program), inputs);

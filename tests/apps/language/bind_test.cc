@@ -98,7 +98,8 @@ TEST(Operators, ShowTheirPositionIfOperandsDoNotFit) {
 }
 
 TEST(Names, MeanEarlierStatementsThenDashVThenTheFile) {
-  const Inputs inputs{Weather::file(), {"plain=/t2m", "u=" + Weather::file() + ":/deep/wind"}, {}};
+  const Inputs inputs{
+      {Weather::file()}, {"plain=/t2m", "u=" + Weather::file() + ":/deep/wind"}, {}};
   EXPECT_EQ(nodes("plain", inputs), "read /t2m");
   EXPECT_EQ(nodes("u", inputs), "read /deep/wind");
   EXPECT_EQ(nodes("mask", inputs), "read /mask");
@@ -118,13 +119,13 @@ TEST(Names, AreTemporaryIfTheyBeginWithAnUnderscore) {
 }
 
 TEST(Names, AreLookedUpInTheGroupOrAreTheDataSetThatWasNamed) {
-  const Inputs group{Weather::file() + ":/deep", {}, {}};
+  const Inputs group{{Weather::file() + ":/deep"}, {}, {}};
   EXPECT_EQ(summary("t2m", group), "float64 (height=2)");
   EXPECT_EQ(summary("wind", group), "float32 (time=6, lat=5)");
   EXPECT_EQ(refusal("mask", group).exit_code, ExitCode::kInput);
   EXPECT_EQ(nodes("`/mask`", group), "read /mask");
 
-  const Inputs one{Weather::file() + ":/deep/wind", {}, {}};
+  const Inputs one{{Weather::file() + ":/deep/wind"}, {}, {}};
   EXPECT_EQ(nodes("wind", one), "read /deep/wind");
   EXPECT_EQ(refusal("t2m", one).exit_code, ExitCode::kInput);
   EXPECT_EQ(nodes("`deep/wind`"), "read /deep/wind");
@@ -147,7 +148,7 @@ TEST(Names, ThatAreUnknownSuggestNearOnes) {
 }
 
 TEST(Names, OfFunctionsAreCheckedBeforeFilesAreOpened) {
-  const Inputs nowhere{"/nowhere/at/all.nc", {}, {}};
+  const Inputs nowhere{{"/nowhere/at/all.nc"}, {}, {}};
   EXPECT_EQ(refusal("t2m", nowhere).exit_code, ExitCode::kInput);
   const Error error = refusal("1 + meen(t2m)", nowhere);
   EXPECT_EQ(error.exit_code, ExitCode::kUsage);
@@ -156,23 +157,23 @@ TEST(Names, OfFunctionsAreCheckedBeforeFilesAreOpened) {
 }
 
 TEST(Inputs, AreRefusedIfTheyAreMalformedOrMissing) {
-  const auto with_v = [](const std::string& v) { return Inputs{Weather::file(), {v}, {}}; };
+  const auto with_v = [](const std::string& v) { return Inputs{{Weather::file()}, {v}, {}}; };
   EXPECT_EQ(refusal("1", with_v("a")).exit_code, ExitCode::kUsage);
   EXPECT_EQ(refusal("1", with_v("=b")).exit_code, ExitCode::kUsage);
   EXPECT_EQ(refusal("1", with_v("a=")).exit_code, ExitCode::kUsage);
   EXPECT_EQ(refusal("1", with_v("a=/nothing")).exit_code, ExitCode::kInput);
   EXPECT_EQ(refusal("1", with_v("a=/nowhere.nc:/x")).exit_code, ExitCode::kInput);
-  EXPECT_EQ(refusal("1", Inputs{"", {"a=/t2m"}, {}}).exit_code, ExitCode::kUsage);
-  EXPECT_EQ(refusal("1", Inputs{Weather::file(), {"a=/t2m", "a=/mask"}, {}}).exit_code,
+  EXPECT_EQ(refusal("1", Inputs{{}, {"a=/t2m"}, {}}).exit_code, ExitCode::kUsage);
+  EXPECT_EQ(refusal("1", Inputs{{Weather::file()}, {"a=/t2m", "a=/mask"}, {}}).exit_code,
             ExitCode::kUsage);
-  EXPECT_EQ(refusal("1", Inputs{Weather::file() + ":/shallow", {}, {}}).exit_code,
+  EXPECT_EQ(refusal("1", Inputs{{Weather::file() + ":/shallow"}, {}, {}}).exit_code,
             ExitCode::kInput);
 }
 
 TEST(Programs, OfThirtyThousandOperationsNeitherRecurseNorCrash) {
   std::string program = "m";
   for (int i = 0; i < 30'000; ++i) program += "+m";
-  EXPECT_EQ(summary(program, {Weather::file(), {"m=/mask"}, {}}), "int8 (lat=5, lon=8)");
+  EXPECT_EQ(summary(program, {{Weather::file()}, {"m=/mask"}, {}}), "int8 (lat=5, lon=8)");
 }
 
 }  // namespace

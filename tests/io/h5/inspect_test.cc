@@ -139,8 +139,14 @@ f.close())");
     EXPECT_TRUE(variable(info, name).big_endian) << name;
   }
   EXPECT_EQ(variable(info, "bool").dtype, DType::kBool);
+  EXPECT_EQ(variable(info, "f2").dtype, DType::kFloat32);
+  EXPECT_EQ(variable(info, "f2").type_name, "float16");
+  EXPECT_EQ(variable(info, "enum").dtype, DType::kInt8);
+  EXPECT_EQ(variable(info, "enum").type_note, "A = 0, B = 1");
+  EXPECT_EQ(variable(info, "c8.i").dtype, DType::kFloat32);
+  EXPECT_EQ(variable(info, "c8.i").element.offset, 4);
   const std::pair<const char*, const char*> others[] = {
-      {"f2", "float16"},   {"c8", "compound"},   {"enum", "enum"},
+      {"c8", "complex64"},
       {"fixed", "string"}, {"text", "string"},   {"lists", "variable-length list"},
       {"array", "array"},  {"opaque", "opaque"}, {"reference", "reference"},
       {"long", "float128"}};

@@ -24,13 +24,12 @@ GraphOutcome run_on_ranks(const Prepared& prepared, EngineOptions engine_options
   for (int rank = kRanks - 1; rank >= 0; --rank) {
     engines.push_back(std::make_unique<Engine>(network.rank(rank), engine_options));
   }
-  GraphOutcome outcome =
-      engines.back()->run_graph({prepared.graph_bytes,
-                                 to_bytes(read_indexes(*prepared.physical.graph)),
-                                 prepared.physical.topology->task_count(),
-                                 "",
-                                 {},
-                                 {}});
+  GraphOutcome outcome = engines.back()->run_graph({prepared.graph_bytes,
+                                                    to_bytes(read_maps(*prepared.physical.graph)),
+                                                    prepared.physical.topology->task_count(),
+                                                    "",
+                                                    {},
+                                                    {}});
   engines.back()->quit();
   for (auto& engine : engines) {
     if (engine != engines.back()) engine->serve();

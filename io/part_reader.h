@@ -1,0 +1,53 @@
+// Reading a data set that is put together from others (io/parts.h).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "io/parts.h"
+#include "io/reader.h"
+
+namespace rankine::io {
+
+// Thread-safe, like DatasetReader, whose work it does.
+class PartReader {
+ public:
+  // whole: lives as long as this. fill: one decoded element, for what no part has.
+  PartReader(const Dataset& whole, ChunkMap map, std::span<const std::byte> fill);
+
+  // As DatasetReader::read. Opens the sources it needs; errors name them.
+  void read(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
+
+ private:
+  void order_parts();
+  std::span<const std::uint32_t> near(const Box& box) const;
+  std::shared_ptr<const DatasetReader> source(std::size_t part) const;
+  void read_part(std::size_t part, const Met& met, const Box& box, std::byte* out,
+                 ReadScratch& scratch, ReadStats& stats) const;
+  void place(const Mapping& mapping, const Met& met, const Box& source_box, const Box& box,
+             const std::byte* elements, std::byte* out) const;
+
+  // Files that are open at a time: thousands would exceed what a process may have.
+  static constexpr std::size_t kMostOpen = 48;
+
+  const Dataset& whole_;
+  ChunkMap map_;
+  std::span<const std::byte> fill_;
+
+  // Parts by where they begin along the axis on which they differ most, and the farthest end of
+  // each and those before it: what meets a box is one range of this order, and a few beside it.
+  std::size_t axis_ = 0;
+  std::vector<std::uint32_t> order_;
+  std::vector<std::int64_t> begins_;
+  std::vector<std::int64_t> farthest_;
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<const DatasetReader>> open_;  // by part; null: closed
+  mutable std::deque<std::size_t> opened_;                          // the oldest first
+};
+
+}  // namespace rankine::io

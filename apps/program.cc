@@ -1,6 +1,7 @@
 #include "apps/program.h"
 
 #include "apps/language/parse.h"
+#include "apps/progress_line.h"
 #include "io/codec/codec.h"
 #include "runtime/base/error.h"
 
@@ -25,9 +26,10 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
   verb.add_option("-v", options->inputs.variables, "name=FILE:/path or name=/path")
       ->type_name("NAME=WHERE")
       ->allow_extra_args(false);
-  verb.add_option("-d", options->inputs.hyperslabs,
-                  "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values, "
-                  "2000-01-31 a date")
+  verb.add_option(
+          "-d", options->inputs.hyperslabs,
+          "dim,from,to[,step]: to is inclusive; numbers with a point are coordinate values, "
+          "2000-01-31 a date")
       ->type_name("DIM,FROM,TO")
       ->allow_extra_args(false);
 }
@@ -41,19 +43,30 @@ void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
       ->type_name("FILE");
 }
 
+std::string codec_problem(const std::string& text) {
+  try {
+    check(io::parse_codec(text));
+  } catch (const Error& error) {
+    return error.message + " (" + error.remedy + ")";
+  }
+  return {};
+}
+
+void show_progress(Session& session) {
+  if (session.settings().quiet) return;
+  const auto line = std::make_shared<ProgressLine>("rankine", stderr_is_terminal());
+  session.on_progress([line](const RunProgress& progress) {
+    const bool over = progress.phase == RunProgress::Phase::kOver;
+    draw(over ? line->wipe() : line->update(progress.seconds, describe(progress)));
+  });
+}
+
 void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options) {
   verb.add_option("--codec", options->codec,
                   "none, deflate-N, zstd-N, lz4, blosc[-lz4|-lz4hc|-blosclz|-snappy|-zlib|-zstd], "
                   "bitshuffle[-lz4|-zstd]: compression of the chunks; readers of others than none "
                   "and deflate need a plugin of HDF5")
-      ->check([](const std::string& text) {
-        try {
-          check(io::parse_codec(text));
-        } catch (const Error& error) {
-          return error.message + " (" + error.remedy + ")";
-        }
-        return std::string();
-      })
+      ->check([](const std::string& text) { return codec_problem(text); })
       ->capture_default_str()
       ->type_name("CODEC");
   verb.add_option_function<std::string>(

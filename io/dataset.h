@@ -27,13 +27,14 @@ struct Dataset {
   std::uint64_t contiguous_address = ChunkExtent::kMissing;
   bool direct = true;  // bytes are decoded here, not by the HDF5 library
   Decode decode;
+  bool conventions = true;        // false: elements are the stored numbers, whatever attributes say
   DType dtype = DType::kFloat64;  // after decoding
   ChunkGrid grid;                 // of `shape`; chunks of the file, or virtual ones
 
   template <class Archive>
   void serialize(Archive& archive) {
     archive(file, path, file_size, file_mtime_ns, stored, big_endian, shape, layout, chunk, filters,
-            raw_edge_chunks, fill, contiguous_address, direct, decode, dtype, grid);
+            raw_edge_chunks, fill, contiguous_address, direct, decode, conventions, dtype, grid);
   }
 };
 
@@ -43,6 +44,9 @@ const Variable& find_variable(const FileInfo& info, const std::string& variable_
 // Throws Error (input) for a missing variable, a type we do not compute with, a null data space,
 // and data that not even the HDF5 library can read (a filter without its plugin, a missing source).
 Dataset make_dataset(const FileInfo& info, const std::string& variable_path);
+
+// The same data set without the conventions of CF: to copy what is stored.
+Dataset without_conventions(Dataset dataset);
 
 // Chunks of whole rows in C order of at most kVirtualChunkBytes; rows longer than that are cut.
 ChunkGrid virtual_grid(const Extents& shape, std::size_t element_size);

@@ -14,8 +14,21 @@
 namespace rankine::io {
 
 struct LogOffset {
-  std::int32_t log = 0;      // the rank that wrote the chunk
+  std::int32_t log = 0;      // the rank that wrote the chunk; from kFirstInput on, an input file
   std::uint64_t offset = 0;  // of the payload in that log
+};
+
+// Chunks that are copied from an input as they are stored: like a log, that is the file itself.
+inline constexpr std::int32_t kFirstInput = 1 << 30;
+struct CopiedInput {
+  std::string path;
+  std::uint64_t size = 0;  // when it was looked at; a file that changed is refused
+  std::int64_t mtime_ns = 0;
+  std::vector<LogRecord> records;  // without checksums
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, size, mtime_ns, records);
+  }
 };
 
 struct Settlement {
@@ -26,8 +39,9 @@ struct Settlement {
 
 // logs[r]: the records of rank r, in any order. Orders by (variable, chunk) and packs the chunks
 // from kDataStart on. Throws Error (task failed) unless every chunk of every logged variable is
-// there exactly once and no other.
-Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs);
+// there exactly once and no other. inputs: more of them, from elsewhere.
+Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs,
+                        std::span<const CopiedInput> inputs = {});
 
 // A piece of a chunk to be copied from a log into the part file.
 struct CopySegment {
@@ -46,7 +60,8 @@ struct CopySegment {
 inline constexpr std::uint64_t kSettlePage = 65536;
 
 // One list per rank, by address, neighbours joined. A page belongs to the rank whose chunk covers
-// its first data byte, so a rank copies its own chunks, but for the seams.
+// its first data byte, so a rank copies its own chunks, but for the seams. What comes from inputs
+// is no one's: it is cut among the ranks by address.
 std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks);
 
 // Creates the empty part file, mode 0666 less the umask; it must not exist. Rank 0, before anyone
@@ -55,8 +70,8 @@ void create_part(const std::string& part_path);
 
 // Copies the segments from log.<n> in log_folder into the part file: copy_file_range, or read and
 // write where that does not work. Every rank its own list, at the same time; all logs are closed.
-// Throws Error (task failed). Blocks.
+// Throws Error: task failed, or input for an input that changed. Blocks.
 void copy_segments(const std::string& log_folder, const std::string& part_path,
-                   std::span<const CopySegment> segments);
+                   std::span<const CopySegment> segments, std::span<const CopiedInput> inputs = {});
 
 }  // namespace rankine::io

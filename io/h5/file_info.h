@@ -97,6 +97,16 @@ struct Dimension {
   }
 };
 
+// A group below the root.
+struct Group {
+  std::string path;  // "/group"
+  std::vector<Attribute> attributes;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, attributes);
+  }
+};
+
 struct FileInfo {
   std::string path;    // as the user wrote it
   std::string format;  // "netCDF-4" or "HDF5"
@@ -105,12 +115,13 @@ struct FileInfo {
   std::vector<Dimension> dimensions;
   std::vector<Variable> variables;    // in creation order where the file keeps it, else by name
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
+  std::vector<Group> groups;          // each before its members
   std::vector<std::string> notes;     // objects that were left out, one sentence each
 
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, format, size, mtime_ns, dimensions, variables, attributes, notes);
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, groups, notes);
   }
 };
 

@@ -8,14 +8,6 @@
 namespace rankine::api {
 namespace {
 
-io::Dataset without_decoding(io::Dataset dataset) {
-  io::Decode plain;
-  plain.packed = plain.result = dataset.stored;
-  dataset.decode = plain;
-  dataset.dtype = dataset.stored;
-  return dataset;
-}
-
 // Data that need no chunk index and no rehearsal in the probe child.
 bool needs_index(const io::Variable& variable) {
   return variable.layout == io::Layout::kChunked || !variable.direct_problem.empty();
@@ -80,7 +72,8 @@ const io::DatasetReader& CoordinateReader::reader_of(const io::FileInfo& file,
     prepare(file, {&variable});
     const auto index = indexes_.find(key);
     reader = std::make_unique<io::DatasetReader>(
-        decoding == Decoding::kStored ? without_decoding(std::move(dataset)) : std::move(dataset),
+        decoding == Decoding::kStored ? io::without_conventions(std::move(dataset))
+                                      : std::move(dataset),
         index == indexes_.end() ? io::ChunkIndex() : index->second);
   }
   return *reader;

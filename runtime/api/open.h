@@ -19,6 +19,9 @@ namespace api {
 std::shared_ptr<const io::FileInfo> file_info(const std::string& path);
 Array open_variable(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
                     Location at);
+// The stored numbers, without the conventions: what a copy is made of.
+Array open_stored(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
+                  Location at);
 
 struct FileAndVariable {
   std::string file;

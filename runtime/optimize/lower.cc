@@ -128,7 +128,9 @@ class Lowering {
 
   std::uint32_t dataset_index(const io::Dataset& dataset) {
     for (std::uint32_t i = 0; i < graph_->datasets.size(); ++i) {
-      if (graph_->datasets[i].file == dataset.file && graph_->datasets[i].path == dataset.path) {
+      const io::Dataset& known = graph_->datasets[i];
+      if (known.file == dataset.file && known.path == dataset.path &&
+          known.conventions == dataset.conventions) {
         return i;
       }
     }

@@ -110,6 +110,13 @@ struct Released {
   std::vector<std::uint64_t> scattered;
 };
 
+// What logs and inputs bring to a file. Every part is a variable of its own here.
+struct LoggedParts {
+  io::OutputFile file;
+  std::vector<std::uint32_t> of_output;  // the part that each output of the graph makes
+  std::vector<io::CopiedInput> inputs;   // the others
+};
+
 class Engine : private worker::LoopHost {
  public:
   struct Job;
@@ -140,8 +147,9 @@ class Engine : private worker::LoopHost {
   void forget_graphs();
   // Rank 0. Seconds until every rank has the graph and could start it.
   double rehearse(Bytes graph_bytes);
-  // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
-  io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
+  // Rank 0. Places the logged chunks, and those of inputs, into the part file. Throws Error; the
+  // logs are closed then.
+  io::Settlement settle(const LoggedParts& parts, const std::string& log_folder,
                         const std::string& part);
   void discard();
   // Rank 0, any thread. Does not wait: later graphs find the value, and earlier ones have found
@@ -308,7 +316,7 @@ struct Engine::Job {
   Bytes graph_bytes;
   Bytes index_bytes;
   std::int64_t total_tasks = 0;
-  const io::OutputFile* file = nullptr;
+  const LoggedParts* parts = nullptr;
   std::vector<std::uint32_t> needs;
   std::vector<int> homes;  // of the values of a Release
   // Instead of a command: give up graph cancelled->first.

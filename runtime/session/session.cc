@@ -229,6 +229,9 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   if (described.command.empty()) described.command = settings_.command;
   session::StorePlan plan = session::plan_store(arrays, described);
   if (!settings_.quiet) {
+    if (!plan.copied.empty()) {
+      std::fprintf(stderr, "rankine: %s\n", session::copies_text(plan).c_str());
+    }
     for (const std::string& word : plan.warnings) {
       std::fprintf(stderr, "rankine: warning: %s\n", word.c_str());
     }
@@ -241,14 +244,17 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   const WorkingFiles working(engine_, paths);
   session::Work work;
   work.targets = plan.targets;
-  work.log_folder = plan.logged() ? paths.log_folder : "";
+  work.log_folder = plan.computes_chunks() ? paths.log_folder : "";
   work.client_bytes = plan.inline_bytes();
-  session::GraphOutcome outcome = execute(
-      [&] {
-        count_construct();
-        return launcher_->start(work, session::prepare_options(settings_, ranks()));
-      },
-      work.log_folder);
+  session::GraphOutcome outcome;
+  if (!work.targets.empty()) {
+    outcome = execute(
+        [&] {
+          count_construct();
+          return launcher_->start(work, session::prepare_options(settings_, ranks()));
+        },
+        work.log_folder);
+  }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(outcome.results));
@@ -263,7 +269,7 @@ std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPat
                                    bool overwrite) {
   io::Settlement settlement;
   if (plan.logged()) {
-    settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
+    settlement = engine_.settle(plan.logged_parts(), paths.log_folder, paths.part);
     plan.name_variables(settlement.placements);
   } else {
     io::create_part(paths.part);

@@ -4,6 +4,7 @@
 
 #include "io/codec/table.h"
 #include "runtime/api/output.h"
+#include "runtime/session/copied_rows.h"
 
 namespace rankine::session {
 
@@ -14,6 +15,42 @@ std::string plugin_warning(const io::Codec& codec) {
   const std::uint32_t id = steps.begin()->id;
   return "readers of the output need the HDF5 plugin of filter " + std::to_string(id) + " (" +
          io::find_filter(id)->name + "); in Python: import hdf5plugin";
+}
+
+// Some rows of chunks of a variable, as a variable.
+io::OutputVariable rows_of(io::OutputVariable variable, std::int64_t first, std::int64_t rows) {
+  const std::int64_t begin = first * variable.chunk[0];
+  variable.shape[0] = std::min(rows * variable.chunk[0], variable.shape[0] - begin);
+  return variable;
+}
+
+// Of one variable: what is copied, and between it what is computed.
+void add_parts(StorePlan& plan, std::uint32_t number, const Array& array, bool may_copy) {
+  const io::OutputVariable& variable = plan.file.variables[number];
+  const std::int64_t rows = io::chunk_grid(variable).counts()[0];
+  const auto compute = [&](std::int64_t first, std::int64_t end) {
+    if (first == end && rows > 0) return;
+    plan.part_of_output.push_back(static_cast<std::uint32_t>(plan.parts.size()));
+    plan.parts.push_back({number, first, end - first, false});
+    const io::OutputVariable part = rows_of(variable, first, end - first);
+    const std::int64_t begin = first * variable.chunk[0];
+    const bool whole = part.shape[0] == variable.shape[0];
+    const Array some = whole ? array : array.isel(0, Range{begin, begin + part.shape[0], 1});
+    plan.targets.push_back({some.node(), part});
+  };
+  std::int64_t done = 0;
+  for (const CopiedRows& run :
+       may_copy ? copied_rows(array.node(), variable, plan.copied) : std::vector<CopiedRows>()) {
+    compute(done, run.first);
+    const auto part = static_cast<std::uint32_t>(plan.parts.size());
+    for (const auto& [input, record] : run.records) {
+      plan.copied[input].records.push_back(record);
+      plan.copied[input].records.back().variable = part;
+    }
+    plan.parts.push_back({number, run.first, run.rows, true});
+    done = run.first + run.rows;
+  }
+  if (done < rows || rows == 0) compute(done, rows);
 }
 
 }  // namespace
@@ -38,44 +75,69 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
   describe.shuffle = options.shuffle;
   describe.fletcher32 = options.fletcher32;
   describe.chunks = options.chunks;
+  describe.chunks_of = options.chunks_of;
+  describe.copies = options.copies;
+  describe.keep_filters = options.keep_filters;
   describe.history = options.history;
   describe.command = options.command;
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
   plan.warnings = plan.file.left_out;
-  plan.targets = targets_of(arrays);
+  std::vector<optimize::Target> fetched;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     const auto variable = std::find_if(
         plan.file.variables.begin(), plan.file.variables.end(),
         [&](const io::OutputVariable& candidate) { return candidate.name == arrays[i].first; });
     const auto number = static_cast<std::uint32_t>(variable - plan.file.variables.begin());
-    if (arrays[i].second.rank() == 0) {
-      plan.fetched_variables.push_back(number);
-    } else {
-      plan.logged_variables.push_back(number);
-      plan.targets[i].output = *variable;
-    }
+    if (arrays[i].second.rank() > 0) continue;
+    plan.fetched_variables.push_back(number);
+    fetched.push_back({arrays[i].second.node(), std::nullopt});
   }
-  if (plan.logged() && !io::is_standard(describe.codec)) {
-    plan.warnings.push_back(plugin_warning(describe.codec));
+  for (std::uint32_t number = 0; number < plan.file.variables.size(); ++number) {
+    const std::string& name = plan.file.variables[number].name;
+    const auto array = std::ranges::find(arrays, name, [](const auto& a) { return a.first; });
+    if (array == arrays.end() || array->second.rank() == 0) continue;
+    add_parts(plan, number, array->second, options.keep_filters);
+  }
+  plan.targets.insert(plan.targets.end(), fetched.begin(), fetched.end());
+  for (const StorePlan::Part& part : plan.parts) {
+    const io::Codec& codec = plan.file.variables[part.variable].codec;
+    if (io::is_standard(codec)) continue;
+    const std::string word = plugin_warning(codec);
+    const auto& all = plan.warnings;
+    if (std::find(all.begin(), all.end(), word) == all.end()) plan.warnings.push_back(word);
   }
   return plan;
 }
 
-io::OutputFile StorePlan::logged_file() const {
-  io::OutputFile logged;
-  for (std::uint32_t variable : logged_variables)
-    logged.variables.push_back(file.variables[variable]);
+std::string copies_text(const StorePlan& plan) {
+  std::int64_t copied = 0, computed = 0;
+  const LoggedParts logged = plan.logged_parts();
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    const std::int64_t chunks = io::chunk_grid(logged.file.variables[i]).chunk_count();
+    (plan.parts[i].copied ? copied : computed) += chunks;
+  }
+  return std::to_string(copied) + " chunks are copied as they are stored, " +
+         std::to_string(computed) + " are decoded and compressed";
+}
+
+LoggedParts StorePlan::logged_parts() const {
+  LoggedParts logged{{}, part_of_output, copied};
+  for (const Part& part : parts) {
+    logged.file.variables.push_back(
+        rows_of(file.variables[part.variable], part.first_row, part.rows));
+  }
   return logged;
 }
 
 void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
   for (io::Placement& placement : placements) {
-    placement.variable = logged_variables[placement.variable];
+    const Part& part = parts[placement.variable];
+    const Extents counts = io::chunk_grid(file.variables[part.variable]).counts();
+    const Extents others(counts.begin() + 1, counts.end());
+    placement.variable = part.variable;
+    placement.chunk += part.first_row * volume(others);
   }
-  std::stable_sort(
-      placements.begin(), placements.end(),
-      [](const io::Placement& a, const io::Placement& b) { return a.variable < b.variable; });
 }
 
 std::int64_t StorePlan::inline_bytes() const {

@@ -2,6 +2,7 @@
 // will hold them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "io/h5/output_spec.h"
 #include "runtime/api/array.h"
+#include "runtime/session/engine.h"
 #include "runtime/session/prepare.h"
 
 namespace rankine {
@@ -23,8 +25,13 @@ struct StoreOptions {
   bool shuffle = true;            // bytes by their place in the element, before the codec
   bool fletcher32 = false;        // a checksum behind every chunk
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
-  bool history = true;            // prepend a line to the attribute `history`
-  std::string command;            // that line's text; empty: the program's command line
+  std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
+  // The arrays are variables of files under their own paths (api::OutputOptions).
+  bool copies = false;
+  // What is stored (api::open_stored) keeps its filters, where these can be applied here.
+  bool keep_filters = false;
+  bool history = true;  // prepend a line to the attribute `history`
+  std::string command;  // that line's text; empty: the program's command line
   // Files that the output may not replace, beside those the arrays read: what a command line names
   // as an input stays one even if no result depends on it.
   std::vector<std::string> inputs;
@@ -54,19 +61,33 @@ std::vector<optimize::Target> targets_of(const NamedArrays& arrays);
 struct StorePlan {
   std::vector<optimize::Target> targets;
   io::OutputFile file;
-  std::vector<std::string> warnings;             // what people should know about the file
-  std::vector<std::uint32_t> logged_variables;   // of the file, by output of the graph
+  std::vector<std::string> warnings;  // what people should know about the file
+  // Runs of chunks along the first axis of a variable, in the order of the file: made by the graph,
+  // or copied from inputs as they are stored.
+  struct Part {
+    std::uint32_t variable = 0;  // of the file
+    std::int64_t first_row = 0;  // in chunks
+    std::int64_t rows = 0;
+    bool copied = false;
+  };
+  std::vector<Part> parts;
+  std::vector<std::uint32_t> part_of_output;     // by output of the graph
+  std::vector<io::CopiedInput> copied;           // records by number of the part
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
-  bool logged() const { return !logged_variables.empty(); }
+  bool logged() const { return !parts.empty(); }
+  bool computes_chunks() const { return !part_of_output.empty(); }
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;
-  // The logged variables alone, numbered as the graph numbers its outputs.
-  io::OutputFile logged_file() const;
-  // From the numbers of logged_file() to those of `file`; keeps the order (variable, chunk).
+  // Each part as a variable of its own.
+  LoggedParts logged_parts() const;
+  // From the numbers of logged_parts() to those of `file`; keeps the order (variable, chunk).
   void name_variables(std::vector<io::Placement>& placements) const;
   void take_results(std::vector<std::vector<std::byte>> results);
 };
+
+// "976 chunks are copied as they are stored, 12 are decoded and compressed".
+std::string copies_text(const StorePlan& plan);
 
 // Throws Error (usage, input).
 StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options);

@@ -13,7 +13,7 @@ import xarray as xr
 import support
 from support import Test, check_run, is_pure_dimension
 
-NUMBERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", ">f4", ">i2", "f2"]
+NUMBERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", ">f4", ">i2"]
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
 
 
@@ -45,7 +45,8 @@ def everything(path):
             fletcher32=True)
         add("lzf", values.astype("f4"), chunks=(2, 3), compression="lzf")
         if h5py.h5z.filter_avail(h5py.h5z.FILTER_SZIP):
-            add("szip", values.astype("f4"), chunks=(2, 2), compression="szip")
+            add("szip", values.astype("f4"), chunks=(4, 3), compression="szip",
+                compression_opts=("nn", 4))
         add("flag", values % 2 == 0)
         add("nanfill", np.where(values == 5, np.nan, values).astype("f8"))
         file["nanfill"].attrs["_FillValue"] = np.float64(np.nan)
@@ -108,7 +109,7 @@ class Rules(Test):
                     np.testing.assert_array_equal(a[name][()], b[name][()])
             units = b["attributes"].attrs
             self.assertEqual(units["units"], b"K")
-            self.assertEqual(units["utf8"], "Höhe")
+            self.assertEqual(bytes(units["utf8"]).decode(), "Höhe")
             self.assertEqual(list(units["list"]), ["a", "bc"])
         for name in ("complex", "compound", "fixed", "vlen", "null"):
             self.assertIn(f"/{name} is left out", self.said)
@@ -144,8 +145,9 @@ class Rules(Test):
         in_order = h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED
         for path in self.outputs:
             with h5py.File(path) as file, self.each(path.name):
-                self.assertEqual(file.id.get_create_plist().get_link_creation_order(), in_order)
-                self.assertEqual(file.id.get_create_plist().get_attr_creation_order(), in_order)
+                root = file["/"].id.get_create_plist()
+                self.assertEqual(root.get_link_creation_order(), in_order)
+                self.assertEqual(root.get_attr_creation_order(), in_order)
                 numbers = []
 
                 def look(name, item):
@@ -179,13 +181,13 @@ class Rules(Test):
                             text = text.encode() if isinstance(text, str) else bytes(text)
                             ascii_only = all(c < 128 for c in text)
                             self.assertEqual(kind.get_cset() == h5py.h5t.CSET_ASCII, ascii_only, key)
-                        self.assertNotEqual(attribute.get_space().get_simple_extent_type(),
-                                            h5py.h5s.NULL, f"{name}@{key}")
                         machinery = key in ("REFERENCE_LIST", "DIMENSION_LIST")
                         self.assertTrue(machinery or not isinstance(kind, h5py.h5t.TypeReferenceID))
                     if not isinstance(item, h5py.Dataset):
                         return
                     self.assertIn(item.dtype.kind, "iuf", name)
+                    self.assertNotEqual(item.id.get_space().get_simple_extent_type(),
+                                        h5py.h5s.NULL, name)
                     fill = item.attrs.get("_FillValue")
                     if fill is not None:
                         self.assertTrue(np.isfinite(fill).all(), name)

@@ -10,9 +10,11 @@
 #include "apps/joined_file.h"
 #include "apps/language/hyperslab.h"
 #include "apps/program.h"
-#include "apps/progress_line.h"
+#include "apps/rechunk_plan.h"
 #include "io/output.h"
+#include "io/probe.h"
 #include "runtime/api/history.h"
+#include "runtime/expr/build.h"
 
 namespace rankine::apps {
 namespace {
@@ -166,39 +168,156 @@ StoreOptions store_options(const CopyOptions& options) {
   return store;
 }
 
-void say_plan(Session& session, const NamedArrays& arrays, const StoreOptions& store, bool result) {
-  const PlanReport report =
-      session::describe_plan(session::plan_store(arrays, store).targets,
-                             session::prepare_options(session.settings(), session.ranks()));
-  const std::string text =
-      fmt::format("{} tasks, at most {} MiB on a rank\n{}\n", report.tasks,
-                  (report.memory_bound_bytes + 1048575) / 1048576, report.reuse);
-  if (result) print_result(text + report.text);
-  else fmt::print(stderr, "rankine: plan: {}", text);
+// What is copied and how, before anything is read.
+struct Copy {
+  JoinedFile joined;
+  NamedArrays arrays;
+  StoreOptions store;
+  std::map<std::string, RechunkPasses> passes;  // by variable, where one pass is not the best
+  std::string plan;                             // for people
+};
+
+PlanReport report_of(Session& session, const NamedArrays& arrays, const StoreOptions& store) {
+  return session::describe_plan(session::plan_store(arrays, store).targets,
+                                session::prepare_options(session.settings(), session.ranks()));
 }
 
-void copy(Session& session, const CopyOptions& options, const Places& places,
-          const std::string& command) {
-  if (!options.plan_only) io::check_output(places.output, places.inputs, options.overwrite);
-  JoinedFile joined = join_files(session, places.inputs, places.variables, options.dimension);
-  cut(joined, options.hyperslabs);
-  StoreOptions store = store_options(options);
-  store.inputs = places.inputs;
-  store.command = command;
-  ChunkWish wish(options.chunks);
+// Of the memory, what may hold elements: the rest is for the process, and for what threads work on.
+std::int64_t memory_for_elements(Session& session) {
+  constexpr std::int64_t kProcess = std::int64_t{128} << 20;
+  const std::int64_t memory = session.settings().memory_bytes;
+  const std::int64_t most = memory == 0 ? std::int64_t{1} << 40 : memory;
+  return std::max<std::int64_t>(0, (most - kProcess) / 2) * session.ranks();
+}
+
+std::string dimension_of(const Array& array, std::size_t axis) {
+  const std::string& name = array.dims()[axis];
+  return name.empty() ? fmt::format("axis {}", axis) : name;
+}
+
+// One variable: as the engine would do it in one pass, or better.
+void plan_variable(Session& session, const JoinedVariable& variable, Copy& copy) {
+  const Extents& to = copy.store.chunks_of.at(variable.name);
+  RechunkCase rechunk;
+  rechunk.shape = variable.array.shape();
+  for (std::size_t k = 0; k < to.size(); ++k) {
+    const std::int64_t length = std::max<std::int64_t>(1, rechunk.shape[k]);
+    rechunk.from.push_back(std::max<std::int64_t>(1, variable.array.chunks().axis(k).longest()));
+    rechunk.to.push_back(to[k] == -1 ? length : std::min(to[k], length));
+  }
+  if (rechunk.from == rechunk.to || variable.array.size() == 0) return;
+  rechunk.element_size = static_cast<std::int64_t>(size_of(variable.array.dtype()));
+  rechunk.memory_bytes = memory_for_elements(session);
+  const PlanReport one = report_of(session, {{variable.name, variable.array}}, copy.store);
+  const auto several = plan_passes(rechunk);
+  // What is read through another file must be one file's, as a whole.
+  const bool possible = several && (!several->scratch || variable.parts.size() <= 1);
+  // Chunks in the engine's scratch are read in shreds if they are cut otherwise: dearer than they
+  // look.
+  const double one_pass = one.cost_s * (one.spilled_bytes > 0 ? 2 : 1);
+  copy.plan += variable.name + ": ";
+  if (possible && several->passes > 1 && several->cost_s < one_pass) {
+    copy.plan +=
+        fmt::format("{}; in one pass: {}\n",
+                    text_of(*several, dimension_of(variable.array, several->axis)), one.reuse);
+    copy.passes.emplace(variable.name, *several);
+  } else {
+    copy.plan += "one pass: " + one.reuse + "\n";
+  }
+}
+
+StoreOptions::Parts parts_of(const RechunkPasses& passes, const Extents& chunk) {
+  const std::int64_t length = std::max<std::int64_t>(1, chunk[passes.axis]);
+  return {passes.axis, std::max<std::int64_t>(1, passes.length / length)};
+}
+
+// The scratch file, beside the output, where all ranks see it.
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::string& output) {
+    const io::OutputPaths paths = io::output_paths(output);
+    const std::size_t slash = paths.final.rfind('/');
+    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+    path_ = paths.final.substr(0, name) + "." + paths.final.substr(name) + ".scratch";
+  }
+  ~ScratchFile() { std::remove(path_.c_str()); }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Stores into scratch what goes through it; the copy then reads from there.
+void pass_through_scratch(Session& session, const std::string& scratch, Copy& copy) {
   NamedArrays arrays;
-  for (const JoinedVariable& variable : joined.variables) {
-    arrays.emplace_back(variable.name, variable.array);
-    if (const auto chunk = wish.of(variable.array)) store.chunks_of[variable.name] = *chunk;
+  StoreOptions store;
+  store.overwrite = true;
+  store.history = false;
+  store.copies = true;
+  store.warn = false;
+  store.codec = "lz4";
+  for (const auto& [name, passes] : copy.passes) {
+    if (!passes.scratch) continue;
+    const auto found = std::ranges::find(copy.arrays, name, [](const auto& a) { return a.first; });
+    arrays.push_back(*found);
+    store.chunks_of[name] = *passes.scratch;
+    store.parts_of[name] = parts_of(passes, *passes.scratch);
+  }
+  if (arrays.empty()) return;
+  session.store(arrays, scratch, store);
+  const io::FileInfo info = std::move(io::probe_files({scratch}).front());
+  for (const auto& [name, unused] : arrays) {
+    const auto found = std::ranges::find(copy.arrays, name, [](const auto& a) { return a.first; });
+    auto from = std::make_shared<const io::Dataset>(
+        io::without_conventions(io::make_dataset(info, "/" + name)));
+    const auto original = std::ranges::find(copy.joined.variables, name, &JoinedVariable::name);
+    found->second = Array(expr::from_dataset(copy.joined.files.front(), std::move(from),
+                                             original->variable->dims, Here::current()));
+  }
+}
+
+void plan_copy(Session& session, const CopyOptions& options, Copy& copy) {
+  ChunkWish wish(options.chunks);
+  for (const JoinedVariable& variable : copy.joined.variables) {
+    copy.arrays.emplace_back(variable.name, variable.array);
+    if (const auto chunk = wish.of(variable.array)) copy.store.chunks_of[variable.name] = *chunk;
   }
   wish.check_used();
-  if (!session.settings().quiet) {
-    for (const std::string& word : joined.left_out) {
-      fmt::print(stderr, "rankine: warning: {}\n", word);
+  for (const JoinedVariable& variable : copy.joined.variables) {
+    if (copy.store.chunks_of.contains(variable.name)) plan_variable(session, variable, copy);
+  }
+}
+
+void copy_all(Session& session, const CopyOptions& options, const Places& places,
+              const std::string& command) {
+  if (!options.plan_only) io::check_output(places.output, places.inputs, options.overwrite);
+  Copy copy;
+  copy.joined = join_files(session, places.inputs, places.variables, options.dimension);
+  cut(copy.joined, options.hyperslabs);
+  copy.store = store_options(options);
+  copy.store.inputs = places.inputs;
+  copy.store.command = command;
+  plan_copy(session, options, copy);
+  const bool quiet = session.settings().quiet;
+  for (const std::string& word : copy.joined.left_out) {
+    if (!quiet) fmt::print(stderr, "rankine: warning: {}\n", word);
+  }
+  if (options.plan_only || options.explain) {
+    const PlanReport report = report_of(session, copy.arrays, copy.store);
+    if (copy.plan.empty()) copy.plan = report.reuse + "\n";
+    if (options.plan_only) return print_result(copy.plan + report.text);
+    fmt::print(stderr, "rankine: plan: {}", copy.plan);
+  }
+  const ScratchFile scratch(places.output);
+  for (const auto& [name, passes] : copy.passes) {
+    if (!passes.scratch) {
+      copy.store.parts_of[name] = parts_of(passes, copy.store.chunks_of.at(name));
     }
   }
-  if (options.explain || options.plan_only) say_plan(session, arrays, store, options.plan_only);
-  if (!options.plan_only) session.store(arrays, places.output, store);
+  pass_through_scratch(session, scratch.path(), copy);
+  session.store(copy.arrays, places.output, copy.store);
 }
 
 }  // namespace
@@ -232,7 +351,7 @@ int copy_files(Cli& cli, const CopyOptions& options) {
   const std::string command = command_of(cli, options, places.output);
   return run_with(run_settings(cli), [&](Session& session) {
     show_progress(session);
-    copy(session, options, places, command);
+    copy_all(session, options, places, command);
   });
 }
 

@@ -221,13 +221,13 @@ class Joiner {
     const auto axis = dimension_.empty() ? std::nullopt : axis_along(variable, dimension_);
     JoinedVariable joined{variable.path.substr(1), stored(0, variable), &variable, {}, 0, true};
     if (!axis) return joined;
-    joined.axis = *axis;
+    joined.axis = axis.value_or(0);  // GCC 12 takes *axis for uninitialized
     for (const File& file : files_) joined.parts.push_back(file->variable(variable.path));
     for (std::size_t i = 0; i < files_.size(); ++i) {
-      check_part(files_[0], variable, files_[i], joined.parts[i], *axis);
+      check_part(files_[0], variable, files_[i], joined.parts[i], joined.axis);
       joined.as_stored = joined.as_stored && stored_alike(variable, *joined.parts[i]);
     }
-    check_labels(files_, variable, *axis, checked_);
+    check_labels(files_, variable, joined.axis, checked_);
     joined.array = concatenated(joined);
     return joined;
   }

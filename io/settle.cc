@@ -127,8 +127,9 @@ void take_records(const OutputFile& file, const std::vector<std::int64_t>& first
   for (const LogRecord& record : records) {
     const std::size_t v = record.variable;
     if (v >= file.variables.size() || record.chunk < 0 || record.chunk >= first[v + 1] - first[v]) {
-      throw Error(ExitCode::kTaskFailed, "the log of rank " + std::to_string(log) +
-                                             " holds a chunk that the output does not have");
+      const std::string where =
+          log < kFirstInput ? "the log of rank " + std::to_string(log) : std::string("an input");
+      throw Error(ExitCode::kTaskFailed, where + " holds a chunk that the output does not have");
     }
     const auto at = static_cast<std::size_t>(first[v] + record.chunk);
     Placement& placement = settlement.placements[at];

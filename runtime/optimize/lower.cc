@@ -197,8 +197,11 @@ class Lowering {
       graph_->results.push_back({target.node->dtype, target.node->shape()});
       return;
     }
-    target_heads_.push_back(graph::Store{static_cast<std::uint32_t>(graph_->outputs.size())});
+    const auto number = static_cast<std::uint32_t>(graph_->outputs.size());
     io::OutputVariable variable = *target.output;
+    const Extents counts = io::chunk_grid(variable).counts();
+    const graph::LoggedAs whole{number, Extents(counts.size()), counts};
+    target_heads_.push_back(graph::Store{number, target.part.value_or(whole)});
     variable.attributes.clear();
     variable.inline_data.reset();
     graph_->outputs.push_back(std::move(variable));

@@ -132,7 +132,7 @@ class Rows {
       const io::ChunkExtent& extent = *(begin + i);
       io::LogRecord record;
       record.filter_mask = extent.filter_mask;
-      record.chunk = run.rows * row_chunks_ + i;
+      record.chunk = row * row_chunks_ + i;
       record.offset = extent.address;
       record.size = extent.size;
       run.records.emplace_back(input, record);

@@ -16,7 +16,7 @@ namespace rankine::session {
 struct CopiedRows {
   std::int64_t first = 0;
   std::int64_t rows = 0;
-  // The number of the input, and where its chunk lies; `chunk` counts from the first of these rows.
+  // The number of the input, and where its chunk lies; `chunk` is that of the output.
   std::vector<std::pair<std::size_t, io::LogRecord>> records;
 };
 

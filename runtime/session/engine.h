@@ -110,11 +110,10 @@ struct Released {
   std::vector<std::uint64_t> scattered;
 };
 
-// What logs and inputs bring to a file. Every part is a variable of its own here.
+// What logs and inputs bring to a file.
 struct LoggedParts {
-  io::OutputFile file;
-  std::vector<std::uint32_t> of_output;  // the part that each output of the graph makes
-  std::vector<io::CopiedInput> inputs;   // the others
+  io::OutputFile file;                  // the variables that records name
+  std::vector<io::CopiedInput> inputs;  // what is in no log
 };
 
 class Engine : private worker::LoopHost {

@@ -112,9 +112,12 @@ void Engine::install(Order& order) {
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
       const std::lock_guard lock(mutex_);
+      // Several graphs may write one output, one after the other.
+      const bool goes_on = log_ != nullptr && log_folder_ == command.log_folder;
       log_folder_ = command.log_folder;
       try {
-        log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
+        if (!goes_on)
+          log_ = std::make_unique<io::LogWriter>(command.log_folder, communicator_.rank());
       } catch (...) {
         log_failure = current_error();
       }

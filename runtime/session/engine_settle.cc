@@ -51,9 +51,6 @@ Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const s
   for (const Bytes& bytes : gathered) {
     auto contents = from_bytes<LogContents>(bytes);
     if (contents.error) throw std::move(*contents.error);
-    for (io::LogRecord& record : contents.records) {
-      record.variable = job.parts->of_output.at(record.variable);
-    }
     logs.push_back(std::move(contents.records));
   }
   job.settlement = io::place_chunks(job.parts->file, logs, job.parts->inputs);

@@ -232,6 +232,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
     if (!plan.copied.empty()) {
       std::fprintf(stderr, "rankine: %s\n", session::copies_text(plan).c_str());
     }
+    if (!options.warn) plan.warnings.clear();
     for (const std::string& word : plan.warnings) {
       std::fprintf(stderr, "rankine: warning: %s\n", word.c_str());
     }
@@ -246,18 +247,25 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   work.targets = plan.targets;
   work.log_folder = plan.computes_chunks() ? paths.log_folder : "";
   work.client_bytes = plan.inline_bytes();
-  session::GraphOutcome outcome;
-  if (!work.targets.empty()) {
-    outcome = execute(
-        [&] {
-          count_construct();
-          return launcher_->start(work, session::prepare_options(settings_, ranks()));
-        },
-        work.log_folder);
+  std::vector<std::vector<std::byte>> results;
+  const auto run_pass = [&] {
+    return std::move(execute(
+                         [&] {
+                           count_construct();
+                           return launcher_->start(work,
+                                                   session::prepare_options(settings_, ranks()));
+                         },
+                         work.log_folder)
+                         .results);
+  };
+  if (!work.targets.empty()) results = run_pass();
+  for (const std::vector<optimize::Target>& targets : plan.later) {
+    work.targets = targets;
+    run_pass();
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
-  plan.take_results(std::move(outcome.results));
+  plan.take_results(std::move(results));
   const std::int64_t bytes = write_output(plan, paths, options.overwrite);
   stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
   since_last_ = Stopwatch();

@@ -17,40 +17,73 @@ std::string plugin_warning(const io::Codec& codec) {
          io::find_filter(id)->name + "); in Python: import hdf5plugin";
 }
 
-// Some rows of chunks of a variable, as a variable.
-io::OutputVariable rows_of(io::OutputVariable variable, std::int64_t first, std::int64_t rows) {
-  const std::int64_t begin = first * variable.chunk[0];
-  variable.shape[0] = std::min(rows * variable.chunk[0], variable.shape[0] - begin);
-  return variable;
+// A box of the chunks of a logged variable.
+struct Part {
+  const io::OutputVariable& variable;
+  std::uint32_t number;
+  Box chunks;
+};
+
+optimize::Target target_of(const Array& array, const Part& part) {
+  io::OutputVariable piece = part.variable;
+  std::vector<Index> ranges;
+  for (std::size_t k = 0; k < array.rank(); ++k) {
+    const std::int64_t begin = part.chunks.lo[k] * piece.chunk[k];
+    const std::int64_t end = std::min(part.chunks.hi[k] * piece.chunk[k], part.variable.shape[k]);
+    ranges.push_back(Range{begin, end, 1});
+    piece.shape[k] = end - begin;
+  }
+  const bool whole = piece.shape == part.variable.shape;
+  optimize::Target target{whole ? array.node() : array.slice(ranges).node(), std::move(piece)};
+  target.part =
+      graph::LoggedAs{part.number, part.chunks.lo, io::chunk_grid(part.variable).counts()};
+  return target;
+}
+
+void add_target(StorePlan& plan, std::size_t pass, optimize::Target target) {
+  if (pass == 0) return plan.targets.push_back(std::move(target));
+  if (plan.later.size() < pass) plan.later.resize(pass);
+  plan.later[pass - 1].push_back(std::move(target));
+}
+
+// A box of chunks, by parts if that is asked for.
+void compute(StorePlan& plan, const Array& array, const Part& part,
+             const std::optional<StoreOptions::Parts>& parts) {
+  if (!parts) return add_target(plan, 0, target_of(array, part));
+  std::size_t pass = 0;
+  for (Part next = part; next.chunks.lo[parts->axis] < part.chunks.hi[parts->axis]; ++pass) {
+    const std::int64_t end = next.chunks.lo[parts->axis] + parts->chunks;
+    next.chunks.hi[parts->axis] = std::min(end, part.chunks.hi[parts->axis]);
+    add_target(plan, pass, target_of(array, next));
+    next.chunks.lo[parts->axis] = end;
+  }
 }
 
 // Of one variable: what is copied, and between it what is computed.
-void add_parts(StorePlan& plan, std::uint32_t number, const Array& array, bool may_copy) {
-  const io::OutputVariable& variable = plan.file.variables[number];
-  const std::int64_t rows = io::chunk_grid(variable).counts()[0];
-  const auto compute = [&](std::int64_t first, std::int64_t end) {
-    if (first == end && rows > 0) return;
-    plan.part_of_output.push_back(static_cast<std::uint32_t>(plan.parts.size()));
-    plan.parts.push_back({number, first, end - first, false});
-    const io::OutputVariable part = rows_of(variable, first, end - first);
-    const std::int64_t begin = first * variable.chunk[0];
-    const bool whole = part.shape[0] == variable.shape[0];
-    const Array some = whole ? array : array.isel(0, Range{begin, begin + part.shape[0], 1});
-    plan.targets.push_back({some.node(), part});
-  };
+void add_variable(StorePlan& plan, const io::OutputVariable& variable, const Array& array,
+                  const StoreOptions& options) {
+  const auto number = static_cast<std::uint32_t>(plan.logged_variables.size() - 1);
+  const auto found = options.parts_of.find(variable.name);
+  std::optional<StoreOptions::Parts> parts;
+  if (found != options.parts_of.end()) parts = found->second;
+  Part part{variable, number, Box::whole(io::chunk_grid(variable).counts())};
+  const std::int64_t rows = part.chunks.hi[0];
+  std::vector<CopiedRows> runs;
+  if (options.keep_filters) runs = copied_rows(array.node(), variable, plan.copied);
   std::int64_t done = 0;
-  for (const CopiedRows& run :
-       may_copy ? copied_rows(array.node(), variable, plan.copied) : std::vector<CopiedRows>()) {
-    compute(done, run.first);
-    const auto part = static_cast<std::uint32_t>(plan.parts.size());
+  for (const CopiedRows& run : runs) {
+    part.chunks.lo[0] = done;
+    part.chunks.hi[0] = run.first;
+    if (done < run.first) compute(plan, array, part, parts);
     for (const auto& [input, record] : run.records) {
       plan.copied[input].records.push_back(record);
-      plan.copied[input].records.back().variable = part;
+      plan.copied[input].records.back().variable = number;
     }
-    plan.parts.push_back({number, run.first, run.rows, true});
     done = run.first + run.rows;
   }
-  if (done < rows || rows == 0) compute(done, rows);
+  part.chunks.lo[0] = done;
+  part.chunks.hi[0] = rows;
+  if (done < rows || rows == 0) compute(plan, array, part, parts);
 }
 
 }  // namespace
@@ -97,11 +130,12 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
     const std::string& name = plan.file.variables[number].name;
     const auto array = std::ranges::find(arrays, name, [](const auto& a) { return a.first; });
     if (array == arrays.end() || array->second.rank() == 0) continue;
-    add_parts(plan, number, array->second, options.keep_filters);
+    plan.logged_variables.push_back(number);
+    add_variable(plan, plan.file.variables[number], array->second, options);
   }
   plan.targets.insert(plan.targets.end(), fetched.begin(), fetched.end());
-  for (const StorePlan::Part& part : plan.parts) {
-    const io::Codec& codec = plan.file.variables[part.variable].codec;
+  for (const std::uint32_t number : plan.logged_variables) {
+    const io::Codec& codec = plan.file.variables[number].codec;
     if (io::is_standard(codec)) continue;
     const std::string word = plugin_warning(codec);
     const auto& all = plan.warnings;
@@ -111,32 +145,34 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options) {
 }
 
 std::string copies_text(const StorePlan& plan) {
-  std::int64_t copied = 0, computed = 0;
-  const LoggedParts logged = plan.logged_parts();
-  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-    const std::int64_t chunks = io::chunk_grid(logged.file.variables[i]).chunk_count();
-    (plan.parts[i].copied ? copied : computed) += chunks;
+  std::int64_t all = 0, copied = 0;
+  for (const std::uint32_t number : plan.logged_variables) {
+    all += io::chunk_grid(plan.file.variables[number]).chunk_count();
+  }
+  for (const io::CopiedInput& input : plan.copied) {
+    copied += static_cast<std::int64_t>(input.records.size());
   }
   return std::to_string(copied) + " chunks are copied as they are stored, " +
-         std::to_string(computed) + " are decoded and compressed";
+         std::to_string(all - copied) + " are decoded and compressed";
+}
+
+bool StorePlan::computes_chunks() const {
+  return !later.empty() || std::ranges::any_of(targets, [](const optimize::Target& target) {
+    return target.output.has_value();
+  });
 }
 
 LoggedParts StorePlan::logged_parts() const {
-  LoggedParts logged{{}, part_of_output, copied};
-  for (const Part& part : parts) {
-    logged.file.variables.push_back(
-        rows_of(file.variables[part.variable], part.first_row, part.rows));
+  LoggedParts logged{{}, copied};
+  for (const std::uint32_t variable : logged_variables) {
+    logged.file.variables.push_back(file.variables[variable]);
   }
   return logged;
 }
 
 void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
   for (io::Placement& placement : placements) {
-    const Part& part = parts[placement.variable];
-    const Extents counts = io::chunk_grid(file.variables[part.variable]).counts();
-    const Extents others(counts.begin() + 1, counts.end());
-    placement.variable = part.variable;
-    placement.chunk += part.first_row * volume(others);
+    placement.variable = logged_variables[placement.variable];
   }
 }
 
@@ -170,6 +206,8 @@ PlanReport describe_plan(const std::vector<optimize::Target>& targets,
   report.tasks = physical.topology->task_count();
   report.bytes = static_cast<std::int64_t>(prepared.graph_bytes.size());
   report.memory_bound_bytes = physical.bound_bytes;
+  report.spilled_bytes = physical.footprint.spilled_bytes;
+  report.cost_s = physical.cost_ns * 1e-9;
   report.reuse = physical.reuse;
   for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
     const graph::Layer& what = physical.graph->layers[layer];

@@ -19,6 +19,7 @@ using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
 struct StoreOptions {
   bool overwrite = false;
+  bool warn = true;  // of what readers will miss, unless --quiet
   // none, deflate-4, zstd-3, lz4, blosc-lz4, bitshuffle-zstd, ... (io/codec/codec.h). Readers of
   // others than none and deflate need a plugin of HDF5.
   std::string codec = "deflate-4";
@@ -30,6 +31,13 @@ struct StoreOptions {
   bool copies = false;
   // What is stored (api::open_stored) keeps its filters, where these can be applied here.
   bool keep_filters = false;
+  // Of single variables, by name: computed in parts along an axis, each by a graph of its own. A
+  // matter of memory: no byte of the output depends on it.
+  struct Parts {
+    std::size_t axis = 0;
+    std::int64_t chunks = 1;  // of the output, along that axis, in each part
+  };
+  std::map<std::string, Parts> parts_of = {};
   bool history = true;  // prepend a line to the attribute `history`
   std::string command;  // that line's text; empty: the program's command line
   // Files that the output may not replace, beside those the arrays read: what a command line names
@@ -45,6 +53,8 @@ struct PlanReport {
   std::int64_t tasks = 0;
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank
+  std::int64_t spilled_bytes = 0;       // of one rank, at most
+  double cost_s = 0;                    // of one core, estimated, to compare plans
   std::string reuse;
   std::uint64_t numeric_hash = 0;  // equal: equal bytes, whatever ranks, threads and memory
   std::string text;                // one line per layer
@@ -62,24 +72,17 @@ struct StorePlan {
   std::vector<optimize::Target> targets;
   io::OutputFile file;
   std::vector<std::string> warnings;  // what people should know about the file
-  // Runs of chunks along the first axis of a variable, in the order of the file: made by the graph,
-  // or copied from inputs as they are stored.
-  struct Part {
-    std::uint32_t variable = 0;  // of the file
-    std::int64_t first_row = 0;  // in chunks
-    std::int64_t rows = 0;
-    bool copied = false;
-  };
-  std::vector<Part> parts;
-  std::vector<std::uint32_t> part_of_output;     // by output of the graph
-  std::vector<io::CopiedInput> copied;           // records by number of the part
+  // What does not fit the memory together is made by graphs one after the other, after `targets`.
+  std::vector<std::vector<optimize::Target>> later;
+  std::vector<std::uint32_t> logged_variables;   // of the file, as records number them
+  std::vector<io::CopiedInput> copied;           // chunks of them that inputs hold as they are
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
-  bool logged() const { return !parts.empty(); }
-  bool computes_chunks() const { return !part_of_output.empty(); }
+  bool logged() const { return !logged_variables.empty(); }
+  bool computes_chunks() const;
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;
-  // Each part as a variable of its own.
+  // The logged variables alone.
   LoggedParts logged_parts() const;
   // From the numbers of logged_parts() to those of `file`; keeps the order (variable, chunk).
   void name_variables(std::vector<io::Placement>& placements) const;

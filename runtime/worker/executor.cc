@@ -218,12 +218,13 @@ void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, D
   if (const auto* store = std::get_if<graph::Store>(&head)) {
     const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
     const ChunkGrid grid = io::chunk_grid(variable);
-    const Box chunk = grid.chunks_over(box);
+    Extents chunk = grid.chunks_over(box).lo;
+    for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += store->logged.first[k];
     const Stopwatch compress;
     io::encode_chunk(variable, box, dense->data(), context.encode_scratch, context.encoded);
     context.times.compress_s += compress.seconds();
     const Stopwatch write;
-    log_->append(store->variable, position_of(chunk.lo, grid.counts()), context.encoded);
+    log_->append(store->logged.variable, position_of(chunk, store->logged.counts), context.encoded);
     context.times.write_s += write.seconds();
     return;
   }

@@ -263,17 +263,27 @@ class Copies(Case):
             self.assertEqual(out["big"][()].tolist(), np.arange(12).reshape(4, 3).tolist())
 
     def test_little_memory_is_enough_and_the_plan_says_how(self):
+        """In one pass, in passes over the input, through scratch: the same bytes."""
         result = self.run_here("sample", "-o", "s.nc", "--shape", "400,180,360", "--chunks",
                                "8,90,180", "--deflate", "1")
         self.assertEqual(result.returncode, 0)
-        words = ("rechunk", "s.nc", "o.nc", "--chunks", "time=400,lat=9,lon=9", "--memory", "112MiB")
-        plan = self.run_here(*words, "--plan")
-        self.assertEqual(plan.returncode, 0, plan.stderr)
-        self.assertRegex(plan.stdout.decode(), r"tasks, at most \d+ MiB on a rank\n.*(spill|hold|reread)")
-        self.assertNotIn("o.nc", self.entries())
-        stages = self.path("stages.json")
-        self.run_copy(*words, "--stages", stages, "--quiet")
-        np.testing.assert_array_equal(raw(self.path("o.nc"), "t2m"), raw(self.path("s.nc"), "t2m"))
+        ways = {"across": (["-c", "time=400,lat=9,lon=9"], "into scratch in chunks of"),
+                "along": (["-c", "time=8,lat=5"], "passes, each of")}
+        for way, (chunks, word) in ways.items():
+            outputs = []
+            for memory, ranks in (("1GiB", 0), ("160MiB", 0), ("160MiB", 2)):
+                words = ["rechunk", "s.nc", *chunks, "-o", f"{way}-{memory}-{ranks}.nc", "--memory",
+                         memory]
+                plan = self.run_here(*words, "--plan")
+                self.assertEqual(plan.returncode, 0, plan.stderr)
+                text = plan.stdout.decode()
+                self.assertIn("one pass" if memory == "1GiB" else word, text)
+                self.assertNotIn(words[-3], self.entries())
+                self.run_copy(*words, "--quiet", ranks=ranks)
+                outputs.append(self.path(words[-3]))
+                self.assertTrue(filecmp.cmp(outputs[0], outputs[-1], shallow=False), words)
+            np.testing.assert_array_equal(raw(outputs[1], "t2m"), raw(self.path("s.nc"), "t2m"))
+        self.assertEqual([e for e in self.entries() if e.startswith(".")], [])
 
 
 if __name__ == "__main__":

@@ -268,7 +268,7 @@ class Copies(Case):
                                "8,90,180", "--deflate", "1")
         self.assertEqual(result.returncode, 0)
         ways = {"across": (["-c", "time=400,lat=9,lon=9"], "into scratch in chunks of"),
-                "along": (["-c", "time=8,lat=5"], "passes, each of")}
+                "along": (["-c", "time=6,lat=5"], "passes, each of")}
         for way, (chunks, word) in ways.items():
             outputs = []
             for memory, ranks in (("1GiB", 0), ("160MiB", 0), ("160MiB", 2)):

@@ -7,11 +7,10 @@ namespace rankine::apps {
 
 void add_concat(Cli& cli) {
   const auto options = std::make_shared<CopyOptions>();
-  CLI::App& verb = cli.add_verb(
-      {"concat", "IN... OUT [--dim NAME] [-v NAME,...] [options]",
-       "Joins files along their record dimension; chunks that fit are copied as they are.",
-       "rankine concat era5_2000.nc era5_2001.nc era5.nc"},
-      Ranks::kAll, [&cli, options] { return copy_files(cli, *options); });
+  CLI::App& verb = cli.add_verb({"concat", "IN... OUT [--dim NAME] [-v NAME,...] [options]",
+                                 "Joins files along their record dimension.",
+                                 "rankine concat era5_2000.nc era5_2001.nc era5.nc"},
+                                Ranks::kAll, [&cli, options] { return copy_files(cli, *options); });
   add_copy_options(verb, options);
   verb.add_option("--dim", options->dimension,
                   "the dimension to join along (default: the only unlimited one)")

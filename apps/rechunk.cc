@@ -9,7 +9,7 @@ void add_rechunk(Cli& cli) {
   const auto options = std::make_shared<CopyOptions>();
   CLI::App& verb = cli.add_verb(
       {"rechunk", "IN... OUT --chunks DIM=N,... [--codec CODEC] [options]",
-       "Copies a file into other chunks, or by another codec, within the memory it is given.",
+       "Copies a file into other chunks or by another codec.",
        "rankine rechunk era5.nc era5_t.nc --chunks time=8760,lat=32,lon=32 --memory 1GiB"},
       Ranks::kAll, [&cli, options] { return copy_files(cli, *options); });
   add_copy_options(verb, options);

@@ -9,7 +9,7 @@ void add_subset(Cli& cli) {
   const auto options = std::make_shared<CopyOptions>();
   CLI::App& verb = cli.add_verb(
       {"subset", "IN... OUT [-d DIM,FROM,TO[,STEP]]... [-v NAME,...] [options]",
-       "Copies a part of a file: variables, and of their dimensions what is asked for.",
+       "Copies a part of a file, with all that belongs to it.",
        "rankine subset era5.nc may.nc -v t2m -d time,2000-05-01,2000-05-31 -d lat,30.0,60.0"},
       Ranks::kAll, [&cli, options] { return copy_files(cli, *options); });
   add_copy_options(verb, options);

@@ -182,12 +182,13 @@ PlanReport report_of(Session& session, const NamedArrays& arrays, const StoreOpt
                                 session::prepare_options(session.settings(), session.ranks()));
 }
 
-// Of the memory, what may hold elements: the rest is for the process, and for what threads work on.
+// Of the memory, what may hold elements. The rest is for the process, for what threads work on, and
+// for what the pool keeps of the pass before, which counts as the process when the next is planned.
 std::int64_t memory_for_elements(Session& session) {
   constexpr std::int64_t kProcess = std::int64_t{128} << 20;
   const std::int64_t memory = session.settings().memory_bytes;
   const std::int64_t most = memory == 0 ? std::int64_t{1} << 40 : memory;
-  return std::max<std::int64_t>(0, (most - kProcess) / 2) * session.ranks();
+  return std::max<std::int64_t>(0, (most - kProcess) / 3) * session.ranks();
 }
 
 std::string dimension_of(const Array& array, std::size_t axis) {

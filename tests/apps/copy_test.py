@@ -271,7 +271,7 @@ class Copies(Case):
                 "along": (["-c", "time=6,lat=5"], "passes, each of")}
         for way, (chunks, word) in ways.items():
             outputs = []
-            for memory, ranks in (("1GiB", 0), ("160MiB", 0), ("160MiB", 2)):
+            for memory, ranks in (("1GiB", 0), ("190MiB", 0), ("190MiB", 2)):
                 words = ["rechunk", "s.nc", *chunks, "-o", f"{way}-{memory}-{ranks}.nc", "--memory",
                          memory]
                 plan = self.run_here(*words, "--plan")

@@ -1,20 +1,10 @@
 // eval: the main job. One expression over HDF5 files, alone or on many ranks.
 #include "apps/print_array.h"
 #include "apps/program.h"
-#include "apps/progress_line.h"
 #include "apps/verbs.h"
 
 namespace rankine::apps {
 namespace {
-
-void show_progress(Session& session) {
-  if (session.settings().quiet) return;
-  const auto line = std::make_shared<ProgressLine>("rankine", stderr_is_terminal());
-  session.on_progress([line](const RunProgress& progress) {
-    const bool over = progress.phase == RunProgress::Phase::kOver;
-    draw(over ? line->wipe() : line->update(progress.seconds, describe(progress)));
-  });
-}
 
 void print(Session& session, const NamedArrays& results) {
   std::vector<Array> arrays;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "apps/chunk_advice.h"
 #include "apps/info.h"
 #include "apps/text.h"
 
@@ -102,6 +103,7 @@ std::string variable_text(const io::Variable& variable, const TimeRanges& ranges
   text +=
       line(variable.layout == io::Layout::kChunked ? "chunks" : "layout", layout_text(variable));
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));
+  for (const std::string& advice : chunk_advice(variable)) text += line("advice", advice);
   text += line("bytes", sizes_text(variable));
   if (variable.fill.count() > 0) text += line("fill", number_text(variable.fill, 0));
   if (const auto range = ranges.find(variable.path); range != ranges.end()) {

@@ -12,6 +12,9 @@ int main(int argc, char** argv) {
   apps::add_eval(cli);
   apps::add_info(cli);
   apps::add_plan(cli);
+  apps::add_rechunk(cli);
+  apps::add_subset(cli);
+  apps::add_concat(cli);
   apps::add_diff(cli);
   apps::add_verify(cli);
   apps::add_status(cli);

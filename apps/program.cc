@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "apps/language/parse.h"
+#include "apps/progress_line.h"
 #include "io/codec/codec.h"
 #include "io/join.h"
 #include "runtime/base/error.h"
@@ -46,19 +47,30 @@ void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
       ->type_name("FILE");
 }
 
+std::string codec_problem(const std::string& text) {
+  try {
+    check(io::parse_codec(text));
+  } catch (const Error& error) {
+    return error.message + " (" + error.remedy + ")";
+  }
+  return {};
+}
+
+void show_progress(Session& session) {
+  if (session.settings().quiet) return;
+  const auto line = std::make_shared<ProgressLine>("rankine", stderr_is_terminal());
+  session.on_progress([line](const RunProgress& progress) {
+    const bool over = progress.phase == RunProgress::Phase::kOver;
+    draw(over ? line->wipe() : line->update(progress.seconds, describe(progress)));
+  });
+}
+
 void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options) {
   verb.add_option("--codec", options->codec,
                   "none, deflate-N, zstd-N, lz4, blosc[-lz4|-lz4hc|-blosclz|-snappy|-zlib|-zstd], "
                   "bitshuffle[-lz4|-zstd]: compression of the chunks; readers of others than none "
                   "and deflate need a plugin of HDF5")
-      ->check([](const std::string& text) {
-        try {
-          check(io::parse_codec(text));
-        } catch (const Error& error) {
-          return error.message + " (" + error.remedy + ")";
-        }
-        return std::string();
-      })
+      ->check([](const std::string& text) { return codec_problem(text); })
       ->capture_default_str()
       ->type_name("CODEC");
   verb.add_option_function<std::string>(

@@ -34,6 +34,12 @@ void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
 // --codec, --shuffle, --fletcher32: how the chunks of the output are stored.
 void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options);
 
+// Why there is no such codec; "" if there is.
+std::string codec_problem(const std::string& text);
+
+// Draws how far compute and store are, unless --quiet.
+void show_progress(Session& session);
+
 // Shows the options of rankine::run in --help and lets CLI11 accept them; their values are taken
 // by take_run_options.
 void add_run_options(CLI::App& verb);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 
+#include "apps/program.h"
 #include "apps/sample_file.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
@@ -23,6 +24,8 @@ struct SampleOptions {
   Sample sample;  // but for shape and chunk
   std::string shape = "365,361,720";
   std::string chunks = "24,91,180";
+  int deflate = 4;
+  std::string codec;
   bool overwrite = false;
   int threads = 0;
 };
@@ -49,6 +52,9 @@ Extents parse_counts(const std::string& text, const std::string& option, std::in
 
 Sample wanted_sample(const SampleOptions& options) {
   Sample sample = options.sample;
+  const std::string level = "deflate-" + std::to_string(options.deflate);
+  const std::string other = options.deflate == 0 ? "none" : level;
+  sample.codec = io::parse_codec(options.codec.empty() ? other : options.codec);
   if (std::isnan(sample.missing)) throw usage_error("--missing wants a number from 0 to 1");
   sample.shape = parse_counts(options.shape, "--shape", 0);
   sample.chunk = parse_counts(options.chunks, "--chunks", 1);
@@ -106,10 +112,15 @@ void add_sample(Cli& cli) {
   verb.add_option("--chunks", options->chunks, "elements of a chunk")
       ->capture_default_str()
       ->type_name("T,Y,X");
-  verb.add_option("--deflate", options->sample.deflate, "level of compression, 0 to 9")
-      ->check(CLI::Range(0, 9))
-      ->capture_default_str()
-      ->type_name("N");
+  CLI::Option* deflate =
+      verb.add_option("--deflate", options->deflate, "level of compression, 0 to 9")
+          ->check(CLI::Range(0, 9))
+          ->capture_default_str()
+          ->type_name("N");
+  verb.add_option("--codec", options->codec, "instead of deflate: as for eval")
+      ->check([](const std::string& text) { return codec_problem(text); })
+      ->excludes(deflate)
+      ->type_name("CODEC");
   verb.add_option("--missing", options->sample.missing, "fraction of missing values, 0 to 1")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()

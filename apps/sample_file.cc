@@ -47,8 +47,7 @@ io::OutputVariable field_variable(const Sample& sample) {
   t2m.dims = {"time", "lat", "lon"};
   t2m.shape = sample.shape;
   t2m.chunk = sample.chunk;
-  if (sample.deflate == 0) t2m.codec = io::parse_codec("none");
-  t2m.codec.level = static_cast<std::uint8_t>(sample.deflate);
+  t2m.codec = sample.codec;
   if (sample.missing > 0) t2m.fill = numbers<float>({kFill});
   t2m.attributes = {text_attribute("standard_name", "air_temperature"),
                     text_attribute("long_name", "temperature at 2 m"), text_attribute("units", "K"),
@@ -59,9 +58,11 @@ io::OutputVariable field_variable(const Sample& sample) {
 }  // namespace
 
 std::string Sample::recipe() const {
-  return fmt::format("seed={} shape={} chunks={} deflate={} missing={} version={}", seed,
-                     fmt::join(shape, ","), fmt::join(chunk, ","), deflate, missing,
-                     RANKINE_VERSION);
+  const bool plain = io::is_standard(codec);
+  const std::string how =
+      plain ? fmt::format("deflate={}", codec.level) : "codec=" + io::to_string(codec);
+  return fmt::format("seed={} shape={} chunks={} {} missing={} version={}", seed,
+                     fmt::join(shape, ","), fmt::join(chunk, ","), how, missing, RANKINE_VERSION);
 }
 
 io::OutputFile sample_file(const Sample& sample) {

@@ -14,7 +14,7 @@ struct Sample {
   std::uint64_t seed = 1;
   Extents shape;       // days, latitudes, longitudes
   Extents chunk;       // elements, at most the shape
-  int deflate = 4;     // 0 to 9
+  io::Codec codec;     // of the field
   double missing = 0;  // fraction of the elements, 0 to 1
 
   // Everything the bytes depend on, but for the versions of the libraries. Stands in the file.

@@ -6,14 +6,17 @@
 namespace rankine::apps {
 
 void add_bench(Cli& cli);
+void add_concat(Cli& cli);
 void add_config(Cli& cli);
 void add_diff(Cli& cli);
 void add_eval(Cli& cli);
 void add_info(Cli& cli);
 void add_plan(Cli& cli);
+void add_rechunk(Cli& cli);
 void add_sample(Cli& cli);
 void add_simulate(Cli& cli);
 void add_status(Cli& cli);
+void add_subset(Cli& cli);
 void add_verify(Cli& cli);
 
 }  // namespace rankine::apps

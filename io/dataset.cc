@@ -179,6 +179,14 @@ Dataset without_decoding(Dataset dataset) {
   return dataset;
 }
 
+Dataset without_conventions(Dataset dataset) {
+  dataset.decode = Decode();
+  dataset.decode.packed = dataset.decode.result = dataset.stored;
+  dataset.dtype = dataset.stored;
+  dataset.conventions = false;
+  return dataset;
+}
+
 ChunkGrid virtual_grid(const Extents& shape, std::size_t element_size) {
   std::int64_t room = std::max<std::int64_t>(
       1, kVirtualChunkBytes / static_cast<std::int64_t>(element_size));  // elements per chunk

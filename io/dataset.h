@@ -31,6 +31,7 @@ struct Dataset {
   std::uint64_t contiguous_address = ChunkExtent::kMissing;
   bool direct = true;  // bytes are decoded here, not by the HDF5 library
   Decode decode;
+  bool conventions = true;        // false: elements are the stored numbers, whatever attributes say
   DType dtype = DType::kFloat64;  // after decoding
   ChunkGrid grid;                 // of `shape`; chunks of the file, or virtual ones
 
@@ -45,8 +46,8 @@ struct Dataset {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(file, path, file_size, file_mtime_ns, stored, big_endian, element, shape, layout, chunk,
-            filters, raw_edge_chunks, fill, contiguous_address, direct, decode, dtype, grid,
-            part_count, parts_hash, part_bytes);
+            filters, raw_edge_chunks, fill, contiguous_address, direct, decode, conventions, dtype,
+            grid, part_count, parts_hash, part_bytes);
   }
 };
 
@@ -59,6 +60,8 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path);
 
 // The same elements as they are stored.
 Dataset without_decoding(Dataset dataset);
+// The same data set without the conventions of CF: to copy what is stored.
+Dataset without_conventions(Dataset dataset);
 
 // Chunks of whole rows in C order of at most kVirtualChunkBytes; rows longer than that are cut.
 ChunkGrid virtual_grid(const Extents& shape, std::size_t element_size);

@@ -33,8 +33,9 @@ std::vector<std::int64_t> first_chunks(const OutputFile& file) {
 // Copies segments into the part file in the order given; opens each log when it is first needed.
 class Copier {
  public:
-  Copier(std::string log_folder, const std::string& part_path)
+  Copier(std::string log_folder, const std::string& part_path, std::span<const CopiedInput> inputs)
       : log_folder_(std::move(log_folder)),
+        inputs_(inputs),
         part_(open_elsewhere([&] { return PosixFile::open_read_write(part_path); })) {}
 
   void copy(const CopySegment& segment) {
@@ -52,12 +53,22 @@ class Copier {
  private:
   const PosixFile& log(std::int32_t number) {
     auto found = logs_.find(number);
-    if (found == logs_.end()) {
+    if (found != logs_.end()) return found->second;
+    if (logs_.size() == kMostOpen) logs_.clear();
+    return logs_.emplace(number, open(number)).first->second;
+  }
+
+  PosixFile open(std::int32_t number) const {
+    if (number < kFirstInput) {
       const std::string path = log_path(log_folder_, number);
-      found =
-          logs_.emplace(number, open_elsewhere([&] { return PosixFile::open_read(path); })).first;
+      return open_elsewhere([&] { return PosixFile::open_read(path); });
     }
-    return found->second;
+    const CopiedInput& input = inputs_[static_cast<std::size_t>(number - kFirstInput)];
+    PosixFile file = PosixFile::open_read(input.path);
+    if (file.size() != input.size || file.mtime_ns() != input.mtime_ns) {
+      throw input_error("the file has changed since it was opened", input.path);
+    }
+    return file;
   }
 
   void gather(const CopySegment& segment) {
@@ -102,7 +113,10 @@ class Copier {
     return done;
   }
 
+  static constexpr std::size_t kMostOpen = 64;  // files
+
   const std::string log_folder_;
+  const std::span<const CopiedInput> inputs_;
   PosixFile part_;
   std::map<std::int32_t, PosixFile> logs_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(kGather);
@@ -110,6 +124,30 @@ class Copier {
   std::size_t gathered_ = 0;       // bytes in buffer_ not yet written
   bool in_kernel_ = true;
 };
+
+void take_records(const OutputFile& file, const std::vector<std::int64_t>& first,
+                  const std::vector<LogRecord>& records, std::int32_t log, Settlement& settlement,
+                  std::vector<std::uint64_t>& checksums) {
+  for (const LogRecord& record : records) {
+    if (record.is_state()) continue;
+    const std::size_t v = record.variable;
+    if (v >= file.variables.size() || record.chunk < 0 || record.chunk >= first[v + 1] - first[v]) {
+      const std::string where =
+          log < kFirstInput ? "log " + std::to_string(log) : std::string("an input");
+      throw Error(ExitCode::kTaskFailed, where + " holds a chunk that the output does not have");
+    }
+    const auto at = static_cast<std::size_t>(first[v] + record.chunk);
+    Placement& placement = settlement.placements[at];
+    if (placement.size != 0) {
+      if (placement.size == record.size && checksums[at] == record.checksum) continue;
+      throw Error(ExitCode::kTaskFailed,
+                  chunk_name(file, v, record.chunk) + " was written twice, with other bytes");
+    }
+    checksums[at] = record.checksum;
+    placement = {record.variable, record.filter_mask, record.chunk, 0, record.size};
+    settlement.sources[at] = {log, record.offset};
+  }
+}
 
 void append_joined(std::vector<CopySegment>& segments, const CopySegment& next) {
   if (next.size == 0) return;
@@ -126,32 +164,19 @@ void append_joined(std::vector<CopySegment>& segments, const CopySegment& next) 
 
 }  // namespace
 
-Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs) {
+Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogRecord>> logs,
+                        std::span<const CopiedInput> inputs) {
   const std::vector<std::int64_t> first = first_chunks(file);
-  const std::size_t variables = file.variables.size();
   Settlement settlement;
   settlement.placements.resize(static_cast<std::size_t>(first.back()));
   settlement.sources.resize(static_cast<std::size_t>(first.back()));
   std::vector<std::uint64_t> checksums(settlement.placements.size());
   for (std::size_t log = 0; log < logs.size(); ++log) {
-    for (const LogRecord& record : logs[log]) {
-      if (record.is_state()) continue;
-      const std::size_t v = record.variable;
-      if (v >= variables || record.chunk < 0 || record.chunk >= first[v + 1] - first[v]) {
-        throw Error(ExitCode::kTaskFailed,
-                    "log " + std::to_string(log) + " holds a chunk that the output does not have");
-      }
-      const auto at = static_cast<std::size_t>(first[v] + record.chunk);
-      Placement& placement = settlement.placements[at];
-      if (placement.size != 0) {
-        if (placement.size == record.size && checksums[at] == record.checksum) continue;
-        throw Error(ExitCode::kTaskFailed,
-                    chunk_name(file, v, record.chunk) + " was written twice, with other bytes");
-      }
-      checksums[at] = record.checksum;
-      placement = {record.variable, record.filter_mask, record.chunk, 0, record.size};
-      settlement.sources[at] = {static_cast<std::int32_t>(log), record.offset};
-    }
+    take_records(file, first, logs[log], static_cast<std::int32_t>(log), settlement, checksums);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    take_records(file, first, inputs[i].records, kFirstInput + static_cast<std::int32_t>(i),
+                 settlement, checksums);
   }
   for (std::size_t at = 0; at < settlement.placements.size(); ++at) {
     Placement& placement = settlement.placements[at];
@@ -170,24 +195,30 @@ Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogR
 std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks,
                                                   int first_log) {
   std::vector<std::vector<CopySegment>> lists(static_cast<std::size_t>(ranks));
-  const auto rank_of = [&](std::int32_t log) {
-    return log >= first_log ? log - first_log : log % ranks;
-  };
   // The owner of a page is the rank of the chunk that covers the page's first data byte. So a
   // chunk's bytes up to the next page boundary belong to whoever began that page, the rest to the
   // rank that wrote the chunk.
+  const std::uint64_t bytes = std::max<std::uint64_t>(1, settlement.data_end - kDataStart);
+  const auto owner_of = [&](std::size_t i) {
+    const std::int32_t log = settlement.sources[i].log;
+    if (log < first_log) return log % ranks;
+    if (log < kFirstInput) return log - first_log;
+    const std::uint64_t before = settlement.placements[i].address - kDataStart;
+    const double share = static_cast<double>(before) / static_cast<double>(bytes);
+    return std::min(static_cast<std::int32_t>(share * ranks), ranks - 1);
+  };
   std::int32_t page_owner = 0;
   for (std::size_t i = 0; i < settlement.placements.size(); ++i) {
     const Placement& placement = settlement.placements[i];
     const LogOffset& source = settlement.sources[i];
     const bool begins_page = i == 0 || placement.address % kSettlePage == 0;
-    if (begins_page) page_owner = rank_of(source.log);
+    if (begins_page) page_owner = owner_of(i);
     const std::uint64_t to_boundary = kSettlePage - placement.address % kSettlePage;
     const auto head = std::min<std::uint64_t>(placement.size, to_boundary);
     append_joined(lists[static_cast<std::size_t>(page_owner)],
                   {source.log, source.offset, placement.address, head});
     if (head == placement.size) continue;
-    page_owner = rank_of(source.log);
+    page_owner = owner_of(i);
     append_joined(
         lists[static_cast<std::size_t>(page_owner)],
         {source.log, source.offset + head, placement.address + head, placement.size - head});
@@ -198,9 +229,9 @@ std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, 
 void create_part(const std::string& part_path) { PosixFile::create_new(part_path).close(); }
 
 void copy_segments(const std::string& log_folder, const std::string& part_path,
-                   std::span<const CopySegment> segments) {
+                   std::span<const CopySegment> segments, std::span<const CopiedInput> inputs) {
   if (segments.empty()) return;
-  Copier copier(log_folder, part_path);
+  Copier copier(log_folder, part_path, inputs);
   for (const CopySegment& segment : segments) copier.copy(segment);
   copier.finish();
 }

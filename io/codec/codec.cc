@@ -99,6 +99,25 @@ Codec parse_codec(const std::string& text) {
   return {found->kind, static_cast<std::uint8_t>(level), found->inner};
 }
 
+Codec codec_of(std::uint32_t filter, Parameters parameters) {
+  const auto at = [&](std::size_t i, std::uint32_t usual) {
+    return static_cast<std::uint8_t>(i < parameters.size() ? parameters[i] : usual);
+  };
+  switch (filter) {
+    case kDeflate: return {Kind::kDeflate, at(0, 4), 0};
+    case kZstd: return {Kind::kZstd, std::max<std::uint8_t>(at(0, 3), 1), 0};
+    case kLz4: return {Kind::kLz4, 0, 0};
+    case kBlosc: return {Kind::kBlosc, std::max<std::uint8_t>(at(4, 5), 1), at(6, BLOSC_BLOSCLZ)};
+    case kBitshuffle: {
+      const std::uint8_t inner = at(4, 0);
+      const bool zstd = inner == kBitshuffleZstd;
+      return {Kind::kBitshuffle, zstd ? std::max<std::uint8_t>(at(5, 3), 1) : std::uint8_t{0},
+              inner};
+    }
+    default: return {Kind::kNone, 0, 0};
+  }
+}
+
 std::string to_string(const Codec& codec) {
   const Form* form = form_of(codec);
   std::string text = form == nullptr ? "unknown" : std::string(form->name);

@@ -26,6 +26,9 @@ struct Codec {
 // none, deflate[-1..9], zstd[-1..22], lz4, blosc[-blosclz|-lz4|-lz4hc|-snappy|-zlib|-zstd][-1..9],
 // bitshuffle[-lz4|-zstd[-1..22]]. Throws Error (usage) that lists them.
 Codec parse_codec(const std::string& text);
+// What a filter with these parameters was written by, as far as they tell; kNone for a filter that
+// no codec is. The level may be one that check refuses.
+Codec codec_of(std::uint32_t filter, Parameters parameters);
 // Complete: "deflate-4", "blosc-lz4-5". Of any value, also one that check refuses.
 std::string to_string(const Codec& codec);
 // Throws Error (usage) for what parse_codec cannot give, or if this blosc lacks the compressor.

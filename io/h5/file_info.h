@@ -153,6 +153,16 @@ struct CoordinateSummary {
 
 struct Joined;  // io/join.h
 
+// A group below the root.
+struct Group {
+  std::string path;  // "/group"
+  std::vector<Attribute> attributes;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, attributes);
+  }
+};
+
 struct FileInfo {
   std::string path;    // as the user wrote it
   std::string format;  // "netCDF-4" or "HDF5"
@@ -162,6 +172,7 @@ struct FileInfo {
   std::vector<Variable> variables;    // in creation order where the file keeps it, else by name
   std::vector<Attribute> attributes;  // of the root group, without _NCProperties
   std::string plan;                   // that an output of ours says it was made by; else empty
+  std::vector<Group> groups;          // each before its members
   std::vector<std::string> notes;     // objects that were left out, one sentence each
   std::vector<CoordinateSummary> coordinates;  // if they were asked for
   // Of several files as one: which. Stays where they were joined.
@@ -170,7 +181,7 @@ struct FileInfo {
   const Variable* variable(const std::string& variable_path) const;  // with or without leading '/'
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(path, format, size, mtime_ns, dimensions, variables, attributes, plan, notes,
+    archive(path, format, size, mtime_ns, dimensions, variables, attributes, plan, groups, notes,
             coordinates);
   }
 };

@@ -19,6 +19,7 @@ namespace {
 // kDeepest, and no group is listed under more than kMostNames of its names.
 constexpr std::size_t kDeepest = 64;
 constexpr int kMostNames = 8;
+constexpr std::size_t kMostGroups = 10'000;  // whose attributes are kept
 
 constexpr std::int64_t kLongestCoordinate = 1 << 22;  // elements that are compared between files
 
@@ -124,10 +125,18 @@ class Walk {
     const H5Object object(H5Oopen(group, link.name.c_str(), no_external_links()));
     if (!object.valid()) return note(path + " cannot be opened: " + h5_error_text());
     switch (H5Iget_type(object)) {
-      case H5I_GROUP: return visit_group(object, path);
+      case H5I_GROUP: keep_attributes(object, path); return visit_group(object, path);
       case H5I_DATASET: return visit_dataset(object, path);
       default: return;  // a named type
     }
+  }
+
+  void keep_attributes(hid_t group, const std::string& path) try {
+    const bool known = std::ranges::find(info_.groups, path, &Group::path) != info_.groups.end();
+    if (known || info_.groups.size() == kMostGroups) return;
+    info_.groups.push_back({path, read_attributes(group)});
+  } catch (const Error& error) {
+    note(path + "/: " + error.message);
   }
 
   bool target_is_inside(hid_t group, const std::string& name) {

@@ -83,6 +83,7 @@ class Writer {
   // chunks come before the first attribute: attributes may allocate raw data of their own.
   void run() {
     create_file();
+    create_groups();
     create_dimensions();
     create_variables();
     make_scales();
@@ -113,6 +114,29 @@ class Writer {
     must(H5Pset_obj_track_times(creation, 0), "leave out times", path_);
     file_ = H5File(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, access), "create the output",
                    path_, kCode);
+  }
+
+  // Those that names lead through, each once, before its members.
+  void create_groups() {
+    for (const OutputDimension& dimension : spec_.dimensions) create_groups_of(dimension.name);
+    for (const OutputVariable& variable : spec_.variables) create_groups_of(variable.name);
+    for (const OutputGroup& group : spec_.groups) create_groups_of(group.name + "/");
+  }
+
+  void create_groups_of(const std::string& name) {
+    for (auto slash = name.find('/'); slash != std::string::npos;
+         slash = name.find('/', slash + 1)) {
+      const std::string group = name.substr(0, slash);
+      if (groups_.contains(group)) continue;
+      const std::string where = at(group);
+      const H5Plist creation(H5Pcreate(H5P_GROUP_CREATE), "make a property list", where, kCode);
+      must(H5Pset_link_creation_order(creation, kInOrder), "track creation order", where);
+      must(H5Pset_attr_creation_order(creation, kInOrder), "track creation order", where);
+      must(H5Pset_obj_track_times(creation, 0), "leave out times", where);
+      groups_.emplace(group,
+                      H5Group(H5Gcreate2(file_, group.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT),
+                              "create a group", where, kCode));
+    }
   }
 
   H5Plist data_set_properties(const std::string& where) const {
@@ -163,7 +187,9 @@ class Writer {
       const OutputVariable& variable = spec_.variables[i];
       if (is_coordinate(variable)) continue;
       const bool taken = dimension_ids_.contains(variable.name);
-      create_variable(i, taken ? "_nc4_non_coord_" + variable.name : variable.name);
+      create_variable(
+          i, taken ? group_part(variable.name) + "_nc4_non_coord_" + last_part(variable.name)
+                   : variable.name);
     }
   }
 
@@ -278,7 +304,7 @@ class Writer {
     for (std::size_t id = 0; id < spec_.dimensions.size(); ++id) {
       const OutputDimension& dimension = spec_.dimensions[id];
       const std::string where = at(dimension.name);
-      std::string label = dimension.name;
+      std::string label = last_part(dimension.name);
       if (scales_[id].pure) {
         char text[64];
         std::snprintf(text, sizeof text,
@@ -332,6 +358,13 @@ class Writer {
       if (!is_machinery(attribute.name)) write_attribute(file_, attribute, path_);
     }
     write_attribute(file_, {"_NCProperties", properties()}, path_);
+    for (const OutputGroup& group : spec_.groups) {
+      for (const Attribute& attribute : group.attributes) {
+        if (!is_machinery(attribute.name)) {
+          write_attribute(groups_.at(group.name), attribute, at(group.name));
+        }
+      }
+    }
   }
 
   std::string properties() const {
@@ -346,6 +379,7 @@ class Writer {
   void close() {
     for (H5Dataset& data_set : data_sets_) data_set.close("close a data set", path_);
     for (H5Dataset& dimension : pure_dimensions_) dimension.close("close a dimension", path_);
+    for (auto& [name, group] : groups_) group.close("close a group", at(name));
     file_.close("close the output", path_);
     struct stat status {};
     const bool seen = ::stat(path_.c_str(), &status) == 0;
@@ -364,6 +398,7 @@ class Writer {
   std::unique_ptr<void, FreeMemory> unread_;  // stands for chunk data, which no one looks at
   WriteDriver driver_;
   H5File file_;
+  std::map<std::string, H5Group> groups_;
   std::vector<H5Dataset> data_sets_;  // by variable
   std::vector<H5Dataset> pure_dimensions_;
   std::vector<Scale> scales_;  // by dimension; the handles are in the two lists above

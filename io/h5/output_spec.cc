@@ -8,6 +8,7 @@
 #include <set>
 #include <type_traits>
 
+#include "io/codec/table.h"
 #include "runtime/base/error.h"
 
 namespace rankine::io {
@@ -24,7 +25,13 @@ constexpr std::int64_t kLargestBlosc = std::numeric_limits<std::int32_t>::max() 
 }
 
 void check_name(const std::string& name) {
-  if (!is_netcdf_name(name)) refuse("a netCDF file cannot hold the name \"" + name + "\"", name);
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    if (!is_netcdf_name(name.substr(begin, end - begin))) {
+      refuse("a netCDF file cannot hold the name \"" + name + "\"", name);
+    }
+    begin = end + 1;
+  }
 }
 
 void check_attributes(const std::vector<Attribute>& attributes, const std::string& owner) {
@@ -67,6 +74,10 @@ void check_axes(const OutputVariable& variable, const Dimensions& dimensions) {
     const auto found = dimensions.find(variable.dims[axis]);
     if (found == dimensions.end()) {
       refuse("dimension " + variable.dims[axis] + " is not declared", variable.name);
+    }
+    if (!variable.name.starts_with(group_part(variable.dims[axis]))) {
+      refuse("dimension " + variable.dims[axis] + " is not known in the group of the variable",
+             variable.name);
     }
     if (found->second->length != variable.shape[axis]) {
       refuse("dimension " + variable.dims[axis] + " has length " +
@@ -147,6 +158,32 @@ FilterSteps filters_of(const OutputVariable& variable) {
                       static_cast<std::size_t>(volume(variable.chunk)) * size);
 }
 
+std::optional<StoredCodec> stored_codec(const std::vector<Filter>& filters,
+                                        std::size_t element_size) {
+  StoredCodec stored{{Codec::Kind::kNone, 0, 0}, false, false};
+  for (const Filter& filter : filters) {
+    if (filter.id == kShuffle) stored.shuffle = true;
+    else if (filter.id == kFletcher32) stored.fletcher32 = true;
+    else stored.codec = codec_of(filter.id, filter.parameters);
+    if (filter.id == kBlosc && filter.parameters.size() > 5)
+      stored.shuffle = filter.parameters[5] == 1;
+  }
+  const FilterSteps steps =
+      filter_steps(stored.codec, stored.shuffle, stored.fletcher32, element_size, element_size);
+  const auto same = [](const FilterStep& step, const Filter& filter) {
+    return step.id == filter.id;
+  };
+  if (!std::equal(steps.begin(), steps.end(), filters.begin(), filters.end(), same)) {
+    return std::nullopt;
+  }
+  try {
+    check(stored.codec);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return stored;
+}
+
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count) {
   if (!variable.fill) return false;
   return visit_dtype(variable.dtype, [&]<class T>(TypeTag<T>) {
@@ -185,6 +222,11 @@ void check(const OutputFile& file) {
     if (!names.insert(variable.name).second) {
       refuse("two variables have one name", variable.name);
     }
+  }
+  for (const OutputGroup& group : file.groups) {
+    check_name(group.name);
+    check_attributes(group.attributes, group.name);
+    if (names.contains(group.name)) refuse("a group and a variable have one name", group.name);
   }
   check_attributes(file.attributes, "/");
 }

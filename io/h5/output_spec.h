@@ -24,6 +24,17 @@ struct OutputDimension {
   }
 };
 
+// Variables, dimensions and groups below the root have the path without the leading slash as their
+// name: "group/t2m". A dimension is known in its group and below.
+struct OutputGroup {
+  std::string name;
+  std::vector<Attribute> attributes;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, attributes);
+  }
+};
+
 // One data set. A variable that has a dimension's name and lies along that dimension alone is its
 // coordinate variable. Its contents come from the logs, chunk by chunk, unless inline_data holds
 // them.
@@ -52,11 +63,12 @@ struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
   std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
   std::vector<Attribute> attributes;        // of the root group, history included
+  std::vector<OutputGroup> groups;          // those with attributes; others are there by their names
   std::string plan;                         // by which the file is made: goes into _NCProperties
   std::vector<std::string> left_out;        // what could not come along and why; for people
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(dimensions, variables, attributes);
+    archive(dimensions, variables, attributes, groups);
   }
 };
 
@@ -87,6 +99,16 @@ inline bool is_logged(const OutputVariable& variable) { return !variable.inline_
 // plugin.
 FilterSteps filters_of(const OutputVariable& variable);
 
+// The options that make these filters, with the same parameters but for those that change with the
+// chunk. Nothing if no options make them.
+struct StoredCodec {
+  Codec codec;
+  bool shuffle = false;
+  bool fletcher32 = false;
+};
+std::optional<StoredCodec> stored_codec(const std::vector<Filter>& filters,
+                                        std::size_t element_size);
+
 // A variable's elements hold NaN for which it has a fill value (floats only).
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count);
 // Replaces every NaN by the fill value. Only where needs_fill is true.
@@ -95,6 +117,12 @@ void replace_nan(const OutputVariable& variable, std::byte* elements, std::size_
 // The names netCDF allows for variables, dimensions and attributes: no '/', no control characters,
 // no space at the end, a letter, digit, underscore or non-ASCII character first, at most 256 bytes.
 bool is_netcdf_name(const std::string& name);
+
+// "" or "group/" of "group/t2m", and the rest.
+inline std::string group_part(const std::string& name) {
+  return name.substr(0, name.rfind('/') + 1);
+}
+inline std::string last_part(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
 // Throws Error (usage) if the file could not be written as netCDF-4: names twice or not allowed,
 // lengths that disagree, chunks that do not fit their shape or exceed 4 GiB - 1, a fill value that

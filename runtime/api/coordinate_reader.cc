@@ -68,7 +68,7 @@ const io::DatasetReader& CoordinateReader::reader_of(const io::FileInfo& file,
     io::Dataset dataset = io::make_dataset(file, variable.path);
     prepare(file, {&variable});
     reader = std::make_unique<io::DatasetReader>(decoding == Decoding::kStored
-                                                     ? io::without_decoding(std::move(dataset))
+                                                     ? io::without_conventions(std::move(dataset))
                                                      : std::move(dataset),
                                                  maps_.at(key));
   }

@@ -153,11 +153,24 @@ std::string only_variable(const io::FileInfo& file, const std::string& group) {
               file.path, "name one as FILE:/NAME: " + names);
 }
 
+namespace {
+
+Array array_of(const std::shared_ptr<const io::FileInfo>& file, io::Dataset dataset, Location at) {
+  const io::Variable& found = io::find_variable(*file, dataset.path);
+  auto shared = std::make_shared<const io::Dataset>(std::move(dataset));
+  return Array(expr::from_dataset(file, std::move(shared), found.dims, at));
+}
+
+}  // namespace
+
 Array open_variable(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
                     Location at) {
-  auto dataset = std::make_shared<const io::Dataset>(io::make_dataset(*file, variable));
-  const io::Variable& found = io::find_variable(*file, variable);
-  return Array(expr::from_dataset(file, std::move(dataset), found.dims, at));
+  return array_of(file, io::make_dataset(*file, variable), at);
+}
+
+Array open_stored(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
+                  Location at) {
+  return array_of(file, io::without_conventions(io::make_dataset(*file, variable)), at);
 }
 
 }  // namespace api

@@ -33,6 +33,9 @@ std::vector<std::string> files_named(const std::string& path);
 std::vector<std::string> files_of(const io::FileInfo& file);
 Array open_variable(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
                     Location at);
+// The stored numbers, without the conventions: what a copy is made of.
+Array open_stored(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,
+                  Location at);
 
 struct FileAndVariable {
   std::string file;

@@ -28,14 +28,14 @@ std::int64_t longest_chunk(const expr::Node& array, std::size_t axis) {
 
 // What the user asked for, or the longest chunk of the computation along each axis. Never longer
 // than the axis, which HDF5 refuses for fixed dimensions.
-Extents output_chunk(const expr::Node& node, const OutputOptions& options) {
-  const bool asked = options.chunks && options.chunks->size() == node.rank();
+Extents output_chunk(const expr::Node& node, const std::optional<Extents>& chunks) {
+  const bool asked = chunks && chunks->size() == node.rank();
   Extents chunk;
   for (std::size_t k = 0; k < node.rank(); ++k) {
     const std::int64_t length = std::max<std::int64_t>(1, node.grid.axis(k).length());
     std::int64_t wanted = longest_chunk(node, k);
     if (asked) {
-      wanted = (*options.chunks)[k] == -1 ? length : (*options.chunks)[k];
+      wanted = (*chunks)[k] == -1 ? length : (*chunks)[k];
       if (wanted < 1) throw usage_error("a chunk length must be positive or -1");
     }
     chunk.push_back(std::clamp<std::int64_t>(wanted, 1, length));
@@ -48,6 +48,26 @@ Extents output_chunk(const expr::Node& node, const OutputOptions& options) {
     bytes = row * chunk[k];
   }
   return chunk;
+}
+
+// Whether another variable of its file names it as its bounds.
+bool is_bounds(const OutputSource& source) {
+  if (!source.file) return false;
+  const std::string& path = source.variable->path;
+  const std::string group = path.substr(0, path.rfind('/') + 1);
+  return std::ranges::any_of(source.file->variables, [&](const io::Variable& other) {
+    return group + other.text("bounds") == path || group + other.text("climatology") == path;
+  });
+}
+
+// Of what is stored in chunks; other layouts have no filters to keep.
+void keep_filters(const io::Variable& from, io::OutputVariable& to) {
+  if (from.layout != io::Layout::kChunked) return;
+  const auto stored = io::stored_codec(from.filters, size_of(to.dtype));
+  if (!stored) return;
+  to.codec = stored->codec;
+  to.shuffle = stored->shuffle;
+  to.fletcher32 = stored->fletcher32;
 }
 
 std::string joined_text(const io::Attribute& attribute) {
@@ -90,8 +110,10 @@ class OutputBuilder {
       sources_.push_back(find_source(array.node));
       const OutputSource& source = sources_.back();
       if (source.file) related_.prepare(*source.file, *source.variable);
-      axes_.push_back(dimensions_.place(array.node, trace_));
+      axes_.push_back(dimensions_.place(array.node, trace_, options_.copies));
       file_.variables.push_back(variable_of(array, source, axes_.back()));
+      if (options_.copies && source.file)
+        related_.add_stored(*source.file, *source.variable, file_.variables.back());
     }
     const std::size_t dimension_count = dimensions_.all().size();  // corners come after these
     for (std::size_t i = 0; i < dimension_count; ++i) {
@@ -123,20 +145,45 @@ class OutputBuilder {
     variable.dtype = array.node->dtype;
     for (const PlacedAxis& axis : axes) variable.dims.push_back(axis.dim);
     variable.shape = array.node->shape();
-    variable.chunk = output_chunk(*array.node, options_);
+    const auto chunk = options_.chunks_of.find(array.name);
+    const bool keeps_chunk = options_.copies && source.stored && chunk == options_.chunks_of.end();
+    variable.chunk = output_chunk(
+        *array.node, chunk == options_.chunks_of.end() ? options_.chunks : chunk->second);
+    if (keeps_chunk) keep_chunk(*source.variable, axes, variable);
     variable.codec = options_.codec;
     variable.shuffle = options_.shuffle;
     variable.fletcher32 = options_.fletcher32;
-    // CF 2.5.1: coordinate variables must not miss values.
+    if (options_.keep_filters && source.stored) keep_filters(*source.variable, variable);
+    // CF 2.5.1: coordinate variables must not miss values. Nor do their bounds.
     const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
-    if (!is_coordinate) variable.fill = output_fill(source, variable.dtype);
+    if (is_coordinate || is_bounds(source)) return variable;
+    variable.fill =
+        source.stored ? stored_fill(*source.variable) : output_fill(source, variable.dtype);
     return variable;
+  }
+
+  // The chunk of the input, also where it reaches beyond the end of an axis that may grow: what is
+  // appended later, here or by others, finds room there.
+  void keep_chunk(const io::Variable& stored, const std::vector<PlacedAxis>& axes,
+                  io::OutputVariable& variable) const {
+    constexpr std::int64_t kMostKept = std::int64_t{64} << 20;  // bytes
+    if (options_.chunks || stored.chunk.size() != variable.shape.size()) return;
+    Extents chunk = stored.chunk;
+    for (std::size_t k = 0; k < chunk.size(); ++k) {
+      const std::int64_t length = std::max<std::int64_t>(1, variable.shape[k]);
+      const bool may_grow = dimensions_.named(axes[k].dim).out.unlimited;
+      const bool is_cut = variable.shape[k] < stored.shape[k];
+      if (!may_grow || is_cut) chunk[k] = std::min(chunk[k], length);
+    }
+    const auto size = static_cast<std::int64_t>(size_of(variable.dtype));
+    if (saturated_volume(chunk) <= kMostKept / size) variable.chunk = chunk;
   }
 
   std::vector<io::Attribute> attributes_of(std::size_t i) {
     const OutputSource& source = sources_[i];
     if (!source.file) return {};
-    auto attributes = related_.attributes(source.file, *source.variable, axes_[i], true);
+    auto attributes = related_.attributes(source.file, *source.variable, axes_[i], !source.stored);
+    if (source.stored) return attributes;
     std::erase_if(attributes, [&](const io::Attribute& attribute) {
       // `dtype` = "bool" would turn numbers into bool again (xarray's convention).
       return (attribute.name == "units" && !source.keeps_units) || attribute.name == "dtype";
@@ -152,12 +199,29 @@ class OutputBuilder {
         sources_, [](const OutputSource& source) { return source.file != nullptr; });
     if (first != sources_.end()) {
       for (const io::Attribute& attribute : first->file->attributes) add_global(attribute);
+      if (options_.copies) add_groups(*first->file);
     }
     if (!options_.history) return;
     const auto old = std::ranges::find(file_.attributes, "history", &io::Attribute::name);
     const std::string before = old == file_.attributes.end() ? "" : joined_text(*old);
     const std::string& line = options_.history_line;
     set_text(file_.attributes, "history", before.empty() ? line : line + "\n" + before);
+  }
+
+  // Those that hold something here.
+  void add_groups(const io::FileInfo& file) {
+    for (const io::Group& group : file.groups) {
+      const std::string name = group.path.substr(1);
+      const bool used = std::ranges::any_of(file_.variables, [&](const io::OutputVariable& v) {
+        return v.name.starts_with(name + "/");
+      });
+      if (!used) continue;
+      io::OutputGroup& out = file_.groups.emplace_back();
+      out.name = name;
+      for (const io::Attribute& attribute : group.attributes) {
+        if (const auto copy = copied_attribute(attribute)) out.attributes.push_back(*copy);
+      }
+    }
   }
 
   void add_global(const io::Attribute& attribute) {

@@ -1,6 +1,7 @@
 // From the arrays a user stores to the description of the file that holds them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,12 @@ struct OutputOptions {
   // Elements per axis of one chunk, for every variable that has this rank; clipped to the shape, -1
   // is the whole axis.
   std::optional<Extents> chunks;
+  std::map<std::string, Extents> chunks_of;  // likewise, of single variables, by name
+  // The arrays are variables of files, or parts of them that are cut alike, under their own paths:
+  // they stay in their groups, and attributes that name them stay true.
+  bool copies = false;
+  // What is stored (open_stored) keeps its filters, where these can be applied here.
+  bool keep_filters = false;
   bool history = true;  // false: the old attribute is copied unchanged
   std::string history_line;  // goes before it (history.h)
 };

@@ -1,12 +1,23 @@
 #include "runtime/api/output_dimensions.h"
 
 #include <algorithm>
+#include <sstream>
 
 namespace rankine::api {
 namespace {
 
 std::string base_name(const std::string& dim, std::int64_t length) {
   return dim.empty() ? "dim_" + std::to_string(length) : netcdf_name(dim);
+}
+
+// "/group/time" -> "group/time"
+std::string path_name(const std::string& path) {
+  std::string name;
+  std::istringstream parts(path.substr(1));
+  for (std::string part; std::getline(parts, part, '/');) {
+    name += (name.empty() ? "" : "/") + netcdf_name(part);
+  }
+  return name;
 }
 
 }  // namespace
@@ -35,8 +46,8 @@ OutputDimensions::OutputDimensions(const std::vector<NamedArray>& arrays, Coordi
   for (const NamedArray& array : arrays) taken_.insert(array.name);
 }
 
-std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array,
-                                                const AxisTrace& trace) {
+std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array, const AxisTrace& trace,
+                                                bool keep_groups) {
   std::vector<PlacedAxis> axes;
   std::vector<std::string> used;
   for (std::size_t k = 0; k < array->rank(); ++k) {
@@ -46,6 +57,8 @@ std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array,
     wanted.base = base_name(array->dims[k], wanted.length);
     // An axis whose name was taken away keeps no labels either.
     if (!array->dims[k].empty() && !segments.empty()) {
+      const std::string path = keep_groups ? dimension_path(segments.front()) : "";
+      if (!path.empty()) wanted.base = path_name(path);
       wanted.unlimited = std::ranges::all_of(segments, is_unlimited);
       wanted.labels = labels_of(segments);
       wanted.segments = segments;
@@ -80,7 +93,8 @@ bool OutputDimensions::is_owned(const std::string& name, const Wanted& wanted) c
   return std::ranges::any_of(arrays_, [&](const NamedArray& array) {
     if (array.name != name || name != wanted.base || array.node->rank() != 1) return false;
     const std::int64_t length = array.node->grid.axis(0).length();
-    return length == wanted.length && base_name(array.node->dims[0], length) == wanted.base;
+    return length == wanted.length &&
+           base_name(array.node->dims[0], length) == io::last_part(wanted.base);
   });
 }
 

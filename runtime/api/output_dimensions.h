@@ -37,8 +37,10 @@ class OutputDimensions {
 
   // The dimension of each axis of a stored array. Axes share one if name, length and labels agree
   // (an axis without labels agrees with any); two axes of one array never do. What does not fit
-  // under its name becomes NAME_1, NAME_2, ...; an axis without name dim_LENGTH.
-  std::vector<PlacedAxis> place(const expr::NodePtr& array, const AxisTrace& trace);
+  // under its name becomes NAME_1, NAME_2, ...; an axis without name dim_LENGTH. keep_groups: a
+  // dimension is in the group it has in its file, else in the root.
+  std::vector<PlacedAxis> place(const expr::NodePtr& array, const AxisTrace& trace,
+                                bool keep_groups);
   // An axis that no stored array has, such as the corners of bounds. `used`: the other dimensions
   // of its variable.
   std::string place_extra(const std::string& name, std::int64_t length,

@@ -94,6 +94,20 @@ bool is_same(const io::OutputVariable& a, const io::OutputVariable& b) {
 
 }  // namespace
 
+// Whether the dimensions that a stored variable shares with who names it are the same ones in the
+// output, so that both were cut alike.
+bool RelatedVariables::shares_axes(const Referrer& from, const io::Variable& variable,
+                                   const std::vector<std::string>& dims) {
+  for (std::size_t k = 0; k < dims.size(); ++k) {
+    for (std::size_t i = 0; i < from.axes.size(); ++i) {
+      const std::string& path = from.variable.dim_paths[i];
+      const bool same = !path.empty() && path == variable.dim_paths[k];
+      if (same && from.axes[i].dim != dims[k]) return false;
+    }
+  }
+  return true;
+}
+
 void RelatedVariables::prepare(const io::FileInfo& file, const io::Variable& variable) {
   std::vector<const io::Variable*> open{&variable};
   std::set<const io::Variable*> seen{&variable};
@@ -112,6 +126,11 @@ void RelatedVariables::prepare(const io::FileInfo& file, const io::Variable& var
     }
   }
   reader_.prepare(file, readable);
+}
+
+void RelatedVariables::add_stored(const io::FileInfo& file, const io::Variable& variable,
+                                  const io::OutputVariable& copy) {
+  if ("/" + copy.name == variable.path) stored_[{file.path, variable.path}] = copy.dims;
 }
 
 void RelatedVariables::add_coordinate(const OutputDimensions::Dimension& dimension) {
@@ -183,15 +202,18 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
     return kept ? std::optional(name) : std::nullopt;
   }
   if (variable->is_pure_dimension) return std::nullopt;
+  const auto stored = stored_.find({from.file->path, variable->path});
+  if (stored != stored_.end() && shares_axes(from, *variable, stored->second)) return name;
   const auto axes = axes_of(from, *variable, attribute == "bounds" || attribute == "climatology");
   if (!axes) return std::nullopt;
   // The coordinate variable of an axis is there already, or is not to be had.
   if (axes->size() == 1 && variable->dim_paths[0] == variable->path) {
     const auto& dimension = dimensions_.named((*axes)[0].dim);
-    return dimension.labels ? std::optional(dimension.out.name) : std::nullopt;
+    return dimension.labels ? std::optional(io::last_part(dimension.out.name)) : std::nullopt;
   }
   const Key key{from.file->path, variable->path, dims_of(*axes)};
-  if (const auto known = added_.find(key); known != added_.end()) return known->second.name;
+  if (const auto known = added_.find(key); known != added_.end())
+    return io::last_part(known->second.name);
   if (attribute == "grid_mapping" && !variable->dtype) {
     return add_grid_mapping(from, key, *variable);
   }
@@ -254,10 +276,16 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
     const auto there = std::ranges::find(file_.variables, added.name, &io::OutputVariable::name);
     if (last_name(added.source->path) == last_name(source.path) && is_same(*there, variable) &&
         same_attributes(*added.source, source)) {
-      return added_.emplace(key, Added{added.name, &source}).first->second.name;
+      added_.emplace(key, Added{added.name, &source});
+      return io::last_part(added.name);
     }
   }
-  const std::string name = dimensions_.claim_name(netcdf_name(last_name(source.path)));
+  // In the deepest group of its dimensions, which are all known to who names it.
+  std::string group;
+  for (const std::string& dim : variable.dims) {
+    if (io::group_part(dim).size() > group.size()) group = io::group_part(dim);
+  }
+  const std::string name = dimensions_.claim_name(group + netcdf_name(last_name(source.path)));
   variable.name = name;
   variable.codec = options_.codec;
   variable.shuffle = options_.shuffle;
@@ -267,7 +295,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   added_.emplace(key, Added{name, &source});  // before its own references, which may lead back here
   auto copied = attributes(from.file, source, axes, drop_packing);
   file_.variables[at].attributes = std::move(copied);
-  return name;
+  return io::last_part(name);
 }
 
 }  // namespace rankine::api

@@ -28,6 +28,10 @@ class RelatedVariables {
   // Looks up the chunk indexes of everything `variable` refers to with one probe child.
   void prepare(const io::FileInfo& file, const io::Variable& variable);
 
+  // `variable` is in the output as `copy`, cut as who names it; what names it stays true.
+  void add_stored(const io::FileInfo& file, const io::Variable& variable,
+                  const io::OutputVariable& copy);
+
   // The coordinate variable of a dimension; nothing if it has none or a stored array is it.
   void add_coordinate(const OutputDimensions::Dimension& dimension);
 
@@ -47,6 +51,8 @@ class RelatedVariables {
     const std::vector<PlacedAxis>& axes;
   };
 
+  static bool shares_axes(const Referrer& from, const io::Variable& variable,
+                          const std::vector<std::string>& dims);
   std::optional<std::string> rewritten(const Referrer& from, const std::string& attribute,
                                        const std::string& text);
   // The name in the output of the variable that `name` means, copied if need be; empty if it cannot
@@ -73,6 +79,7 @@ class RelatedVariables {
     const io::Variable* source;
   };
   std::map<Key, Added> added_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> stored_;  // -> dims
 };
 
 }  // namespace rankine::api

@@ -93,6 +93,11 @@ bool keeps_units(const expr::Node& node, std::size_t from) {
   return node.as<expr::MapBlocks>() == nullptr && node.as<expr::CombineBlocks>() == nullptr;
 }
 
+bool moves_only(const expr::Node& node) {
+  return node.as<expr::Slice>() != nullptr || node.as<expr::View>() != nullptr ||
+         node.as<expr::Rechunk>() != nullptr || node.as<expr::Concatenate>() != nullptr;
+}
+
 // CF 1.11, appendix E; empty for reductions it has no word for.
 std::string_view cell_method(ReduceOp op) {
   switch (op) {
@@ -136,11 +141,13 @@ OutputSource find_source(const expr::NodePtr& node) {
   OutputSource source;
   if (!ways.contains(node.get())) return source;
   source.keeps_units = true;
+  bool moved = true;
   std::vector<std::string> methods;  // outermost first
   const expr::Node* at = node.get();
   while (at->as<expr::FromDataset>() == nullptr && at->as<expr::FromHeld>() == nullptr) {
     const std::size_t from = ways.at(at);
     source.keeps_units = source.keeps_units && keeps_units(*at, from);
+    moved = moved && moves_only(*at);
     if (auto text = cell_methods_of(*at); !text.empty()) methods.push_back(std::move(text));
     at = at->operands[from].get();
   }
@@ -154,6 +161,7 @@ OutputSource find_source(const expr::NodePtr& node) {
     const auto* leaf = at->as<expr::FromDataset>();
     source.file = leaf->file;
     source.variable = &io::find_variable(*leaf->file, leaf->dataset->path);
+    source.stored = moved && !leaf->dataset->conventions;
   }
   for (auto method = methods.rbegin(); method != methods.rend(); ++method) {
     source.cell_methods += (source.cell_methods.empty() ? "" : " ") + *method;
@@ -178,6 +186,14 @@ std::optional<io::Numbers> output_fill(const OutputSource& source, DType dtype) 
     }
   }
   return one_number(dtype, dtype == DType::kFloat32 ? double{kDefaultFill32} : kDefaultFill64);
+}
+
+std::optional<io::Numbers> stored_fill(const io::Variable& variable) {
+  const io::Attribute* own = variable.attribute("_FillValue");
+  const auto* fill = own == nullptr ? nullptr : std::get_if<io::Numbers>(&own->value);
+  const bool usable = fill != nullptr && fill->count() == 1 && fill->dtype == variable.dtype;
+  if (!usable) return std::nullopt;
+  return std::isfinite(fill->as_double(0)) ? *fill : output_fill({}, fill->dtype);
 }
 
 bool describes_packing(const std::string& attribute_name) {

@@ -24,7 +24,7 @@ Bytes parameters_of(const Operation& operation) {
   return std::visit(Overloaded{
                         [](const FromDataset& x) {
                           return to_bytes(x.dataset->file, x.dataset->path, x.dataset->grid,
-                                          x.dataset->parts_hash);
+                                          x.dataset->parts_hash, x.dataset->conventions);
                         },
                         [](const Full& x) { return to_bytes(x.value); },
                         [](const Arange& x) { return to_bytes(x.start, x.step); },

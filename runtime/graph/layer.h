@@ -110,11 +110,22 @@ struct Partial {  // the head of a reduction: a state per kept element
     archive(spec, reduced, complete);
   }
 };
-struct Store {                 // encode the chunk and append it to the rank's log
-  std::uint32_t variable = 0;  // index into Graph::outputs
+// Which chunks of which variable the log calls the chunks of an output.
+struct LoggedAs {
+  std::uint32_t variable = 0;
+  Extents first;   // the chunk of the variable that is the output's first one
+  Extents counts;  // chunks of the variable along each axis
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(variable);
+    archive(variable, first, counts);
+  }
+};
+struct Store {                 // encode the chunk and append it to the rank's log
+  std::uint32_t variable = 0;  // index into Graph::outputs
+  LoggedAs logged;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(variable, logged);
   }
 };
 struct Fetch {               // copy the chunk into a result in the memory of rank 0

@@ -128,8 +128,9 @@ class Lowering {
 
   std::uint32_t dataset_index(const io::Dataset& dataset) {
     for (std::uint32_t i = 0; i < graph_->datasets.size(); ++i) {
-      if (graph_->datasets[i].file == dataset.file && graph_->datasets[i].path == dataset.path &&
-          graph_->datasets[i].parts_hash == dataset.parts_hash) {
+      const io::Dataset& known = graph_->datasets[i];
+      if (known.file == dataset.file && known.path == dataset.path &&
+          known.parts_hash == dataset.parts_hash && known.conventions == dataset.conventions) {
         return i;
       }
     }
@@ -196,8 +197,11 @@ class Lowering {
       graph_->results.push_back({target.node->dtype, target.node->shape()});
       return;
     }
-    target_heads_.push_back(graph::Store{static_cast<std::uint32_t>(graph_->outputs.size())});
+    const auto number = static_cast<std::uint32_t>(graph_->outputs.size());
     io::OutputVariable variable = *target.output;
+    const Extents counts = io::chunk_grid(variable).counts();
+    const graph::LoggedAs whole{number, Extents(counts.size()), counts};
+    target_heads_.push_back(graph::Store{number, target.part.value_or(whole)});
     variable.attributes.clear();
     variable.inline_data.reset();
     graph_->outputs.push_back(std::move(variable));

@@ -13,6 +13,7 @@
 
 #include "io/h5/output_spec.h"
 #include "runtime/expr/node.h"
+#include "runtime/graph/layer.h"
 
 namespace rankine::optimize {
 
@@ -23,6 +24,8 @@ struct Target {
   std::optional<io::OutputVariable> output;
   bool kept = false;
   bool held = false;
+  // If the output is a part of a variable. Else its number is its place among the outputs.
+  std::optional<graph::LoggedAs> part = std::nullopt;
 };
 
 // One task folds each chunk of `grid`, step by step in order where `steps` cuts it finer; a tree of

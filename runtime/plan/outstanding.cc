@@ -20,7 +20,8 @@ bool hands_over(const Topology& topology, const TaskId& task, Outstanding::IsSto
     const bool held = std::holds_alternative<graph::Hold>(head);
     if (held || std::holds_alternative<graph::Fetch>(head)) return true;
     const auto* store = std::get_if<graph::Store>(&head);
-    if (store != nullptr && !is_stored(store->variable, stored_chunk(topology, task, *store))) {
+    if (store != nullptr &&
+        !is_stored(store->logged.variable, logged_chunk(topology, task, *store))) {
       return true;
     }
   }
@@ -37,11 +38,13 @@ bool is_logged(const Topology& topology, const TaskId& task, Outstanding::HasSta
 
 }  // namespace
 
-std::int64_t stored_chunk(const Topology& topology, const TaskId& task, const graph::Store& store) {
+std::int64_t logged_chunk(const Topology& topology, const TaskId& task, const graph::Store& store) {
   const auto& map = std::get<Map>(topology.graph().layers[task.layer].kind);
   const Box box = map.grid.chunk_box(coordinate_of(task.position, topology.counts(task.layer)));
   const ChunkGrid grid = io::chunk_grid(topology.graph().outputs[store.variable]);
-  return position_of(grid.chunks_over(box).lo, grid.counts());
+  Extents chunk = grid.chunks_over(box).lo;
+  for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += store.logged.first[k];
+  return position_of(chunk, store.logged.counts);
 }
 
 // Producers come before consumers, layers and tasks inside a layer: one walk from the end.

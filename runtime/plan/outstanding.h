@@ -18,6 +18,7 @@ namespace rankine::plan {
 // effect of theirs may be wanted. O(tasks + edges).
 class Outstanding {
  public:
+  // By the names that the log has for variables and chunks (graph::LoggedAs).
   using IsStored = FunctionRef<bool(std::uint32_t variable, std::int64_t chunk)>;
   using HasState = FunctionRef<bool(const graph::ChunkId&)>;
   Outstanding(const graph::Topology& topology, IsStored is_stored, HasState has_state);
@@ -35,8 +36,9 @@ class Outstanding {
   std::vector<bool> read_back_;
 };
 
-// The chunk of the output that a task of a Map layer stores through a head.
-std::int64_t stored_chunk(const graph::Topology& topology, const graph::TaskId& task,
+// What the log calls the chunk that a task of a Map layer stores through a head: a chunk of the
+// variable store.logged.variable.
+std::int64_t logged_chunk(const graph::Topology& topology, const graph::TaskId& task,
                           const graph::Store& store);
 
 }  // namespace rankine::plan

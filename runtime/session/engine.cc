@@ -207,11 +207,11 @@ double Engine::rehearse(Bytes graph_bytes) {
   return job->outcome.communicate.wall_s;
 }
 
-io::Settlement Engine::settle(const io::OutputFile& file, const std::string& log_folder,
+io::Settlement Engine::settle(const LoggedParts& parts, const std::string& log_folder,
                               const std::string& part) {
   auto job = std::make_shared<Job>();
   job->command = Settle{log_folder, part};
-  job->file = &file;
+  job->parts = &parts;
   wait_until_done(*submit(job), observer_);
   return std::move(job->settlement);
 }

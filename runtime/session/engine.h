@@ -112,6 +112,12 @@ struct Released {
   std::vector<std::uint64_t> scattered;
 };
 
+// What logs and inputs bring to a file.
+struct LoggedParts {
+  io::OutputFile file;                  // the variables that records name
+  std::vector<io::CopiedInput> inputs;  // what is in no log
+};
+
 class Engine : private worker::LoopHost {
  public:
   struct Job;
@@ -142,8 +148,9 @@ class Engine : private worker::LoopHost {
   void forget_graphs();
   // Rank 0. Seconds until every rank has the graph and could start it.
   double rehearse(Bytes graph_bytes);
-  // Rank 0. Places the logged chunks into the part file. Throws Error; the logs are closed then.
-  io::Settlement settle(const io::OutputFile& file, const std::string& log_folder,
+  // Rank 0. Places the logged chunks, and those of inputs, into the part file. Throws Error; the
+  // logs are closed then.
+  io::Settlement settle(const LoggedParts& parts, const std::string& log_folder,
                         const std::string& part);
   // Rank 0. Closes the logs of a graph that failed; keep: for a later run. Returns the chunks that
   // are finished, with those of earlier runs.
@@ -326,7 +333,7 @@ struct Engine::Job {
   Bytes graph_bytes;
   Bytes index_bytes;
   std::int64_t total_tasks = 0;
-  const io::OutputFile* file = nullptr;
+  const LoggedParts* parts = nullptr;
   std::vector<std::uint32_t> needs;
   std::vector<int> homes;  // of the values of a Release
   // Instead of a command: give up graph cancelled->first.

@@ -110,12 +110,15 @@ void Engine::install(Order& order) {
     flight.pool_bytes = known.pool_bytes;
     installation.budget = known.budget;
     installation.graph_hash = command.graph_hash;
-    if (!command.log_folder.empty()) installation.salvage = std::exchange(salvage_, nullptr);
+    if (!command.log_folder.empty()) installation.salvage = salvage_;
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
+      const int number = command.first_log + communicator_.rank();
+      // Several graphs may write one output, one after the other.
+      const bool goes_on =
+          log_ != nullptr && log_->path() == io::log_path(command.log_folder, number);
       try {
-        log_ = std::make_unique<io::LogWriter>(command.log_folder,
-                                               command.first_log + communicator_.rank());
+        if (!goes_on) log_ = std::make_unique<io::LogWriter>(command.log_folder, number);
       } catch (...) {
         log_failure = current_error();
       }

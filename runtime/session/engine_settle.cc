@@ -26,15 +26,17 @@ struct LogContents {
 struct CopyOrders {
   bool go = false;
   std::vector<std::vector<io::CopySegment>> by_rank;
+  std::vector<io::CopiedInput> inputs;  // without their records
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(go, by_rank);
+    archive(go, by_rank, inputs);
   }
 };
 
 // Closes the log. Whatever goes wrong becomes a value: the gather waits for every rank.
 Bytes log_contents(io::LogWriter* log) {
   LogContents contents;
+  if (log == nullptr) return to_bytes(contents);  // everything comes from inputs
   try {
     log->close();
     contents.records = log->records();
@@ -57,10 +59,13 @@ Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const s
     if (contents.error) throw std::move(*contents.error);
     logs.push_back(std::move(contents.records));
   }
-  job.settlement = io::place_chunks(*job.file, logs);
+  job.settlement = io::place_chunks(job.parts->file, logs, job.parts->inputs);
   io::create_part(part);
   CopyOrders orders;
   orders.by_rank = io::plan_copies(job.settlement, communicator_.size(), first_log);
+  for (const io::CopiedInput& input : job.parts->inputs) {
+    orders.inputs.push_back({input.path, input.size, input.mtime_ns, {}});
+  }
   orders.go = true;
   return to_bytes(orders);
 }
@@ -69,6 +74,7 @@ void Engine::run_settle(Job* job, const Settle& command) {
   const int rank = communicator_.rank();
   const Bytes contents = log_contents(log_.get());
   log_.reset();
+  salvage_.reset();
   const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, contents);
 
   std::optional<Error> failure;
@@ -84,7 +90,9 @@ void Engine::run_settle(Job* job, const Settle& command) {
   std::optional<Error> mine_failed;
   try {
     const auto copies = from_bytes<CopyOrders>(orders);
-    if (copies.go) io::copy_segments(command.log_folder, command.part, copies.by_rank[rank]);
+    if (copies.go) {
+      io::copy_segments(command.log_folder, command.part, copies.by_rank[rank], copies.inputs);
+    }
   } catch (...) {
     mine_failed = current_error();
   }
@@ -108,6 +116,7 @@ void Engine::run_discard(Job* job, bool keep) {
     for (const io::LogRecord& record : log_->records()) chunks += record.is_state() ? 0 : 1;
   }
   log_.reset();
+  salvage_.reset();
   for (const Bytes& bytes : collectives::gather(communicator_, 0, to_bytes(chunks))) {
     job->logged_chunks += from_bytes<std::int64_t>(bytes);
   }

@@ -250,6 +250,7 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
     consider(std::move(next));
   }
   require_fit(best->plan, machine);
+  best->plan.cost_ns = best->cost;
   let_tasks_move(best->plan, machine);
   const bool asked = reuse == Reuse::kReread || reuse == Reuse::kSpill;
   const std::string why = asked ? std::string("asked for")

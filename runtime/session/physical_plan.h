@@ -46,6 +46,7 @@ struct PhysicalPlan {
   std::int64_t least_bytes = 0;    // with so much it would run, if need be one task at a time
   plan::Reserve reserve;           // what that takes; nothing if it was not needed or not possible
   plan::Budget budget;             // if tasks must be admitted, because all at once do not fit
+  double cost_ns = 0;              // estimated (plan/cost.h), longer where tasks must wait
   std::string reuse;               // what was decided about shared producers, and why
 };
 

@@ -254,11 +254,10 @@ RunSettings take_run_options(int& argc, char** argv) {
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
                              name == "--reuse" || name == "--scratch" || name == "--resources" ||
                              name == "--steal";
-    const bool flag = name == "--quiet" || name == "--no-history" ||
-                      name == "--dedicated-scheduler" || name == "--no-fuse" ||
-                      name == "--resume" || name == "--allow-plugins" ||
-                      name == "--allow-external" || name == "--allow-missing" ||
-                      name == "--default-fill";
+    const bool flag =
+        name == "--quiet" || name == "--no-history" || name == "--dedicated-scheduler" ||
+        name == "--no-fuse" || name == "--resume" || name == "--allow-plugins" ||
+        name == "--allow-external" || name == "--allow-missing" || name == "--default-fill";
     if (!open || (!takes_value && !flag)) {
       argv[kept++] = argv[i];
       continue;

@@ -288,7 +288,10 @@ class Session : public session::LocatedCalls<Session> {
   void tell(const std::string& line) const;  // on stderr, unless quiet
   void run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                  const io::JobHeader& header, bool overwrite, session::WorkingFiles& working);
-  int take_over(const io::OutputPaths& paths, const io::JobHeader& header);
+  std::vector<std::vector<std::byte>> run_passes(const session::StorePlan& plan,
+                                                 session::Work& work);
+  int take_over(const session::StorePlan& plan, const io::OutputPaths& paths,
+                const io::JobHeader& header);
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;

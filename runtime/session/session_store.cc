@@ -26,13 +26,14 @@ std::int64_t seconds_since_1970() {
       .count();
 }
 
-io::JobHeader header_of(const session::StorePlan& plan, const std::string& history) {
+io::JobHeader header_of(const session::StorePlan& plan, std::vector<io::JobInput> inputs,
+                        const std::string& history) {
   io::JobHeader header;
   header.program = "rankine " RANKINE_VERSION;
   header.libraries = io::codec_versions();
   header.plan_hash = plan.hash();
-  header.inputs = session::job_inputs(plan.targets);
-  for (const io::OutputVariable& variable : plan.logged_file().variables) {
+  header.inputs = std::move(inputs);
+  for (const io::OutputVariable& variable : plan.logged_parts().file.variables) {
     header.variables.push_back({variable.name, io::chunk_grid(variable).chunk_count()});
   }
   header.history = history;
@@ -54,11 +55,6 @@ bool is_made(const std::string& output, const io::JobHeader& header) {
   if (made.plan != plan_text(header.plan_hash)) return false;
   return std::ranges::all_of(
       header.inputs, [&](const io::JobInput& input) { return input.mtime_ns <= made.mtime_ns; });
-}
-
-std::int64_t chunk_count(const io::JobHeader& header) {
-  return std::transform_reduce(header.variables.begin(), header.variables.end(), std::int64_t{0},
-                               std::plus(), [](const io::JobVariable& v) { return v.chunks; });
 }
 
 // The run ends, but not for good.
@@ -115,8 +111,11 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   if (described.command.empty()) described.command = settings_.command;
   const std::string history = earlier ? earlier->history : api::history_line(described.command);
   session::StorePlan plan = session::plan_store(arrays, described, history);
+  if (!plan.copied.empty()) tell(session::copies_text(plan));
+  if (!options.warn) plan.warnings.clear();
   for (const std::string& word : plan.warnings) tell("warning: " + word);
-  const io::JobHeader header = header_of(plan, history);
+  const io::JobHeader header =
+      header_of(plan, session::job_inputs(session::targets_of(arrays)), history);
   if (resume && std::filesystem::exists(paths.final)) {
     if (is_made(paths.final, header)) {
       working.set_kept(false);
@@ -127,9 +126,10 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
                   "use --overwrite, or choose another name");
     }
   }
-  plan.file.plan = plan_text(header.plan_hash);
+  // A copy may be made by one plan or another, to the same bytes (apps/rechunk_plan.h).
+  if (!options.copies) plan.file.plan = plan_text(header.plan_hash);
   if (earlier) io::check_same_job(*earlier, header, paths);
-  if (plan.logged() && !earlier) io::write_job(paths.log_folder, header);
+  if (plan.computes_chunks() && !earlier) io::write_job(paths.log_folder, header);
   run_store(plan, paths, header, options.overwrite, working);
   working.set_kept(false);
 }
@@ -140,54 +140,68 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                         const io::JobHeader& header, bool overwrite,
                         session::WorkingFiles& working) {
   session::Work work;
-  work.targets = plan.targets;
   work.client_bytes = plan.inline_bytes();
-  if (plan.logged()) {
+  if (plan.computes_chunks()) {
     working.keep_if_job_ends(true);
     work.log_folder = paths.log_folder;
-    work.first_log = take_over(paths, header);
+    work.first_log = take_over(plan, paths, header);
   }
-  session::GraphOutcome outcome;
+  std::vector<std::vector<std::byte>> results;
   try {
-    outcome = execute([&] {
-      count_construct();
-      return launcher_->start(work, session::prepare_options(settings_, ranks()));
-    });
+    results = run_passes(plan, work);
   } catch (const Error& error) {
-    if (!plan.logged()) throw;
+    if (!plan.computes_chunks()) throw;
     const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
     const std::int64_t chunks = engine_.discard(stops || working.kept());
     if (!stops) throw;
     if (chunks == 0 && !working.kept()) throw without_journal(error);
     working.set_kept(true);
-    throw stopped(error, chunks, chunk_count(header), paths.final);
+    throw stopped(error, chunks, plan.computed_chunks(), paths.final);
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
-  plan.take_results(std::move(outcome.results));
-  if (plan.logged()) working.set_kept(true);
+  plan.take_results(std::move(results));
+  if (plan.computes_chunks()) working.set_kept(true);
   try {
     const std::int64_t bytes = write_output(plan, paths, overwrite);
     stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
   } catch (const Error& error) {
     const bool may_go = is_stop(error) || error.exit_code == ExitCode::kTaskFailed ||
                         error.exit_code == ExitCode::kStopped;
-    if (!plan.logged() || !may_go) throw;
-    throw stopped(error, chunk_count(header), chunk_count(header), paths.final);
+    if (!plan.computes_chunks() || !may_go) throw;
+    throw stopped(error, plan.computed_chunks(), plan.computed_chunks(), paths.final);
   }
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
 }
 
+// What does not fit the memory together is made by one graph after the other; all write one log.
+std::vector<std::vector<std::byte>> Session::run_passes(const session::StorePlan& plan,
+                                                        session::Work& work) {
+  const auto run_pass = [&](const std::vector<optimize::Target>& targets) {
+    work.targets = targets;
+    session::GraphOutcome outcome = execute([&] {
+      count_construct();
+      return launcher_->start(work, session::prepare_options(settings_, ranks()));
+    });
+    return std::move(outcome.results);
+  };
+  std::vector<std::vector<std::byte>> results;
+  if (!plan.targets.empty()) results = run_pass(plan.targets);
+  for (const std::vector<optimize::Target>& targets : plan.later) run_pass(targets);
+  return results;
+}
+
 // The number of the first log of this run.
-int Session::take_over(const io::OutputPaths& paths, const io::JobHeader& header) {
+int Session::take_over(const session::StorePlan& plan, const io::OutputPaths& paths,
+                       const io::JobHeader& header) {
   const std::vector<int> logs = io::log_numbers(paths.log_folder);
   if (logs.empty()) return 0;
   std::vector<std::int64_t> chunks;
   for (const io::JobVariable& variable : header.variables) chunks.push_back(variable.chunks);
   const session::Engine::Recovered found = engine_.recover(paths.log_folder, logs, chunks);
-  tell("resuming: " + std::to_string(found.chunks) + " of " + std::to_string(chunk_count(header)) +
-       " chunks are there" +
+  tell("resuming: " + std::to_string(found.chunks) + " of " +
+       std::to_string(plan.computed_chunks()) + " chunks are there" +
        (found.damaged == 0 ? ""
                            : "; damaged records are made again: " + std::to_string(found.damaged)));
   return logs.back() + 1;
@@ -198,7 +212,7 @@ std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPat
                                    bool overwrite) {
   io::Settlement settlement;
   if (plan.logged()) {
-    settlement = engine_.settle(plan.logged_file(), paths.log_folder, paths.part);
+    settlement = engine_.settle(plan.logged_parts(), paths.log_folder, paths.part);
     plan.name_variables(settlement.placements);
   } else {
     io::create_part(paths.part);

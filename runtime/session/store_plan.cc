@@ -9,6 +9,7 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
 #include "runtime/expr/build.h"
+#include "runtime/session/copied_rows.h"
 
 namespace rankine::session {
 
@@ -34,6 +35,75 @@ std::string plugin_warning(const io::Codec& codec) {
   const std::uint32_t id = steps.begin()->id;
   return "readers of the output need the HDF5 plugin of filter " + std::to_string(id) + " (" +
          io::find_filter(id)->name + "); in Python: import hdf5plugin";
+}
+
+// A box of the chunks of a logged variable.
+struct Part {
+  const io::OutputVariable& variable;
+  std::uint32_t number;
+  Box chunks;
+};
+
+optimize::Target target_of(const Array& array, const Part& part) {
+  io::OutputVariable piece = part.variable;
+  std::vector<Index> ranges;
+  for (std::size_t k = 0; k < array.rank(); ++k) {
+    const std::int64_t begin = part.chunks.lo[k] * piece.chunk[k];
+    const std::int64_t end = std::min(part.chunks.hi[k] * piece.chunk[k], part.variable.shape[k]);
+    ranges.push_back(Range{begin, end, 1});
+    piece.shape[k] = end - begin;
+  }
+  const bool whole = piece.shape == part.variable.shape;
+  optimize::Target target{whole ? array.node() : array.slice(ranges).node(), std::move(piece)};
+  target.part =
+      graph::LoggedAs{part.number, part.chunks.lo, io::chunk_grid(part.variable).counts()};
+  return target;
+}
+
+void add_target(StorePlan& plan, std::size_t pass, optimize::Target target) {
+  if (pass == 0) return plan.targets.push_back(std::move(target));
+  if (plan.later.size() < pass) plan.later.resize(pass);
+  plan.later[pass - 1].push_back(std::move(target));
+}
+
+// A box of chunks, by parts if that is asked for.
+void compute(StorePlan& plan, const Array& array, const Part& part,
+             const std::optional<StoreOptions::Parts>& parts) {
+  if (!parts) return add_target(plan, 0, target_of(array, part));
+  std::size_t pass = 0;
+  for (Part next = part; next.chunks.lo[parts->axis] < part.chunks.hi[parts->axis]; ++pass) {
+    const std::int64_t end = next.chunks.lo[parts->axis] + parts->chunks;
+    next.chunks.hi[parts->axis] = std::min(end, part.chunks.hi[parts->axis]);
+    add_target(plan, pass, target_of(array, next));
+    next.chunks.lo[parts->axis] = end;
+  }
+}
+
+// Of one variable: what is copied, and between it what is computed.
+void add_variable(StorePlan& plan, const io::OutputVariable& variable, const Array& array,
+                  const StoreOptions& options) {
+  const auto number = static_cast<std::uint32_t>(plan.logged_variables.size() - 1);
+  const auto found = options.parts_of.find(variable.name);
+  std::optional<StoreOptions::Parts> parts;
+  if (found != options.parts_of.end()) parts = found->second;
+  Part part{variable, number, Box::whole(io::chunk_grid(variable).counts())};
+  const std::int64_t rows = part.chunks.hi[0];
+  std::vector<CopiedRows> runs;
+  if (options.keep_filters) runs = copied_rows(array.node(), variable, plan.copied);
+  std::int64_t done = 0;
+  for (const CopiedRows& run : runs) {
+    part.chunks.lo[0] = done;
+    part.chunks.hi[0] = run.first;
+    if (done < run.first) compute(plan, array, part, parts);
+    for (const auto& [input, record] : run.records) {
+      plan.copied[input].records.push_back(record);
+      plan.copied[input].records.back().variable = number;
+    }
+    done = run.first + run.rows;
+  }
+  part.chunks.lo[0] = done;
+  part.chunks.hi[0] = rows;
+  if (done < rows || rows == 0) compute(plan, array, part, parts);
 }
 
 }  // namespace
@@ -75,34 +145,76 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
   describe.shuffle = options.shuffle;
   describe.fletcher32 = options.fletcher32;
   describe.chunks = options.chunks;
+  describe.chunks_of = options.chunks_of;
+  describe.copies = options.copies;
+  describe.keep_filters = options.keep_filters;
   describe.history = options.history;
   describe.history_line = history_line;
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
   plan.warnings = plan.file.left_out;
-  plan.targets = targets_of(arrays);
+  std::vector<optimize::Target> whole = targets_of(arrays);
+  std::vector<optimize::Target> fetched;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     const auto variable = std::find_if(
         plan.file.variables.begin(), plan.file.variables.end(),
         [&](const io::OutputVariable& candidate) { return candidate.name == arrays[i].first; });
     const auto number = static_cast<std::uint32_t>(variable - plan.file.variables.begin());
-    if (arrays[i].second.rank() == 0) {
-      plan.fetched_variables.push_back(number);
-    } else {
-      plan.logged_variables.push_back(number);
-      plan.targets[i].output = *variable;
-    }
+    if (arrays[i].second.rank() > 0) continue;
+    plan.fetched_variables.push_back(number);
+    fetched.push_back({arrays[i].second.node(), std::nullopt});
   }
-  if (plan.logged() && !io::is_standard(describe.codec)) {
-    plan.warnings.push_back(plugin_warning(describe.codec));
+  for (std::uint32_t number = 0; number < plan.file.variables.size(); ++number) {
+    const std::string& name = plan.file.variables[number].name;
+    const auto array = std::ranges::find(arrays, name, [](const auto& a) { return a.first; });
+    if (array == arrays.end() || array->second.rank() == 0) continue;
+    plan.logged_variables.push_back(number);
+    whole[static_cast<std::size_t>(array - arrays.begin())].output = plan.file.variables[number];
+    add_variable(plan, plan.file.variables[number], array->second, options);
+  }
+  plan.numeric_hash = optimize::plan_numbers(std::move(whole)).hash;
+  plan.targets.insert(plan.targets.end(), fetched.begin(), fetched.end());
+  for (const std::uint32_t number : plan.logged_variables) {
+    const io::Codec& codec = plan.file.variables[number].codec;
+    if (io::is_standard(codec)) continue;
+    const std::string word = plugin_warning(codec);
+    const auto& all = plan.warnings;
+    if (std::find(all.begin(), all.end(), word) == all.end()) plan.warnings.push_back(word);
   }
   return plan;
 }
 
-io::OutputFile StorePlan::logged_file() const {
-  io::OutputFile logged;
-  for (std::uint32_t variable : logged_variables)
-    logged.variables.push_back(file.variables[variable]);
+std::string copies_text(const StorePlan& plan) {
+  std::int64_t copied = 0;
+  for (const io::CopiedInput& input : plan.copied) {
+    copied += static_cast<std::int64_t>(input.records.size());
+  }
+  return std::to_string(copied) + " chunks are copied as they are stored, " +
+         std::to_string(plan.computed_chunks()) + " are decoded and compressed";
+}
+
+std::int64_t StorePlan::computed_chunks() const {
+  std::int64_t chunks = 0;
+  for (const std::uint32_t number : logged_variables) {
+    chunks += io::chunk_grid(file.variables[number]).chunk_count();
+  }
+  for (const io::CopiedInput& input : copied) {
+    chunks -= static_cast<std::int64_t>(input.records.size());
+  }
+  return chunks;
+}
+
+bool StorePlan::computes_chunks() const {
+  return !later.empty() || std::ranges::any_of(targets, [](const optimize::Target& target) {
+    return target.output.has_value();
+  });
+}
+
+LoggedParts StorePlan::logged_parts() const {
+  LoggedParts logged{{}, copied};
+  for (const std::uint32_t variable : logged_variables) {
+    logged.file.variables.push_back(file.variables[variable]);
+  }
   return logged;
 }
 
@@ -110,9 +222,6 @@ void StorePlan::name_variables(std::vector<io::Placement>& placements) const {
   for (io::Placement& placement : placements) {
     placement.variable = logged_variables[placement.variable];
   }
-  std::stable_sort(
-      placements.begin(), placements.end(),
-      [](const io::Placement& a, const io::Placement& b) { return a.variable < b.variable; });
 }
 
 // The date in `history` and ranks, threads and memory do not count, nor whether layers are fused.
@@ -120,7 +229,7 @@ std::uint64_t StorePlan::hash() const {
   io::OutputFile dateless = file;
   std::erase_if(dateless.attributes,
                 [](const io::Attribute& attribute) { return attribute.name == "history"; });
-  return hash_bytes(to_bytes(optimize::plan_numbers(targets).hash, dateless));
+  return hash_bytes(to_bytes(numeric_hash, dateless));
 }
 
 std::int64_t StorePlan::inline_bytes() const {
@@ -153,6 +262,8 @@ PlanReport describe_plan(const std::vector<optimize::Target>& targets,
   report.tasks = physical.topology->task_count();
   report.bytes = static_cast<std::int64_t>(prepared.graph_bytes.size());
   report.memory_bound_bytes = physical.bound_bytes;
+  report.spilled_bytes = physical.footprint.spilled_bytes;
+  report.cost_s = physical.cost_ns * 1e-9;
   report.reuse = physical.reuse;
   for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
     const graph::Layer& what = physical.graph->layers[layer];

@@ -2,6 +2,7 @@
 // will hold them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "io/h5/output_spec.h"
 #include "io/journal.h"
 #include "runtime/api/array.h"
+#include "runtime/session/engine.h"
 #include "runtime/session/prepare.h"
 
 namespace rankine {
@@ -18,14 +20,27 @@ using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
 struct StoreOptions {
   bool overwrite = false;
+  bool warn = true;  // of what readers will miss, unless --quiet
   // none, deflate-4, zstd-3, lz4, blosc-lz4, bitshuffle-zstd, ... (io/codec/codec.h). Readers of
   // others than none and deflate need a plugin of HDF5.
   std::string codec = "deflate-4";
   bool shuffle = true;            // bytes by their place in the element, before the codec
   bool fletcher32 = false;        // a checksum behind every chunk
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
-  bool history = true;            // prepend a line to the attribute `history`
-  std::string command;            // that line's text; empty: the program's command line
+  std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
+  // The arrays are variables of files under their own paths (api::OutputOptions).
+  bool copies = false;
+  // What is stored (api::open_stored) keeps its filters, where these can be applied here.
+  bool keep_filters = false;
+  // Of single variables, by name: computed in parts along an axis, each by a graph of its own. A
+  // matter of memory: no byte of the output depends on it.
+  struct Parts {
+    std::size_t axis = 0;
+    std::int64_t chunks = 1;  // of the output, along that axis, in each part
+  };
+  std::map<std::string, Parts> parts_of = {};
+  bool history = true;  // prepend a line to the attribute `history`
+  std::string command;  // that line's text; empty: the program's command line
   // Goes on where an earlier run of the same job was stopped, if there was one (contract of
   // `--resume`). Else what it left is discarded.
   bool resume = false;
@@ -42,6 +57,8 @@ struct PlanReport {
   std::int64_t tasks = 0;
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank
+  std::int64_t spilled_bytes = 0;       // of one rank, at most
+  double cost_s = 0;                    // of one core, estimated, to compare plans
   std::string reuse;
   std::uint64_t numeric_hash = 0;  // equal: equal bytes, whatever ranks, threads and memory
   std::string text;                // one line per layer
@@ -58,21 +75,30 @@ std::vector<optimize::Target> targets_of(const NamedArrays& arrays);
 struct StorePlan {
   std::vector<optimize::Target> targets;
   io::OutputFile file;
-  std::vector<std::string> warnings;             // what people should know about the file
-  std::vector<std::uint32_t> logged_variables;   // of the file, by output of the graph
+  std::vector<std::string> warnings;  // what people should know about the file
+  // What does not fit the memory together is made by graphs one after the other, after `targets`.
+  std::vector<std::vector<optimize::Target>> later;
+  std::vector<std::uint32_t> logged_variables;   // of the file, as records number them
+  std::vector<io::CopiedInput> copied;           // chunks of them that inputs hold as they are
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
   bool logged() const { return !logged_variables.empty(); }
+  bool computes_chunks() const;
+  std::int64_t computed_chunks() const;  // of those that are logged; the others are copied
   // Equal: the same bytes, but for the date in `history`.
   std::uint64_t hash() const;
+  std::uint64_t numeric_hash = 0;  // of the arrays as they were given, whatever is copied or parted
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;
-  // The logged variables alone, numbered as the graph numbers its outputs.
-  io::OutputFile logged_file() const;
-  // From the numbers of logged_file() to those of `file`; keeps the order (variable, chunk).
+  // The logged variables alone.
+  LoggedParts logged_parts() const;
+  // From the numbers of logged_parts() to those of `file`; keeps the order (variable, chunk).
   void name_variables(std::vector<io::Placement>& placements) const;
   void take_results(std::vector<std::vector<std::byte>> results);
 };
+
+// "976 chunks are copied as they are stored, 12 are decoded and compressed".
+std::string copies_text(const StorePlan& plan);
 
 // The files that the targets read.
 std::vector<std::string> input_files(const std::vector<optimize::Target>& targets);

@@ -230,13 +230,13 @@ void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, D
   }
   if (const auto* store = std::get_if<graph::Store>(&head)) {
     const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
-    const std::int64_t chunk = plan::stored_chunk(topology_, task, *store);
-    if (journal_->is_stored(store->variable, chunk)) return;
+    const std::int64_t chunk = plan::logged_chunk(topology_, task, *store);
+    if (journal_->is_stored(store->logged.variable, chunk)) return;
     const Stopwatch compress;
     io::encode_chunk(variable, box, dense->data(), context.encode_scratch, context.encoded);
     context.times.compress_s += compress.seconds();
     const Stopwatch write;
-    journal_->store(store->variable, chunk, context.encoded);
+    journal_->store(store->logged.variable, chunk, context.encoded);
     context.times.write_s += write.seconds();
     return;
   }

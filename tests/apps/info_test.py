@@ -41,6 +41,30 @@ def filter_ids(dataset):
     return [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
 
 
+class Advice(Case):
+    def advice(self, shape, chunks, **options):
+        path = self.path("advised.h5")
+        with h5py.File(path, "w") as f:
+            f.create_dataset("x", shape, "f4", chunks=chunks, **options)[...] = 1
+        result = rankine("info", path)
+        self.assert_done(result)
+        return [line for line in result.stdout.decode().splitlines() if " advice " in line]
+
+    def test_good_chunks_need_none(self):
+        self.assertEqual(self.advice((100, 400), (50, 400), compression="gzip", shuffle=True), [])
+
+    def test_bad_chunks_are_told_with_a_remedy(self):
+        for shape, chunks, word in (((600, 4), (1, 4), "600 chunks of 16 B: looking them up takes"),
+                                    ((200, 80, 50), (1, 80, 50), "a series at one point reads 200"),
+                                    ((513, 513), (512, 512), "75 % of what its chunks hold")):
+            told = self.advice(shape, chunks)
+            self.assertEqual(len(told), 1, told)
+            self.assertIn(word, told[0])
+        self.assertIn("rankine rechunk --chunks 600,4", self.advice((600, 4), (1, 4))[0])
+        self.assertIn("deflate without shuffle",
+                      self.advice((600, 600), (300, 600), compression="gzip")[0])
+
+
 class Made(Case):
     """Files with known contents."""
 

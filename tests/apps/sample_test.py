@@ -85,6 +85,7 @@ class Sample(Case):
         first = self.values(self.write("a.nc", *SMALL))
         for i, more in enumerate((["--chunks", "40,19,36"], ["--chunks", "1,1,1"],
                                   ["--deflate", "0"], ["--deflate", "9"],
+                                  ["--codec", "deflate-2"], ["--codec", "none"],
                                   ["--chunks", "1000,1000,1000"], [])):
             path = self.write(f"b{i}.nc", "--shape", "40,19,36", *more)
             self.assertTrue(np.array_equal(first, self.values(path)), more)
@@ -159,6 +160,7 @@ class Sample(Case):
                           ["--shape", "-1,2,3"], ["--shape", "1,2,1e3"], ["--shape", ""],
                           ["--shape", "1,2,99999999999999999999"], ["--shape", "1,2,3,"],
                           ["--chunks", "0,1,1"], ["--deflate", "10"], ["--deflate", "-1"],
+                          ["--codec", "rar"], ["--codec", "lz4", "--deflate", "1"],
                           ["--missing", "1.5"], ["--missing", "nan"], ["--missing", "x"],
                           ["--seed", "-1"], ["--seed", "x"], ["--threads", "0"],
                           ["--shape", "100000,100000,1000", "--chunks", "10000,10000,1000"]):

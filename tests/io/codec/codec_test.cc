@@ -28,6 +28,16 @@ TEST(Codec, IsReadAndWritten) {
   EXPECT_EQ(parse_codec("deflate-4"), Codec());
 }
 
+TEST(Codec, IsFoundAgainFromItsFilter) {
+  for (const char* text : {"deflate-3", "zstd-7", "lz4", "blosc-lz4-5", "blosc-zstd-9",
+                           "blosc-snappy-2", "bitshuffle", "bitshuffle-lz4", "bitshuffle-zstd-7"}) {
+    const FilterSteps steps = filter_steps(parse_codec(text), false, false, 4, 4000);
+    const Codec found = codec_of(steps.begin()->id, steps.begin()->parameters());
+    EXPECT_EQ(to_string(found), text);
+  }
+  EXPECT_EQ(codec_of(kFletcher32, {}).kind, Codec::Kind::kNone);
+}
+
 TEST(Codec, RefusesOthersAndListsWhatThereIs) {
   for (const char* text : {"",
                            "-",

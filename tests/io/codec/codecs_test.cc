@@ -107,8 +107,8 @@ TEST(Codecs, ComeBackForEveryElementSizeAndLength) {
   GuardedBytes from(kMost);
   GuardedBytes to(kMost);
   for (const std::uint32_t size : {1u, 2u, 3u, 4u, 8u, 16u}) {
-    for (std::size_t count : {std::size_t{1}, 1 + random() % 7, 8 + random() % 300, random() % 9000,
-                              std::size_t{8192}}) {
+    for (std::size_t count : {std::size_t{0}, std::size_t{1}, 1 + random() % 7, 8 + random() % 300,
+                              random() % 9000, std::size_t{8192}}) {
       const Contents in = contents(count * size, size, random);
       for (const Case& of : cases(size, static_cast<std::uint32_t>(in.size()))) {
         if (in.empty() && find_filter(of.id)->encode == nullptr) continue;

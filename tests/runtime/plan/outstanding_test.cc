@@ -54,7 +54,7 @@ bool gives(const graph::Topology& topology, const TaskId& task, const Earlier& e
     if (std::holds_alternative<graph::Fetch>(head)) return true;
     const auto* store = std::get_if<graph::Store>(&head);
     if (store != nullptr &&
-        !earlier.is_stored(store->variable, stored_chunk(topology, task, *store))) {
+        !earlier.is_stored(store->logged.variable, logged_chunk(topology, task, *store))) {
       return true;
     }
   }
@@ -69,7 +69,7 @@ Earlier by_lot(const graph::Topology& topology, testing::Random& random) {
     for (std::size_t i = 0; map != nullptr && i < map->heads.size(); ++i) {
       const auto* store = std::get_if<graph::Store>(&map->heads[i]);
       if (store == nullptr || random.one_in(odds)) continue;
-      earlier.stored.emplace(store->variable, stored_chunk(topology, task, *store));
+      earlier.stored.emplace(store->logged.variable, logged_chunk(topology, task, *store));
     }
     for (const ChunkId& chunk : chunks_of(topology, task)) {
       if (random.one_in(3)) earlier.states.emplace(chunk.layer, chunk.output, chunk.position);

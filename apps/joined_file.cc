@@ -1,0 +1,333 @@
+#include "apps/joined_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "apps/info.h"
+#include "io/calendar.h"
+#include "io/probe.h"
+#include "runtime/api/coordinate_reader.h"
+#include "runtime/api/coordinates.h"
+#include "runtime/api/open.h"
+#include "runtime/api/output_copy.h"
+#include "runtime/api/output_source.h"
+
+namespace rankine::apps {
+namespace {
+
+std::vector<File> look_into(const std::vector<std::string>& paths) {
+  std::vector<File> files;
+  for (io::FileInfo& info : io::probe_files(paths)) {
+    files.push_back(std::make_shared<const io::FileInfo>(std::move(info)));
+  }
+  return files;
+}
+
+bool is_coordinate(const io::Variable& variable) {
+  return variable.is_scale && variable.shape.size() == 1 && variable.dim_paths[0] == variable.path;
+}
+
+// Whether the coordinate goes along with one of these, so that it need not be copied by itself.
+bool goes_along(const io::Variable& coordinate, const std::vector<const io::Variable*>& others) {
+  return api::is_copyable(coordinate) &&
+         std::ranges::any_of(others, [&](const io::Variable* other) {
+           return other != &coordinate && !is_coordinate(*other) &&
+                  std::ranges::count(other->dim_paths, coordinate.path) > 0;
+         });
+}
+
+bool has_numbers(const io::Variable& variable) { return variable.dtype && !variable.null_space; }
+
+// The variables that a name means: one, or all of a group.
+void add_named(const io::FileInfo& file, const std::string& name,
+               std::vector<const io::Variable*>& chosen) {
+  std::string path = (name.starts_with('/') ? "" : "/") + name;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  bool is_group = false;
+  for (const io::Variable& variable : file.variables) {
+    if (!variable.path.starts_with(path == "/" ? path : path + "/") || !is_listed(variable))
+      continue;
+    is_group = true;
+    if (has_numbers(variable)) chosen.push_back(&variable);
+  }
+  if (!is_group) chosen.push_back(&io::find_variable(file, path));
+}
+
+std::vector<const io::Variable*> choose(const io::FileInfo& file,
+                                        const std::vector<std::string>& names,
+                                        std::vector<std::string>& left_out) {
+  std::vector<const io::Variable*> chosen;
+  for (const std::string& name : names) add_named(file, name, chosen);
+  if (names.empty()) {
+    for (const io::Variable& variable : file.variables) {
+      if (!is_listed(variable)) continue;
+      if (has_numbers(variable)) chosen.push_back(&variable);
+      else left_out.push_back(variable.path + " is left out: it holds no numbers");
+    }
+    for (const std::string& note : file.notes) left_out.push_back(note);
+  }
+  std::vector<const io::Variable*> once;
+  for (const io::Variable* variable : chosen) {
+    if (std::ranges::find(once, variable) == once.end()) once.push_back(variable);
+  }
+  return once;
+}
+
+std::string place_of(const File& file, const io::Variable& variable) {
+  return file->path + ":" + variable.path;
+}
+
+// The axis that lies along the dimension.
+std::optional<std::size_t> axis_along(const io::Variable& variable, const std::string& dimension) {
+  const auto found = std::ranges::find(variable.dims, dimension);
+  if (found == variable.dims.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - variable.dims.begin());
+}
+
+std::string record_dimension(const io::FileInfo& file, const std::string& asked) {
+  std::vector<std::string> names;
+  for (const io::Dimension& dimension : file.dimensions) {
+    if (dimension.name == asked) return asked;
+    const bool known = std::ranges::find(names, dimension.name) != names.end();
+    if (dimension.unlimited && !known) names.push_back(dimension.name);
+  }
+  if (!asked.empty()) throw input_error("there is no dimension " + asked, file.path);
+  if (names.size() == 1) return names.front();
+  throw Error(ExitCode::kUsage,
+              names.empty() ? "the file has no unlimited dimension to join along"
+                            : "the file has several unlimited dimensions",
+              file.path, "name the dimension by --dim");
+}
+
+bool same_attribute(const io::Variable& a, const io::Variable& b, const std::string& name) {
+  const io::Attribute* first = a.attribute(name);
+  const io::Attribute* second = b.attribute(name);
+  if (first == nullptr || second == nullptr) return first == second;
+  io::Variable x, y;
+  x.attributes = {*first};
+  y.attributes = {*second};
+  return api::same_attributes(x, y);
+}
+
+// Whether stored numbers mean the same in both.
+bool stored_alike(const io::Variable& a, const io::Variable& b) {
+  if (a.dtype != b.dtype) return false;
+  constexpr std::array kNames = {"scale_factor", "add_offset", "_FillValue",  "missing_value",
+                                 "valid_min",    "valid_max",  "valid_range", "_Unsigned"};
+  return std::ranges::all_of(kNames, [&](const char* name) { return same_attribute(a, b, name); });
+}
+
+// Bounds have the units of what they bound (CF 7.1).
+const io::Variable& with_units(const io::FileInfo& file, const io::Variable& variable) {
+  if (variable.attribute("units") != nullptr) return variable;
+  const std::string group = variable.path.substr(0, variable.path.rfind('/') + 1);
+  for (const io::Variable& other : file.variables) {
+    for (const char* name : {"bounds", "climatology"}) {
+      if (other.attribute("units") != nullptr && group + other.text(name) == variable.path) {
+        return other;
+      }
+    }
+  }
+  return variable;
+}
+
+// Numbers that count time from another date become those that count from the first file's:
+// value * scale + offset.
+struct Rebasing {
+  double scale = 1;
+  double offset = 0;
+  bool is_needed() const { return scale != 1 || offset != 0; }
+  bool is_whole() const {
+    return scale == std::floor(scale) && offset == std::floor(offset) && std::abs(offset) < 1e15;
+  }
+};
+
+Rebasing rebasing(const File& first, const io::Variable& variable, const File& file,
+                  const io::Variable& part) {
+  const io::Variable& a = with_units(*first, variable);
+  const io::Variable& b = with_units(*file, part);
+  const std::string calendars[] = {a.text("calendar"), b.text("calendar")};
+  if (a.text("units") == b.text("units") && calendars[0] == calendars[1]) return {};
+  const auto to = io::TimeUnits::parse(a.text("units"), calendars[0]);
+  const auto from = io::TimeUnits::parse(b.text("units"), calendars[1]);
+  if (!to || !from) {
+    throw input_error("its unit is `" + b.text("units") + "`, in " + first->path + " it is `" +
+                          a.text("units") + "`",
+                      place_of(file, part), "bring the files to one unit first");
+  }
+  if (to->calendar() != from->calendar()) {
+    throw input_error("its calendar is `" + calendars[1] + "`, in " + first->path + " it is `" +
+                          calendars[0] + "`",
+                      place_of(file, part));
+  }
+  Rebasing result;
+  result.offset = to->from(*from, 0);
+  result.scale = to->from(*from, 1) - result.offset;
+  return result;
+}
+
+void check_part(const File& first, const io::Variable& variable, const File& file,
+                const io::Variable* part, std::size_t axis) {
+  if (part == nullptr) {
+    throw input_error("there is no variable " + variable.path + ", which " + first->path + " has",
+                      file->path);
+  }
+  if (!has_numbers(*part)) throw input_error("it holds no numbers", place_of(file, *part));
+  bool fits = part->dims == variable.dims && part->shape.size() == variable.shape.size();
+  for (std::size_t k = 0; fits && k < variable.shape.size(); ++k) {
+    fits = k == axis || part->shape[k] == variable.shape[k];
+  }
+  if (fits) return;
+  throw input_error("its shape is " + to_string(part->shape) + ", in " + first->path + " it is " +
+                        to_string(variable.shape),
+                    place_of(file, *part));
+}
+
+// The other dimensions must have the same labels in all files.
+void check_labels(const std::vector<File>& files, const io::Variable& variable, std::size_t axis,
+                  std::vector<std::string>& checked) {
+  const auto known = [&](const std::string& path) {
+    return std::ranges::find(checked, path) != checked.end();
+  };
+  for (std::size_t k = 0; k < variable.dim_paths.size(); ++k) {
+    const std::string& path = variable.dim_paths[k];
+    const io::Variable* labels = path.empty() ? nullptr : files.front()->variable(path);
+    if (k == axis || labels == nullptr || labels->is_pure_dimension || !labels->dtype ||
+        known(path))
+      continue;
+    checked.push_back(path);
+    const auto wanted = api::coordinate_values(*files.front(), path);
+    for (std::size_t i = 1; i < files.size(); ++i) {
+      const io::Variable* there = files[i]->variable(path);
+      if (there == nullptr || there->is_pure_dimension) continue;
+      if (api::coordinate_values(*files[i], path) == wanted) continue;
+      throw input_error("the values of dimension " + variable.dims[k] + " are not those in " +
+                            files.front()->path,
+                        place_of(files[i], *there));
+    }
+  }
+}
+
+class Joiner {
+ public:
+  Joiner(Session& session, std::vector<File> files, std::string dimension)
+      : session_(session),
+        files_(std::move(files)),
+        dimension_(std::move(dimension)) {}
+
+  JoinedVariable join(const io::Variable& variable) {
+    const auto axis = dimension_.empty() ? std::nullopt : axis_along(variable, dimension_);
+    JoinedVariable joined{variable.path.substr(1), stored(0, variable), &variable, {}, 0, true};
+    if (!axis) return joined;
+    joined.axis = axis.value_or(0);  // GCC 12 takes *axis for uninitialized
+    for (const File& file : files_) joined.parts.push_back(file->variable(variable.path));
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      check_part(files_[0], variable, files_[i], joined.parts[i], joined.axis);
+      joined.as_stored = joined.as_stored && stored_alike(variable, *joined.parts[i]);
+    }
+    check_labels(files_, variable, joined.axis, checked_);
+    joined.array = concatenated(joined);
+    return joined;
+  }
+
+ private:
+  Array stored(std::size_t file, const io::Variable& variable) const {
+    return api::open_stored(files_[file], variable.path, Here::current());
+  }
+
+  Array concatenated(JoinedVariable& joined) {
+    std::vector<Rebasing> rebasings;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      rebasings.push_back(rebasing(files_[0], *joined.variable, files_[i], *joined.parts[i]));
+    }
+    const bool moved = std::ranges::any_of(rebasings, &Rebasing::is_needed);
+    joined.as_stored = joined.as_stored && !moved;
+    std::vector<Array> arrays;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const io::Variable& part = *joined.parts[i];
+      Array array = joined.as_stored ? stored(i, part)
+                                     : api::open_variable(files_[i], part.path, Here::current());
+      arrays.push_back(moved ? rebased(array, rebasings[i], rebasings) : array);
+    }
+    if (!joined.as_stored) promote_all(arrays);
+    const Array all = arrays.size() == 1 ? arrays[0] : concatenate(arrays, int(joined.axis));
+    return moved ? narrowed(all, *joined.variable) : all;
+  }
+
+  static Array rebased(const Array& array, const Rebasing& by, const std::vector<Rebasing>& all) {
+    const bool whole = !is_float(array.dtype()) && std::ranges::all_of(all, &Rebasing::is_whole);
+    if (whole) {
+      return array.astype(DType::kInt64) * static_cast<std::int64_t>(by.scale) +
+             static_cast<std::int64_t>(by.offset);
+    }
+    return array.astype(DType::kFloat64) * by.scale + by.offset;
+  }
+
+  static void promote_all(std::vector<Array>& arrays) {
+    DType dtype = arrays.front().dtype();
+    for (const Array& array : arrays) dtype = promote(dtype, array.dtype());
+    for (Array& array : arrays) array = array.astype(dtype);
+  }
+
+  // Back to the integer type of the first file, if it holds all values.
+  Array narrowed(const Array& array, const io::Variable& variable) {
+    const DType wanted = *variable.dtype;
+    if (array.dtype() != DType::kInt64 || wanted == DType::kInt64 || array.size() == 0)
+      return array;
+    const std::vector<NdArray> ends = session_.compute_all({array.min(), array.max()});
+    const bool fits = visit_dtype(wanted, [&]<class T>(TypeTag<T>) {
+      return std::ranges::all_of(ends, [](const NdArray& end) {
+        const auto value = end.item<std::int64_t>();
+        return static_cast<std::int64_t>(static_cast<T>(value)) == value;
+      });
+    });
+    return fits ? array.astype(wanted) : array;
+  }
+
+  Session& session_;
+  const std::vector<File> files_;
+  const std::string dimension_;
+  std::vector<std::string> checked_;  // dimensions with the same labels in all files
+};
+
+}  // namespace
+
+JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
+                      const std::vector<std::string>& names, const std::string& dimension) {
+  JoinedFile joined;
+  joined.files = look_into(paths);
+  const io::FileInfo& first = *joined.files.front();
+  const bool several = joined.files.size() > 1;
+  const std::string along = several ? record_dimension(first, dimension) : "";
+  const std::vector<const io::Variable*> chosen = choose(first, names, joined.left_out);
+  Joiner joiner(session, joined.files, along);
+  for (const io::Variable* variable : chosen) {
+    const bool is_joined = several && axis_along(*variable, along).has_value();
+    // What is joined may count time from several dates.
+    if (names.empty() && is_coordinate(*variable) && !is_joined && goes_along(*variable, chosen)) {
+      continue;
+    }
+    joined.variables.push_back(joiner.join(*variable));
+  }
+  // A coordinate that no one asked for comes along, joined.
+  if (several && !names.empty()) {
+    for (const JoinedVariable& known : std::vector(joined.variables)) {
+      if (known.parts.empty()) continue;
+      const std::string& path = known.variable->dim_paths[known.axis];
+      const io::Variable* labels = path.empty() ? nullptr : first.variable(path);
+      const bool there = std::ranges::any_of(
+          joined.variables, [&](const JoinedVariable& v) { return v.variable == labels; });
+      if (labels == nullptr || there || labels->is_pure_dimension || !has_numbers(*labels))
+        continue;
+      joined.variables.push_back(joiner.join(*labels));
+      const io::Variable* bounds = first.variable(labels->text("bounds"));
+      if (bounds != nullptr && has_numbers(*bounds))
+        joined.variables.push_back(joiner.join(*bounds));
+    }
+  }
+  return joined;
+}
+
+}  // namespace rankine::apps

@@ -1,4 +1,5 @@
 // eval: the main job. One expression over HDF5 files, alone or on many ranks.
+#include "apps/chunk_wish.h"
 #include "apps/print_array.h"
 #include "apps/program.h"
 #include "apps/verbs.h"
@@ -17,6 +18,16 @@ void print(Session& session, const NamedArrays& results) {
   print_result(text);
 }
 
+std::map<std::string, Extents> wished_chunks(const std::string& text, const NamedArrays& results) {
+  std::map<std::string, Extents> chunks;
+  ChunkWish wish(text);
+  for (const auto& [name, array] : results) {
+    if (auto chunk = wish.of(array)) chunks.emplace(name, std::move(*chunk));
+  }
+  wish.check_used();
+  return chunks;
+}
+
 int eval(Cli& cli, const ProgramOptions& options) {
   return run_with(run_settings(cli), [&](Session& session) {
     show_progress(session);
@@ -31,6 +42,7 @@ int eval(Cli& cli, const ProgramOptions& options) {
       store.codec = options.codec;
       store.shuffle = options.shuffle;
       store.fletcher32 = options.fletcher32;
+      store.chunks_of = wished_chunks(options.chunks, results);
       session.store(results, options.output, store);
     }
   });
@@ -49,6 +61,9 @@ void add_eval(Cli& cli) {
   add_output_option(verb, options,
                     "the netCDF-4 file to write; without it the results are printed");
   add_codec_options(verb, options);
+  verb.add_option(
+      "--chunks", options->chunks,
+      "chunk lengths of the output by dimension, as time=100,lat=-1 (-1: the whole axis)");
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
   add_run_options(verb);
 }

@@ -17,6 +17,7 @@ struct ProgramOptions {
   language::Inputs inputs;
   std::string output;
   bool overwrite = false;
+  std::string chunks;  // of the output, as ChunkWish takes them
   std::string codec = StoreOptions().codec;
   bool shuffle = true;
   bool fletcher32 = false;

@@ -48,7 +48,9 @@ std::uint64_t header_checksum(const Header& header, std::uint64_t position) {
 
 PosixFile create_log(const std::string& folder, const std::string& path) {
   make_private_folder(folder);
-  return PosixFile::create_new(path, 0600);
+  PosixFile log = PosixFile::create_new(path, 0600);
+  sync_folder(PosixFile::open_read(folder));  // its name survives a crash, too
+  return log;
 }
 
 // A run that cannot write its log stops; what is in the logs stays.

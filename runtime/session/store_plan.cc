@@ -4,7 +4,8 @@
 #include <map>
 
 #include "io/codec/table.h"
-#include "io/join.h"
+#include "io/parts.h"
+#include "runtime/api/open.h"
 #include "runtime/api/output.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
@@ -15,19 +16,20 @@ namespace rankine::session {
 
 namespace {
 
-// Of every array that is read.
-std::vector<const io::FileInfo*> input_infos(const std::vector<optimize::Target>& targets) {
+std::vector<const expr::FromDataset*> reads_of(const std::vector<optimize::Target>& targets) {
   std::vector<expr::NodePtr> roots;
   for (const optimize::Target& target : targets) roots.push_back(target.node);
-  std::vector<const io::FileInfo*> infos;
+  std::vector<const expr::FromDataset*> reads;
   for (const expr::NodePtr& node : expr::topological_order(roots)) {
-    const auto* data = node->as<expr::FromDataset>();
-    if (data == nullptr) continue;
-    if (!data->file->joined) infos.push_back(data->file.get());
-    else
-      for (const io::FileInfo& member : data->file->joined->members) infos.push_back(&member);
+    if (const auto* data = node->as<expr::FromDataset>()) reads.push_back(data);
   }
-  return infos;
+  return reads;
+}
+
+void add_inputs(const io::Dataset& dataset, std::map<std::string, io::JobInput>& by_path) {
+  by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
+  if (!dataset.parts) return;
+  for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, by_path);
 }
 
 std::string plugin_warning(const io::Codec& codec) {
@@ -122,15 +124,15 @@ std::vector<optimize::Target> targets_of(const NamedArrays& arrays) {
 
 std::vector<std::string> input_files(const std::vector<optimize::Target>& targets) {
   std::vector<std::string> files;
-  for (const io::FileInfo* file : input_infos(targets)) files.push_back(file->path);
+  for (const expr::FromDataset* data : reads_of(targets)) {
+    for (const std::string& file : api::files_of(*data->file)) files.push_back(file);
+  }
   return files;
 }
 
 std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& targets) {
   std::map<std::string, io::JobInput> by_path;
-  for (const io::FileInfo* file : input_infos(targets)) {
-    by_path[file->path] = {file->path, file->size, file->mtime_ns};
-  }
+  for (const expr::FromDataset* data : reads_of(targets)) add_inputs(*data->dataset, by_path);
   std::vector<io::JobInput> inputs;
   for (auto& [path, input] : by_path) inputs.push_back(std::move(input));
   return inputs;

@@ -103,7 +103,8 @@ std::string copies_text(const StorePlan& plan);
 // The files that the targets read.
 std::vector<std::string> input_files(const std::vector<optimize::Target>& targets);
 
-// The same, as they were when they were opened: each once, by path.
+// The same and what they refer to (sources of virtual data sets), as they were when they were
+// opened: each once, by path.
 std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& targets);
 
 // history_line: with the date; of no effect without StoreOptions::history. Throws Error (usage,

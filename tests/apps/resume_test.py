@@ -241,6 +241,7 @@ class Resume(Case):
         self.refused("eval", "a = t2m * 2 + 2", "s.nc", "--codec", "deflate-9",
                      says="another expression")
         self.refused("eval", "a = t2m * 2 + 1", "s.nc", says="another expression")
+        self.refused(*ANOMALY, "--chunks", "2,60,100", says="another expression")
         times = os.stat(self.path("s.nc"))
         os.utime(self.path("s.nc"), ns=(times.st_atime_ns, times.st_mtime_ns + 1))
         self.refused(*ANOMALY, says="s.nc changed")

@@ -190,6 +190,25 @@ class Codecs(Test):
                     self.assertTrue(filecmp.cmp(first, output, shallow=False),
                                     f"{ranks} ranks x {threads} threads give other bytes")
 
+    def test_chunks_as_they_are_wished(self):
+        with h5py.File(self.input) as file:
+            shape = next(iter(file.values())).shape
+        dims = [f"dim_{n}" for n in shape]
+        wishes = {",".join(map(str, [2] * len(shape))): tuple(min(2, n) for n in shape),
+                  f"{dims[0]}=3": (min(3, shape[0]), *CHUNKS[1:])}
+        for wish, chunks in wishes.items():
+            with self.each(wish):
+                output, _ = self.write("wish.nc", "--chunks", wish, "--overwrite")
+                with h5py.File(output) as file:
+                    for kind in KINDS:
+                        self.assertEqual(file[f"out_{kind}"].chunks, chunks)
+        for wrong in ("nothing=3", "1,2,3,4,5,6", "0,1,1", f"{dims[0]}=0", f"{dims[0]}=1,2"):
+            with self.each(wrong):
+                result = run("eval", self.program, *self.words, "-o", self.folder / "no.nc",
+                             "--chunks", wrong)
+                self.assertEqual(result.code, 2, str(result))
+                self.assertIn("--chunks", result.err)
+
     def test_codecs_that_do_not_exist(self):
         for codec in ("gzip", "zstd-99", "blosc-lzma", ""):
             with self.each(codec):

@@ -28,6 +28,8 @@ GraphOutcome run_on_ranks(const Prepared& prepared, EngineOptions engine_options
                                                     to_bytes(read_maps(*prepared.physical.graph)),
                                                     prepared.physical.topology->task_count(),
                                                     "",
+                                                    0,
+                                                    0,
                                                     {},
                                                     {}});
   engines.back()->quit();

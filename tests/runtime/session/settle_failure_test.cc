@@ -29,7 +29,7 @@ struct BrokenClose {
   ~BrokenClose() { io::file_calls().close = ::close; }
 };
 
-TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesNothing) {
+TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesTheJournal) {
   const io::test::TempFolder folder;
   const std::string output = folder / "o.nc";
   testing::run_cluster(3, testing::threads(2), [&](Session& session) {
@@ -39,12 +39,17 @@ TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesNothing) {
       session.store({{"a", x}}, output);
       FAIL() << "it was stored";
     } catch (const Error& error) {
-      EXPECT_EQ(error.exit_code, ExitCode::kTaskFailed);
-      EXPECT_EQ(error.message, "out of memory");
+      EXPECT_EQ(error.exit_code, ExitCode::kStopped);
+      EXPECT_EQ(error.message, "out of memory; 75 of 75 chunks are kept");
     }
-    EXPECT_TRUE(fs::is_empty(folder.path()));
-    session.store({{"a", x}}, output);  // all ranks are still there
+    EXPECT_FALSE(fs::exists(output));
+    EXPECT_TRUE(fs::exists(folder / ".o.nc.rankine/job"));
+    EXPECT_FALSE(fs::exists(folder / "o.nc.part"));
+    StoreOptions options;
+    options.resume = true;
+    session.store({{"a", x}}, output, options);  // all ranks are still there
     EXPECT_TRUE(fs::exists(output));
+    EXPECT_FALSE(fs::exists(folder / ".o.nc.rankine"));
   });
 }
 

@@ -7,9 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TEXT'
 bash tests/run.sh [--full] [--preset release|asan|ubsan|tsan] [--fuzz SECONDS] [--mpi openmpi]
-  (nothing)        release suite, then unit tests under ASan and UBSan
+  (nothing)        release suite without its longest tests, then unit tests under ASan and UBSan
   --full           the whole suite under the sanitizers too
-  --preset NAME    only this one; tsan runs the unit tests
+  --preset NAME    only this one, the whole release suite if it is that; tsan runs the unit tests
   --fuzz SECONDS   only the fuzz targets, each for so long (installs clang 16)
   --mpi NAME       the MPI library; for now only openmpi
 JOBS=n limits parallel compilers and tests; the default is the number of processors.
@@ -73,8 +73,10 @@ suite() {
 
 # Each of these ends the script if the build fails, so they never stand in a condition.
 release_suite() {
+  local which=()
+  [ "$full" = 1 ] || [ "$preset" = release ] || which=(-LE long)
   build release all -DCMAKE_BUILD_TYPE=Release -DRANKINE_BUILD_TESTS=ON
-  suite release
+  suite release "${which[@]}"
 }
 # sanitized_suite NAME SANITIZER
 sanitized_suite() {

@@ -137,8 +137,10 @@ class BadInput(Test):
         self.refused(2, ["r = x", *self.names, "--nonsense"], "--nonsense", ranks=(0, 3))
         for words in (["--threads", "0"], ["--threads", "many"], ["--memory", "12 parsecs"],
                       ["--reuse", "perhaps"], ["-d", "time"], ["-v", "x"], ["-v", "=/x"],
-                      ["--dedicated-scheduler"], [str(self.named), str(self.named)]):
+                      ["--dedicated-scheduler"]):
             self.refused(2, ["r = x", *self.names, *words], ranks=(0,))
+        self.refused(3, ["r = x", *self.names, str(self.named), str(self.named)], "named.nc",
+                     "do not fit together", ranks=(0,))
         for words in (["frobnicate"], [], ["eval"], ["--frobnicate"]):
             result = support.run(*words, timeout=PATIENCE)
             self.check_result(result, 2, [], alone=True)

@@ -129,7 +129,11 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   // A copy may be made by one plan or another, to the same bytes (apps/rechunk_plan.h).
   if (!options.copies) plan.file.plan = plan_text(header.plan_hash);
   if (earlier) io::check_same_job(*earlier, header, paths);
-  if (plan.computes_chunks() && !earlier) io::write_job(paths.log_folder, header);
+  if (earlier && !plan.resumable) {
+    throw usage_error("a journal is of no use for arrays that were persisted",
+                      "start afresh without --resume");
+  }
+  if (plan.computes_chunks() && plan.resumable && !earlier) io::write_job(paths.log_folder, header);
   run_store(plan, paths, header, options.overwrite, working);
   working.set_kept(false);
 }
@@ -141,8 +145,9 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                         session::WorkingFiles& working) {
   session::Work work;
   work.client_bytes = plan.inline_bytes();
+  const bool resumable = plan.computes_chunks() && plan.resumable;
+  if (resumable) working.keep_if_job_ends(true);
   if (plan.computes_chunks()) {
-    working.keep_if_job_ends(true);
     work.log_folder = paths.log_folder;
     work.first_log = take_over(plan, paths, header);
   }
@@ -152,23 +157,24 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   } catch (const Error& error) {
     if (!plan.computes_chunks()) throw;
     const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
-    const std::int64_t chunks = engine_.discard(stops || working.kept());
+    const std::int64_t chunks = engine_.discard(resumable && (stops || working.kept()));
     if (!stops) throw;
-    if (chunks == 0 && !working.kept()) throw without_journal(error);
+    if (!resumable || (chunks == 0 && !working.kept())) throw without_journal(error);
     working.set_kept(true);
     throw stopped(error, chunks, plan.computed_chunks(), paths.final);
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
   plan.take_results(std::move(results));
-  if (plan.computes_chunks()) working.set_kept(true);
+  if (resumable) working.set_kept(true);
   try {
     const std::int64_t bytes = write_output(plan, paths, overwrite);
     stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
   } catch (const Error& error) {
     const bool may_go = is_stop(error) || error.exit_code == ExitCode::kTaskFailed ||
                         error.exit_code == ExitCode::kStopped;
-    if (!plan.computes_chunks() || !may_go) throw;
+    if (!may_go) throw;
+    if (!resumable) throw without_journal(error);
     throw stopped(error, plan.computed_chunks(), plan.computed_chunks(), paths.final);
   }
   since_last_ = Stopwatch();

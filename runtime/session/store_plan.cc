@@ -26,6 +26,15 @@ std::vector<const expr::FromDataset*> reads_of(const std::vector<optimize::Targe
   return reads;
 }
 
+bool takes_held(const NamedArrays& arrays) {
+  std::vector<expr::NodePtr> roots;
+  for (const auto& [name, array] : arrays) roots.push_back(array.node());
+  const auto nodes = expr::topological_order(roots);
+  return std::any_of(nodes.begin(), nodes.end(), [](const expr::NodePtr& node) {
+    return node->as<expr::FromHeld>() != nullptr;
+  });
+}
+
 void add_inputs(const io::Dataset& dataset, std::map<std::string, io::JobInput>& by_path) {
   by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
   if (!dataset.parts) return;
@@ -155,6 +164,7 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
   plan.warnings = plan.file.left_out;
+  plan.resumable = !takes_held(arrays);
   std::vector<optimize::Target> whole = targets_of(arrays);
   std::vector<optimize::Target> fetched;
   for (std::size_t i = 0; i < arrays.size(); ++i) {

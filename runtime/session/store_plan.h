@@ -84,6 +84,9 @@ struct StorePlan {
 
   bool logged() const { return !logged_variables.empty(); }
   bool computes_chunks() const;
+  // Whether a journal of it is of use to a later run: not if arrays that lie on the ranks (persist)
+  // go into it, which that run would not know from others.
+  bool resumable = true;
   std::int64_t computed_chunks() const;  // of those that are logged; the others are copied
   // Equal: the same bytes, but for the date in `history`.
   std::uint64_t hash() const;

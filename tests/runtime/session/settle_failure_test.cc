@@ -53,6 +53,26 @@ TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesTheJournal) {
   });
 }
 
+// Another program could have made other arrays of the same name.
+TEST(Settling, LeavesNoJournalOfWhatWasPersisted) {
+  const io::test::TempFolder folder;
+  const std::string output = folder / "o.nc";
+  testing::run_cluster(2, testing::threads(1), [&](Session& session) {
+    const Array x = session.persist(arange(300, 4).rename({"x"}) + 1);
+    try {
+      const BrokenClose broken;
+      session.store({{"a", x}}, output);
+      FAIL() << "it was stored";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, ExitCode::kTaskFailed);
+      EXPECT_EQ(error.message, "out of memory");
+    }
+    EXPECT_TRUE(fs::is_empty(folder.path()));
+    session.store({{"a", x}}, output);
+    EXPECT_TRUE(fs::exists(output));
+  });
+}
+
 TEST(Storing, KeepsInputsThatNoResultReads) {
   const io::test::TempFolder folder;
   const std::string file = folder / "o.nc";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "runtime/api/output_dimensions.h"
 #include "runtime/base/error.h"
 
 namespace rankine::apps {
@@ -21,7 +22,10 @@ std::optional<Extents> ChunkWish::of(const Array& array) {
   bool meant = false;
   for (std::size_t k = 0; k < array.rank(); ++k) {
     chunk.push_back(array.chunks().axis(k).longest());
-    const auto found = named_.find(array.dims()[k]);
+    auto found = named_.find(array.dims()[k]);
+    if (found == named_.end()) {
+      found = named_.find(api::base_name(array.dims()[k], array.shape()[k]));
+    }
     if (found == named_.end()) continue;
     used_.insert(found->first);
     meant = true;

@@ -6,10 +6,6 @@
 namespace rankine::api {
 namespace {
 
-std::string base_name(const std::string& dim, std::int64_t length) {
-  return dim.empty() ? "dim_" + std::to_string(length) : netcdf_name(dim);
-}
-
 // "/group/time" -> "group/time"
 std::string path_name(const std::string& path) {
   std::string name;
@@ -21,6 +17,10 @@ std::string path_name(const std::string& path) {
 }
 
 }  // namespace
+
+std::string base_name(const std::string& dim, std::int64_t length) {
+  return dim.empty() ? "dim_" + std::to_string(length) : netcdf_name(dim);
+}
 
 std::string netcdf_name(std::string name) {
   constexpr std::size_t kLongest = 240;  // NC_MAX_NAME is 256; room for a suffix

@@ -16,6 +16,9 @@ namespace rankine::api {
 // A name that netCDF accepts: characters it does not allow become '_'.
 std::string netcdf_name(std::string name);
 
+// What an axis is called in an output, unless another one has the name: dim_LENGTH if it has none.
+std::string base_name(const std::string& dim, std::int64_t length);
+
 // One axis as the output has it: the name of its dimension and where its elements come from.
 struct PlacedAxis {
   std::string dim;

@@ -180,9 +180,7 @@ Dataset without_decoding(Dataset dataset) {
 }
 
 Dataset without_conventions(Dataset dataset) {
-  dataset.decode = Decode();
-  dataset.decode.packed = dataset.decode.result = dataset.stored;
-  dataset.dtype = dataset.stored;
+  dataset = without_decoding(std::move(dataset));
   dataset.conventions = false;
   return dataset;
 }

@@ -1,7 +1,5 @@
 #include "io/journal.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <filesystem>

@@ -48,19 +48,38 @@ void check_spawn(int code) {
   if (code != 0) cannot_start(error_text(code));
 }
 
+// The reading end of a pipe nobody writes to: it reads as an empty file, and what is written to it is
+// lost. /dev/null would do, but a container may keep it closed to all but root.
+class Nothing {
+ public:
+  Nothing() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) cannot_start(error_text(errno));
+    ::close(ends[1]);
+    descriptor_ = ends[0];
+  }
+  Nothing(const Nothing&) = delete;
+  Nothing& operator=(const Nothing&) = delete;
+  ~Nothing() { ::close(descriptor_); }
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
 // posix_spawn's two argument objects.
 struct SpawnSetup {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
 
-  explicit SpawnSetup(int socket) {
+  SpawnSetup(int socket, const Nothing& nothing) {
     check_spawn(posix_spawn_file_actions_init(&actions));
     check_spawn(posix_spawnattr_init(&attributes));
     // The same number on both sides only clears close-on-exec, in the child alone.
     check_spawn(posix_spawn_file_actions_adddup2(&actions, socket, socket));
     for (int standard = 0; standard < 3; ++standard) {
-      check_spawn(posix_spawn_file_actions_addopen(&actions, standard, "/dev/null",
-                                                   standard == 0 ? O_RDONLY : O_WRONLY, 0));
+      check_spawn(posix_spawn_file_actions_adddup2(&actions, nothing.descriptor(), standard));
     }
     sigset_t none;
     sigset_t all;
@@ -166,12 +185,13 @@ void ProbeChild::greet(const ProbeRequest& request, const ProbeOptions& options)
 }
 
 void ProbeChild::start(const ProbeOptions& options) {
+  const Nothing nothing;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     cannot_start(error_text(errno));
   }
   socket_ = ends[0];
-  const SpawnSetup setup(ends[1]);
+  const SpawnSetup setup(ends[1], nothing);
   std::string argument = kProbeArgument;
   std::string number = std::to_string(ends[1]);
   std::string name = "rankine";

@@ -13,6 +13,7 @@
 #include "apps/rechunk_plan.h"
 #include "io/output.h"
 #include "io/probe.h"
+#include "io/publish.h"
 #include "runtime/api/history.h"
 #include "runtime/expr/build.h"
 
@@ -162,30 +163,65 @@ StoreOptions::Parts parts_of(const RechunkPasses& passes, const Extents& chunk) 
   return {passes.axis, std::max<std::int64_t>(1, passes.length / length)};
 }
 
-// The scratch file, beside the output, where all ranks see it.
+// The scratch file, beside the output, where all ranks see it. It is an output like others: a run
+// that was stopped leaves it, or its journal, to one that resumes.
 class ScratchFile {
  public:
-  explicit ScratchFile(const std::string& output) {
-    const io::OutputPaths paths = io::output_paths(output);
-    const std::size_t slash = paths.final.rfind('/');
-    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
-    path_ = paths.final.substr(0, name) + "." + paths.final.substr(name) + ".scratch";
+  ScratchFile(const std::string& output, bool resume)
+      : output_(io::output_paths(output)),
+        path_(io::scratch_path(output_)) {
+    if (!resume) discard();
   }
-  ~ScratchFile() { std::remove(path_.c_str()); }
+  ~ScratchFile() {
+    if (!kept_) discard();
+  }
   ScratchFile(const ScratchFile&) = delete;
   ScratchFile& operator=(const ScratchFile&) = delete;
   const std::string& path() const { return path_; }
+  void keep() { kept_ = true; }
+  // Nothing of an earlier run is left, unless one is still at work on it.
+  void discard() const {
+    const io::OutputPaths paths = io::output_paths(path_);
+    if (io::is_claimed(paths) || io::is_claimed(output_)) return;
+    io::remove_working_files(paths);
+    std::remove(path_.c_str());
+  }
 
  private:
-  std::string path_;
+  const io::OutputPaths output_;
+  const std::string path_;
+  bool kept_ = false;
 };
 
-// Stores into scratch what goes through it; the copy then reads from there.
-void pass_through_scratch(Session& session, const std::string& scratch, Copy& copy) {
+// What an earlier run left counts only if this one would do the same: ranks and memory decide how
+// scratch is cut.
+void store_scratch(Session& session, const NamedArrays& arrays, const ScratchFile& scratch,
+                   const StoreOptions& options) {
+  try {
+    session.store(arrays, scratch.path(), options);
+  } catch (const Error& error) {
+    if (!session.settings().resume || error.exit_code != ExitCode::kUsage) throw;
+    scratch.discard();
+    session.store(arrays, scratch.path(), options);
+  }
+}
+
+// Of the newest run that wrote the file.
+std::string first_history_line(const io::FileInfo& info) {
+  const auto found = std::ranges::find(info.attributes, "history", &io::Attribute::name);
+  if (found == info.attributes.end()) return {};
+  const auto* text = std::get_if<std::string>(&found->value);
+  return text == nullptr ? std::string() : text->substr(0, text->find('\n'));
+}
+
+// Stores into scratch what goes through it; the copy then reads from there. The job began when
+// scratch was begun.
+void pass_through_scratch(Session& session, const ScratchFile& scratch, Copy& copy) {
   NamedArrays arrays;
   StoreOptions store;
   store.overwrite = true;
-  store.history = false;
+  store.history = copy.store.history;
+  store.command = copy.store.command;
   store.copies = true;
   store.warn = false;
   store.codec = "lz4";
@@ -197,9 +233,11 @@ void pass_through_scratch(Session& session, const std::string& scratch, Copy& co
     store.parts_of[name] = parts_of(passes, *passes.scratch);
   }
   if (arrays.empty()) return;
-  session.store(arrays, scratch, store);
-  const io::FileInfo info = std::move(io::probe_files({scratch}).front());
-  for (const auto& [name, unused] : arrays) {
+  store_scratch(session, arrays, scratch, store);
+  const io::FileInfo info = std::move(io::probe_files({scratch.path()}).front());
+  copy.store.history_line = first_history_line(info);
+  for (const auto& [name, array] : arrays) {
+    copy.store.originals.emplace(name, array);
     const auto found = std::ranges::find(copy.arrays, name, [](const auto& a) { return a.first; });
     auto from = std::make_shared<const io::Dataset>(
         io::without_conventions(io::make_dataset(info, "/" + name)));
@@ -223,7 +261,10 @@ void plan_copy(Session& session, const CopyOptions& options, Copy& copy) {
 
 void copy_all(Session& session, const CopyOptions& options, const Places& places,
               const std::string& command) {
-  if (!options.plan_only) io::check_output(places.output, places.inputs, options.overwrite);
+  const bool resume = session.settings().resume;
+  if (!options.plan_only) {
+    io::check_output(places.output, places.inputs, options.overwrite, resume);
+  }
   Copy copy;
   copy.joined = join_files(session, places.inputs, places.variables, options.dimension);
   cut(copy.joined, options.hyperslabs);
@@ -241,14 +282,21 @@ void copy_all(Session& session, const CopyOptions& options, const Places& places
     if (options.plan_only) return print_result(copy.plan + report.text);
     fmt::print(stderr, "rankine: plan: {}", copy.plan);
   }
-  const ScratchFile scratch(places.output);
   for (const auto& [name, passes] : copy.passes) {
     if (!passes.scratch) {
       copy.store.parts_of[name] = parts_of(passes, copy.store.chunks_of.at(name));
     }
   }
-  pass_through_scratch(session, scratch.path(), copy);
-  session.store(copy.arrays, places.output, copy.store);
+  ScratchFile scratch(places.output, resume);
+  try {
+    const bool made = resume && session.is_stored(copy.arrays, places.output, copy.store);
+    const bool busy = io::is_claimed(io::output_paths(places.output));  // as store will say
+    if (!made && !busy) pass_through_scratch(session, scratch, copy);
+    session.store(copy.arrays, places.output, copy.store);
+  } catch (const Error& error) {
+    if (error.exit_code == ExitCode::kStopped) scratch.keep();
+    throw;
+  }
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct StatusOptions {
 // What is beside the output, and the output.
 struct Status {
   io::OutputPaths paths;
-  bool whole = false;  // there is an output; perhaps an older one, while a run is at work
+  bool in_scratch = false;  // so far the run fills a scratch file, and `job` is of that
+  bool whole = false;       // there is an output; perhaps an older one, while a run is at work
   bool running = false;
   std::optional<io::JobHeader> job;
   std::vector<std::int64_t> finished;  // chunks, by variable of the job
@@ -33,8 +34,16 @@ Status look(const std::string& output) {
   status.paths = io::output_paths(output);
   status.whole = std::filesystem::is_regular_file(status.paths.final);
   status.running = io::is_claimed(status.paths);
-  status.job = io::read_job(status.paths.log_folder);
-  if (status.job) status.finished = io::finished_chunks(status.paths.log_folder, *status.job);
+  std::string journal = status.paths.log_folder;
+  status.job = io::read_job(journal);
+  if (!status.job) {
+    const io::OutputPaths scratch = io::output_paths(io::scratch_path(status.paths));
+    journal = scratch.log_folder;
+    status.job = io::read_job(journal);
+    status.in_scratch = status.job.has_value();
+    status.running |= io::is_claimed(scratch);
+  }
+  if (status.job) status.finished = io::finished_chunks(journal, *status.job);
   if (!status.whole && !status.running && !status.job) {
     throw input_error("there is neither an output nor a run that writes it", status.paths.final);
   }
@@ -62,8 +71,10 @@ std::string text_of(const Status& status) {
                              status.finished[i], variable.chunks);
   }
   const double percent = all == 0 ? 100 : 100.0 * double(finished) / double(all);
-  std::string text = fmt::format("{}: {}, {} of {} chunks are finished ({:.1f} %)\n{}", name,
-                                 state_of(status), finished, all, percent, variables);
+  std::string text = fmt::format(
+      "{}: {}, {} of {} chunks {} ({:.1f} %)\n{}", name, state_of(status), finished, all,
+      status.in_scratch ? "of the scratch file are finished, the first pass" : "are finished",
+      percent, variables);
   text += fmt::format("  begun: {:%Y-%m-%d %H:%M:%S} UTC\n",
                       fmt::gmtime(static_cast<std::time_t>(status.job->started_s)));
   text += fmt::format("  job: {}\n", printable(status.job->history));
@@ -75,6 +86,7 @@ Json json_of(const Status& status) {
   Json json = {{"path", status.paths.final},
                {"state", state_of(status)},
                {"exists", status.whole},
+               {"scratch", status.in_scratch},
                {"variables", Json::array()}};
   if (!status.job) return json;
   for (std::size_t i = 0; i < status.job->variables.size(); ++i) {

@@ -141,6 +141,12 @@ void make_private_folder(const std::string& folder) {
   throw SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number);
 }
 
+std::string scratch_path(const OutputPaths& paths) {
+  const std::size_t slash = paths.final.rfind('/');
+  const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+  return paths.final.substr(0, name) + "." + paths.final.substr(name) + ".scratch";
+}
+
 bool is_claimed(const OutputPaths& paths) {
   const std::string path = paths.log_folder + "/owner";
   if (!status_of(path)) return false;

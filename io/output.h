@@ -50,6 +50,9 @@ class OutputClaim {
   bool discarded_ = false;
 };
 
+// A file beside the output that a run may fill first, with all that belongs to a file.
+std::string scratch_path(const OutputPaths& paths);
+
 // Whether a live run writes this output. Creates nothing.
 bool is_claimed(const OutputPaths& paths);
 

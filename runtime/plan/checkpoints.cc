@@ -49,17 +49,19 @@ std::int64_t own_work(const Topology& topology, const TaskId& task) {
 
 }  // namespace
 
+bool Checkpoints::may_log(const Topology& topology, std::uint32_t layer) {
+  const graph::Kind& kind = topology.graph().layers[layer].kind;
+  return std::holds_alternative<Reduce>(kind) || std::holds_alternative<Map>(kind);
+}
+
 // The first task of a layer, or of a level of its first tree, stands for all of them.
 Checkpoints::Checkpoints(const Topology& topology) {
   for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
     const std::size_t levels = level_count(topology, layer);
     work_.emplace_back(levels);
     logged_.emplace_back(levels);
-    const graph::Kind& kind = topology.graph().layers[layer].kind;
-    const bool is_reduce = std::holds_alternative<Reduce>(kind);
-    if (topology.task_count(layer) == 0 || (!is_reduce && !std::holds_alternative<Map>(kind))) {
-      continue;
-    }
+    if (topology.task_count(layer) == 0 || !may_log(topology, layer)) continue;
+    const bool is_reduce = std::holds_alternative<Reduce>(topology.graph().layers[layer].kind);
     for (std::size_t level = 0; level < levels; ++level) {
       const TaskId task{layer, is_reduce ? topology.reduction(layer).level_start[level] : 0};
       std::int64_t work = own_work(topology, task);

@@ -19,6 +19,8 @@ inline constexpr std::int64_t kWorkPerByte = 32;
 class Checkpoints {
  public:
   explicit Checkpoints(const graph::Topology& topology);
+  // Whether chunks of the layer may be logged at all: those of Map and Reduce layers.
+  static bool may_log(const graph::Topology& topology, std::uint32_t layer);
   // Whether the task's chunks are logged.
   bool has(const graph::Topology& topology, const graph::TaskId& task) const;
 

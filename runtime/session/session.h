@@ -218,6 +218,10 @@ class Session : public session::LocatedCalls<Session> {
   // file name and named arrays, in one pass. Chunks are compressed on the rank that made them.
   void store(const Array& array, const std::string& where, const StoreOptions& options = {});
   void store(const NamedArrays& arrays, const std::string& file, const StoreOptions& options = {});
+  // Whether an earlier run of the same job made the file and no input is younger: with
+  // StoreOptions::resume there is nothing left to do. Throws as store for what cannot be stored.
+  bool is_stored(const NamedArrays& arrays, const std::string& file,
+                 const StoreOptions& options = {}) const;
 
   // What computing all this in one pass would take; runs nothing.
   PlanReport plan(const std::vector<Array>& arrays) const;

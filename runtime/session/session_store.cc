@@ -49,6 +49,7 @@ std::string plan_text(std::uint64_t hash) {
 
 // As make would say: it was made by this plan, and no input is younger.
 bool is_made(const std::string& output, const io::JobHeader& header) {
+  if (!std::filesystem::exists(output)) return false;
   const std::vector<io::Probed> probed = io::try_probe_files({output});
   if (!probed.front().info) return false;
   const io::FileInfo& made = *probed.front().info;
@@ -87,6 +88,15 @@ void Session::store(const Array& array, const std::string& where, const StoreOpt
   store(NamedArrays{{parts.variable.substr(1), array}}, parts.file, options);
 }
 
+bool Session::is_stored(const NamedArrays& arrays, const std::string& file,
+                        const StoreOptions& options) const {
+  StoreOptions described = options;
+  described.history = options.history && settings_.history;
+  const session::StorePlan plan = session::plan_store(arrays, described, {});
+  const auto originals = session::targets_of(session::originals_of(arrays, options));
+  return is_made(io::output_paths(file).final, header_of(plan, session::job_inputs(originals), {}));
+}
+
 void Session::tell(const std::string& line) const {
   if (!settings_.quiet) std::fprintf(stderr, "rankine: %s\n", line.c_str());
 }
@@ -109,13 +119,16 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   StoreOptions described = options;
   described.history = options.history && settings_.history;
   if (described.command.empty()) described.command = settings_.command;
-  const std::string history = earlier ? earlier->history : api::history_line(described.command);
+  if (described.history_line.empty()) {
+    described.history_line = api::history_line(described.command);
+  }
+  const std::string history = earlier ? earlier->history : described.history_line;
   session::StorePlan plan = session::plan_store(arrays, described, history);
   if (!plan.copied.empty()) tell(session::copies_text(plan));
   if (!options.warn) plan.warnings.clear();
   for (const std::string& word : plan.warnings) tell("warning: " + word);
-  const io::JobHeader header =
-      header_of(plan, session::job_inputs(session::targets_of(arrays)), history);
+  const auto originals = session::targets_of(session::originals_of(arrays, options));
+  const io::JobHeader header = header_of(plan, session::job_inputs(originals), history);
   if (resume && std::filesystem::exists(paths.final)) {
     if (is_made(paths.final, header)) {
       working.set_kept(false);
@@ -126,8 +139,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
                   "use --overwrite, or choose another name");
     }
   }
-  // A copy may be made by one plan or another, to the same bytes (apps/rechunk_plan.h).
-  if (!options.copies) plan.file.plan = plan_text(header.plan_hash);
+  plan.file.plan = plan_text(header.plan_hash);
   if (earlier) io::check_same_job(*earlier, header, paths);
   if (earlier && !plan.resumable) {
     throw usage_error("a journal is of no use for arrays that were persisted",

@@ -119,6 +119,15 @@ void add_variable(StorePlan& plan, const io::OutputVariable& variable, const Arr
 
 }  // namespace
 
+NamedArrays originals_of(const NamedArrays& arrays, const StoreOptions& options) {
+  NamedArrays originals = arrays;
+  for (auto& [name, array] : originals) {
+    const auto original = options.originals.find(name);
+    if (original != options.originals.end()) array = original->second;
+  }
+  return originals;
+}
+
 std::vector<optimize::Target> targets_of(const std::vector<Array>& arrays) {
   std::vector<optimize::Target> targets;
   for (const Array& array : arrays) targets.push_back({array.node(), std::nullopt});
@@ -165,7 +174,7 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
   plan.file = api::describe_output(named, describe);
   plan.warnings = plan.file.left_out;
   plan.resumable = !takes_held(arrays);
-  std::vector<optimize::Target> whole = targets_of(arrays);
+  std::vector<optimize::Target> whole = targets_of(originals_of(arrays, options));
   std::vector<optimize::Target> fetched;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     const auto variable = std::find_if(

@@ -39,8 +39,12 @@ struct StoreOptions {
     std::int64_t chunks = 1;  // of the output, along that axis, in each part
   };
   std::map<std::string, Parts> parts_of = {};
-  bool history = true;  // prepend a line to the attribute `history`
-  std::string command;  // that line's text; empty: the program's command line
+  // Of arrays that were copied into another file first, by name: what they were copied from. It
+  // tells the job from others (--resume), whatever way the copies took.
+  std::map<std::string, Array> originals = {};
+  bool history = true;       // prepend a line to the attribute `history`
+  std::string command;       // that line's text; empty: the program's command line
+  std::string history_line;  // all of it, with the date; empty: from `command` and now
   // Goes on where an earlier run of the same job was stopped, if there was one (contract of
   // `--resume`). Else what it left is discarded.
   bool resume = false;
@@ -65,6 +69,9 @@ struct PlanReport {
 };
 
 namespace session {
+
+// The arrays that tell the job from others: `originals` where there are some.
+NamedArrays originals_of(const NamedArrays& arrays, const StoreOptions& options);
 
 // Every array fetched to rank 0.
 std::vector<optimize::Target> targets_of(const std::vector<Array>& arrays);

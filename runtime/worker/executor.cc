@@ -84,9 +84,11 @@ void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext&
     const bool taken_over = journal_->take_over(task, pool_, context.outputs);
     context.times.load_s += load.seconds();
     if (taken_over) return;
+    const Stopwatch work;
     run_anew(task, find_chunk, context, away);
+    const double seconds = work.seconds();
     const Stopwatch write;
-    journal_->keep_states(task, context.outputs);
+    journal_->keep_states(task, context.outputs, seconds);
     context.times.write_s += write.seconds();
   } catch (Error& error) {
     if (error.task_story.empty()) error.task_story = story(task);

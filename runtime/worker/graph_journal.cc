@@ -74,8 +74,18 @@ void GraphJournal::store(std::uint32_t variable, std::int64_t chunk,
   log_.append(variable, chunk, encoded);
 }
 
-void GraphJournal::keep_states(const TaskId& task, const std::vector<Output>& outputs) const {
-  if (outputs.empty() || !checkpoints_.has(topology_, task)) return;
+bool GraphJournal::is_dear(const TaskId& task, const std::vector<Output>& outputs,
+                           double seconds) const {
+  if (outputs.empty() || !plan::Checkpoints::may_log(topology_, task.layer)) return false;
+  if (checkpoints_.has(topology_, task)) return true;
+  double bytes = 0;
+  for (const Output& output : outputs) bytes += double(output.bytes.buffer->size());
+  return bytes <= kBytesPerSecond * seconds;
+}
+
+void GraphJournal::keep_states(const TaskId& task, const std::vector<Output>& outputs,
+                               double seconds) const {
+  if (!is_dear(task, outputs, seconds)) return;
   for (const Output& output : outputs) {
     const std::size_t size = output.bytes.buffer->size();
     if (size == 0 || size > std::numeric_limits<std::uint32_t>::max()) continue;

@@ -29,6 +29,10 @@ inline bool is_void(const HeldChunk& chunk) {
   return chunk.buffer != nullptr && chunk.buffer->size() == 0;
 }
 
+// Bytes of results between tasks that are logged for a second of work, whatever the plan says: a
+// disk that takes 100 MB/s slows tasks that long by a tenth at most.
+inline constexpr double kBytesPerSecond = 1e7;
+
 class GraphJournal {
  public:
   // graph_hash: of the layers, not 0; states count only for the graph that they are of. salvage:
@@ -43,10 +47,13 @@ class GraphJournal {
   void store(std::uint32_t variable, std::int64_t chunk, std::span<const std::byte> encoded) const;
   // Whether an earlier run did.
   bool is_stored(std::uint32_t variable, std::int64_t chunk) const;
-  // Logs what the task left, if it is dear (plan/checkpoints.h).
-  void keep_states(const graph::TaskId& task, const std::vector<Output>& outputs) const;
+  // Logs what the task left, if it is dear: by the plan (plan/checkpoints.h), or by the seconds it
+  // took.
+  void keep_states(const graph::TaskId& task, const std::vector<Output>& outputs,
+                   double seconds) const;
 
  private:
+  bool is_dear(const graph::TaskId& task, const std::vector<Output>& outputs, double seconds) const;
   struct ChunkHash {
     std::size_t operator()(const graph::ChunkId& chunk) const {
       return graph::TaskIdHash()(chunk.task()) * 31 + chunk.output;

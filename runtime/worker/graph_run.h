@@ -67,6 +67,11 @@ struct Installation {
   std::shared_ptr<const Salvage> salvage = nullptr;    // what an earlier run left, if anything
 };
 
+// Steal::Weigh: chunks of moved tasks go as they are held.
+inline constexpr auto weigh_as_held = [](const graph::ChunkId&, const HeldChunk& held, int) {
+  return static_cast<std::int64_t>(held.buffer->size());
+};
+
 class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> {
  public:
   // log: null without outputs. scratch: the folder where chunks that the plan spills wait. Never

@@ -57,8 +57,8 @@ class Resume(Case):
         shutil.copy2(self.input, self.path("s.nc"))
         self.journal = self.path(".o.nc.rankine")
 
-    def logged(self):
-        return sum(os.path.getsize(log) for log in glob.glob(self.journal + "/log.*"))
+    def logged(self, journal=None):
+        return sum(os.path.getsize(log) for log in glob.glob((journal or self.journal) + "/log.*"))
 
     def start(self, words, ranks=0, **options):
         launch = [*LAUNCH, "-n", str(ranks)] if ranks else []
@@ -71,11 +71,11 @@ class Resume(Case):
         self.addCleanup(process.kill)
         return process
 
-    def stop(self, words, size, how, ranks=0):
+    def stop(self, words, size, how, ranks=0, journal=None):
         """Starts a run and ends it once its logs are so long; its exit code and what it told."""
         process = self.start([*words, "--threads", "1"], ranks)
         end = time.monotonic() + PATIENCE
-        while self.logged() < size:
+        while self.logged(journal) < size:
             self.assertIsNone(process.poll(), "it ended too early")
             self.assertLess(time.monotonic(), end, "it does not get on")
             time.sleep(0.001)
@@ -88,6 +88,7 @@ class Resume(Case):
         more = {"ranks": ranks, "variables": LATER} if ranks else {"env": environment(**LATER)}
         result = run(*words, "-o", "o.nc", "--resume", "--stages", "stages.json", **more)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.told = result.stderr
         found = re.search(rb"resuming: (\d+) of (\d+) chunks are there", result.stderr)
         with open(self.path("stages.json")) as file:
             read = sum(rank["bytes_read"] for rank in json.load(file)["ranks_detail"])
@@ -136,6 +137,32 @@ class Resume(Case):
                 found, _ = self.resume(ANOMALY, then)
                 self.assertGreater(found, 20)
                 self.assert_same()
+                os.unlink(self.path("o.nc"))
+
+    def test_a_copy_by_way_of_scratch_goes_on(self):
+        """Stopped while it fills the scratch file, and while it writes the output from there."""
+        result = self.run_here("sample", "-o", "s.nc", "--shape", "400,180,360", "--chunks",
+                               "8,90,180", "--deflate", "1", "--overwrite")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        words = ["rechunk", "s.nc", "-c", "time=400,lat=9,lon=9", "--memory", "190MiB"]
+        self.reference(words)
+        in_scratch = self.path("..o.nc.scratch.rankine")
+        for part, journal in enumerate((in_scratch, self.journal, self.journal, self.journal)):
+            with self.subTest(part=part):
+                how = kill_all if part % 2 else lambda process: process.send_signal(signal.SIGTERM)
+                code, told = self.stop(words, 300_000, how, journal=journal)
+                self.assertEqual(code, -9 if part % 2 else 75, told)
+                status = json.loads(rankine("status", self.path("o.nc"), "--json").stdout)
+                self.assertEqual((status["state"], status["scratch"]), ("stopped", part == 0))
+                # Another number of ranks cuts scratch in another way; the output is no other.
+                found, _ = self.resume(words, ranks=2 if part == 3 else 0)
+                self.assertGreater(found, 0)
+                if part in (1, 2):
+                    self.assertIn(b".o.nc.scratch is whole: nothing is left to do", self.told)
+                self.assert_same()
+                self.assertEqual([e for e in self.entries() if "scratch" in e], [])
+                self.assertIn(b"nothing is left to do",
+                              self.run_here(*words, "-o", "o.nc", "--resume").stderr)
                 os.unlink(self.path("o.nc"))
 
     def test_states_of_a_mean_are_kept(self):

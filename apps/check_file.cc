@@ -134,7 +134,9 @@ std::optional<Checked> opened(const std::shared_ptr<const io::FileInfo>& file,
   }
   ++check.data_sets;
   const bool nothing = variable.null_space || std::ranges::count(variable.shape, 0) > 0;
-  const bool unwritten = variable.layout == io::Layout::kChunked && variable.stored_bytes == 0;
+  const bool in_file =
+      variable.layout == io::Layout::kChunked || variable.layout == io::Layout::kContiguous;
+  const bool unwritten = in_file && variable.stored_bytes == 0;
   if (nothing || unwritten) return std::nullopt;
   try {
     Array array = api::open_variable(file, variable.path, Here::current());

@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t kFormat = 1;  // of header and records
+constexpr std::uint64_t kMostHeaderBytes = std::uint64_t{1} << 30;
 constexpr std::string_view kLogPrefix = "log.";
 
 struct Sealed {
@@ -93,6 +94,10 @@ std::optional<JobHeader> read_job(const std::string& log_folder) {
   const std::string path = header_path(log_folder);
   if (!fs::exists(path)) return std::nullopt;
   const PosixFile file = PosixFile::open_read(path);
+  if (file.size() > kMostHeaderBytes) {
+    throw input_error("the header of a journal is too large", path,
+                      "start afresh without --resume");
+  }
   Bytes bytes(file.size());
   file.pread_full(bytes, 0);
   try {
@@ -125,20 +130,19 @@ std::vector<int> log_numbers(const std::string& log_folder) {
 }
 
 std::vector<std::int64_t> finished_chunks(const std::string& log_folder, const JobHeader& header) {
-  std::vector<std::vector<bool>> seen;
-  for (const JobVariable& variable : header.variables) {
-    seen.emplace_back(static_cast<std::size_t>(variable.chunks));
-  }
+  // By what the logs hold: the header may say any number.
+  std::vector<std::vector<std::int64_t>> seen(header.variables.size());
   for (const int number : log_numbers(log_folder)) {
     for (const LogRecord& record : scan_log(log_path(log_folder, number)).records) {
       const bool known = !record.is_state() && record.variable < seen.size() && record.chunk >= 0 &&
                          record.chunk < header.variables[record.variable].chunks;
-      if (known) seen[record.variable][static_cast<std::size_t>(record.chunk)] = true;
+      if (known) seen[record.variable].push_back(record.chunk);
     }
   }
   std::vector<std::int64_t> finished;
-  for (const std::vector<bool>& chunks : seen) {
-    finished.push_back(std::count(chunks.begin(), chunks.end(), true));
+  for (std::vector<std::int64_t>& chunks : seen) {
+    std::ranges::sort(chunks);
+    finished.push_back(std::ranges::unique(chunks).begin() - chunks.begin());
   }
   return finished;
 }

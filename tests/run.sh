@@ -108,14 +108,17 @@ run_fuzzers() {
   ensure_packages "${build_packages[@]}" "${fuzz_packages[@]}"
   build fuzz fuzzers -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang-16 \
     -DCMAKE_CXX_COMPILER=clang++-16 -DRANKINE_BUILD_TESTS=OFF -DRANKINE_BUILD_FUZZERS=ON
-  local target name
+  local target name words
   for target in build/fuzz/bin/fuzz_*; do
     name="${target##*/}"
     step "$name for $fuzz_seconds s"
     mkdir -p "build/fuzz/corpus/$name"
-    "$target" -max_total_time="$fuzz_seconds" -print_final_stats=1 -verbosity=0 \
-      -dict="tests/fuzz/${name#fuzz_}.dict" -artifact_prefix="build/fuzz/$name-" \
-      "build/fuzz/corpus/$name"
+    words=()
+    [ ! -f "tests/fuzz/${name#fuzz_}.dict" ] || words=(-dict="tests/fuzz/${name#fuzz_}.dict")
+    # A chunk of 64 KiB or a small graph needs neither so much memory nor so much time.
+    "$target" -max_total_time="$fuzz_seconds" -print_final_stats=1 -verbosity=0 -print_funcs=0 \
+      "${words[@]}" -rss_limit_mb=1024 -timeout=10 -artifact_prefix="build/fuzz/$name-" \
+      "build/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}"
   done
   step "no fuzz target found a fault"
 }

@@ -12,6 +12,7 @@ namespace rankine::io {
 
 struct Codec {
   enum class Kind : std::uint8_t { kNone, kDeflate, kZstd, kLz4, kBlosc, kBitshuffle };
+  friend constexpr int value_count(Kind) { return static_cast<int>(Kind::kBitshuffle) + 1; }
   Kind kind = Kind::kDeflate;
   std::uint8_t level = 4;  // 0 where the codec has none
   std::uint8_t inner = 0;  // the number by which blosc or bitshuffle knows its compressor

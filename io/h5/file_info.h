@@ -67,6 +67,7 @@ struct Element {
 struct VirtualSource;
 
 enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
+constexpr int value_count(Layout) { return static_cast<int>(Layout::kVirtual) + 1; }
 
 // One data set.
 struct Variable {

@@ -1,5 +1,6 @@
 #include "runtime/base/archive.h"
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -18,6 +19,20 @@ constexpr std::uint32_t kMagic = 0x4b4e4152;  // "RANK", little-endian
 constexpr std::uint32_t kVersion = 1;
 
 }  // namespace
+
+ArchiveReader::ArchiveReader(std::string_view payload) : InputArchive(this), rest_(payload) {
+  std::uint8_t little_endian = 0;
+  read(&little_endian, 1);
+  if ((little_endian != 0) != (std::endian::native == std::endian::little)) {
+    throw input_error("an archive was written on a machine of another byte order", "");
+  }
+}
+
+void ArchiveReader::read(void* data, std::size_t size) {
+  if (size > rest_.size()) throw input_error("an archive is cut short", "");
+  if (size > 0) std::memcpy(data, rest_.data(), size);
+  rest_.remove_prefix(size);
+}
 
 Bytes seal(std::string_view payload) {
   const Header header{kMagic, kVersion, payload.size(), hash_text(payload)};

@@ -17,6 +17,7 @@
 #include <sstream>
 #include <vector>
 
+#include "runtime/base/archive_reader.h"
 #include "runtime/base/error.h"
 
 namespace rankine {
@@ -38,10 +39,9 @@ Bytes to_bytes(const Values&... values) {
 
 template <class Value>
 Value from_bytes(std::span<const std::byte> bytes) {
-  std::istringstream stream{std::string(unseal(bytes))};
   Value value;
   try {
-    cereal::PortableBinaryInputArchive archive(stream);
+    ArchiveReader archive(unseal(bytes));
     archive(value);
   } catch (const Error&) {
     throw;

@@ -150,6 +150,10 @@ ChunkGrid ChunkGrid::regular(const Extents& shape, const Extents& chunk) {
   return ChunkGrid(std::move(axes));
 }
 
+void ChunkGrid::check_rank() const {
+  if (axes_.size() > kMaxAxes) throw input_error("an array of more than 32 axes", "");
+}
+
 Extents ChunkGrid::shape() const {
   Extents shape;
   for (const AxisChunks& axis : axes_) shape.push_back(axis.length());

@@ -97,9 +97,12 @@ class ChunkGrid {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(axes_);
+    check_rank();
   }
 
  private:
+  void check_rank() const;  // throws Error (input) if there are more than kMaxAxes
+
   std::vector<AxisChunks> axes_;
 };
 

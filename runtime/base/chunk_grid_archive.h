@@ -27,7 +27,24 @@ class AxisTableScope {
     return scope;
   }
   std::vector<AxisChunks> known;
+
+  // A number stands for any many runs, so what is read by numbers needs a limit of its own.
+  void give(AxisChunks& to, std::int64_t number);
+
+ private:
+  static constexpr std::size_t kMostRuns = std::size_t{1} << 26;  // 2 GiB
+  std::size_t given_runs_ = 0;
 };
+
+inline void AxisTableScope::give(AxisChunks& to, std::int64_t number) {
+  if (number < 1 || number > static_cast<std::int64_t>(known.size())) {
+    throw input_error("chunk lengths that were never sent", "");
+  }
+  const AxisChunks& axis = known[static_cast<std::size_t>(number - 1)];
+  given_runs_ += axis.runs().size();
+  if (given_runs_ > kMostRuns) throw input_error("a graph of too many irregular chunks", "");
+  to = axis;
+}
 
 template <class Archive>
 void AxisChunks::save(Archive& archive) const {
@@ -48,13 +65,7 @@ void AxisChunks::load(Archive& archive) {
   if (scope != nullptr) {
     Varint number;
     archive(number);
-    if (number.value < 0 || number.value > static_cast<std::int64_t>(scope->known.size())) {
-      throw input_error("chunk lengths that were never sent", "");
-    }
-    if (number.value > 0) {
-      *this = scope->known[static_cast<std::size_t>(number.value - 1)];
-      return;
-    }
+    if (number.value != 0) return scope->give(*this, number.value);
   }
   Varint runs;
   archive(runs);

@@ -22,6 +22,7 @@ enum class DType : std::uint8_t {
   kFloat64,
 };
 inline constexpr int kDTypeCount = 11;
+constexpr int value_count(DType) { return kDTypeCount; }
 
 std::size_t size_of(DType dtype);                         // bytes of one element
 std::string_view name_of(DType dtype);                    // "float32"
@@ -39,6 +40,7 @@ DType promote(DType a, DType b);
 // float32 + 1e300 is float64).
 struct Literal {
   enum class Kind : std::uint8_t { kBool, kInteger, kFloat } kind = Kind::kFloat;
+  friend constexpr int value_count(Kind) { return 3; }
   double real = 0;           // the value as float64
   std::int64_t integer = 0;  // the exact value where kind is not kFloat
 

@@ -69,12 +69,14 @@ Interval GridLine::at_least(std::int64_t p, Interval within) const {
 
 void Grid::check_counts() const {
   if (counts.empty()) throw usage_error("a grid of tasks needs one axis at least");
+  Extents some;  // strides are of all axes, also beside one without tasks
   for (const std::int64_t count : counts) {
+    some.push_back(std::max<std::int64_t>(count, 1));
     if (count < 0 || count > kMostElements) {
       throw usage_error("a grid cannot have " + std::to_string(count) + " tasks along an axis");
     }
   }
-  if (saturated_volume(counts) > kMostElements) {
+  if (saturated_volume(some) > kMostElements) {
     throw usage_error("a grid may have 2^56 tasks at most", "use several grids");
   }
   if (item_bytes < 0) throw damaged();

@@ -59,7 +59,8 @@ void Map::check() const {
   for (const Leaf& leaf : leaves) {
     const auto* result = std::get_if<CallResult>(&leaf.source);
     const auto before = leaf.call < 0 ? calls.size() : static_cast<std::size_t>(leaf.call);
-    require(leaf.call < static_cast<std::int64_t>(calls.size()), "owner of a leaf");
+    require(leaf.call >= -1 && leaf.call < static_cast<std::int64_t>(calls.size()),
+            "owner of a leaf");
     require(result == nullptr || result->call < before, "order of calls");
   }
 }

@@ -190,6 +190,13 @@ class Topology {
   void install_held_values(std::uint32_t layer, const HeldValues& values);
   void install_grid(std::uint32_t layer, const Grid& grid);
   void install_grid_collect(std::uint32_t layer, const GridCollect& collect);
+  // Throw Error (input) if the layer does not fit those before it.
+  void check_source(std::uint32_t layer, LayerOutput source) const;
+  void check_map(const Map& map) const;
+  void check_leaf(const Map& map, const Leaf& leaf) const;  // one that reads a layer
+  void check_reduce(std::uint32_t layer, const Reduce& reduce) const;
+  void check_held_array(const HeldArray& array) const;
+  void check_grid_collect(std::uint32_t layer, const GridCollect& collect) const;
   LeafEdge edge_of(std::uint32_t layer, std::uint32_t leaf_index, const Map& map) const;
   void visit_tree_inputs(TaskId task, const Reduce& reduce, VisitInput visit) const;
   void visit_arguments(TaskId task, const Explicit& tasks, VisitInput visit) const;

@@ -23,7 +23,7 @@ Topology::Topology(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)
 
 void Topology::install_map(std::uint32_t layer, const Map& map) {
   Table& table = tables_[layer];
-  map.check();
+  check_map(map);
   table.counts = map.grid.counts();
   table.tasks = volume(table.counts);
   for (const Head& head : map.heads) {
@@ -35,7 +35,8 @@ void Topology::install_map(std::uint32_t layer, const Map& map) {
   for (std::uint32_t leaf = 0; leaf < map.leaves.size(); ++leaf) {
     const LayerOutput* producer = std::get_if<LayerOutput>(&map.leaves[leaf].source);
     if (producer == nullptr) continue;
-    if (producer->layer >= layer) throw input_error("a layer reads a later layer", "");
+    check_source(layer, *producer);
+    check_leaf(map, map.leaves[leaf]);
     const auto edge = static_cast<std::uint32_t>(table.inputs_from_leaves.size());
     table.inputs.push_back(*producer);
     table.inputs_from_leaves.push_back(edge_of(layer, leaf, map));
@@ -53,9 +54,6 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
   const ChunkGrid& produced = output_grid(edge.producer);
   const ChunkGrid& grid = map.grid_of(leaf);
   edge.counts = grid.counts();
-  if (leaf.terms.size() != produced.rank() || leaf.domain.rank() != grid.rank()) {
-    throw input_error("a leaf does not fit its layer", "");
-  }
   for (std::size_t k = 0; k < grid.rank(); ++k) {
     const Reach reach = map.reach_of(leaf, k);
     const Interval domain{leaf.domain.lo[k] - reach.after, leaf.domain.hi[k] + reach.before};
@@ -80,6 +78,7 @@ Topology::LeafEdge Topology::edge_of(std::uint32_t layer, std::uint32_t leaf_ind
 }
 
 void Topology::install_reduce(std::uint32_t layer, const Reduce& reduce) {
+  check_reduce(layer, reduce);
   Table& table = tables_[layer];
   auto constants = std::make_unique<Reduction>();
   for (std::size_t k = 0; k < reduce.source_grid.rank(); ++k) {
@@ -107,6 +106,7 @@ void Topology::install_reduce(std::uint32_t layer, const Reduce& reduce) {
 
 void Topology::install_explicit(std::uint32_t layer, const Explicit& tasks) {
   tasks.check(layer);
+  for (const LayerOutput& array : tasks.arrays) check_source(layer, array);
   Table& table = tables_[layer];
   table.tasks = static_cast<std::int64_t>(tasks.task_count());
   table.counts = {table.tasks};
@@ -146,7 +146,7 @@ void Topology::install_collect(std::uint32_t layer, const Collect& collect) {
 }
 
 void Topology::install_held_array(std::uint32_t layer, const HeldArray& array) {
-  if (array.order.size() != array.grid.rank()) throw input_error("a layer is damaged", "");
+  check_held_array(array);
   Table& table = tables_[layer];
   table.counts = array.grid.counts();
   table.tasks = volume(table.counts);
@@ -182,24 +182,10 @@ void Topology::install_grid(std::uint32_t layer, const Grid& grid) {
 }
 
 void Topology::install_grid_collect(std::uint32_t layer, const GridCollect& collect) {
-  const auto fail = [] { throw input_error("a layer collects what is not there", ""); };
-  if (collect.layer >= layer || !tables_[collect.layer].grid) fail();
-  const Grid& grid = tables_[collect.layer].grid->grid();
-  const Box& box = collect.box;
-  if (box.lo.size() != grid.counts.size() || box.hi.size() != grid.counts.size()) fail();
-  for (std::size_t k = 0; k < box.rank(); ++k) {
-    if (box.lo[k] < 0 || box.hi[k] > grid.counts[k] || box.lo[k] > box.hi[k]) fail();
-  }
-  if (collect.item_bytes != grid.item_bytes) fail();
+  check_grid_collect(layer, collect);
   Table& table = tables_[layer];
-  table.counts = box.shape();
+  table.counts = collect.box.shape();
   table.tasks = volume(table.counts);
-  const std::int64_t results = collect.item_bytes > 0 ? 1 : table.tasks;
-  if (collect.first_result + results > static_cast<std::int64_t>(graph_->results.size())) fail();
-  if (collect.item_bytes > 0 &&
-      volume(graph_->results[collect.first_result].shape) != table.tasks * collect.item_bytes) {
-    fail();
-  }
   table.inputs.push_back({collect.layer, 0});
   tables_[collect.layer].consumers.push_back({layer, 0, 0});
 }

@@ -28,6 +28,7 @@ enum class ReduceOp : std::uint8_t {
   kAll,
   kCount
 };
+constexpr int value_count(ReduceOp) { return static_cast<int>(ReduceOp::kCount) + 1; }
 
 struct ReduceSpec {
   ReduceOp op = ReduceOp::kSum;

@@ -25,6 +25,7 @@ class Verify(Case):
             file.create_dataset("zero", (0, 3), "f8", maxshape=(None, 3), chunks=(4, 3))
             file.create_dataset("null", data=h5py.Empty("i4"))
             file.create_dataset("unwritten", (2**40, 2**20), "f4", chunks=(1024, 1024))
+            file.create_dataset("unwritten_whole", (2**40, 2**20), "f4")
             file.create_dataset("text", data="hello")
             file["link"] = h5py.SoftLink("/nowhere")
         return name
@@ -52,7 +53,7 @@ class Verify(Case):
         result = self.run_here("verify", self.make(), "--quiet")
         self.assert_done(result)
         lines = result.stdout.decode().splitlines()
-        self.assertRegex(lines[0], r"\Awhole.h5: whole, 9 data sets, 40 chunks, \S+ KiB stored, "
+        self.assertRegex(lines[0], r"\Awhole.h5: whole, 10 data sets, 40 chunks, \S+ KiB stored, "
                                    r"23.5 KiB raw, \d+ MB/s\Z")
         self.assertEqual(lines[1:], [
             "  no checksum, so changed values would go unnoticed: /big, /g/plain, /mask, /scalar",
@@ -68,7 +69,7 @@ class Verify(Case):
             stored = sum(file[data_set].id.get_storage_size() for data_set in (
                 "packed", "summed", "g/plain", "scalar", "big", "mask"))
         self.assertEqual((found["path"], found["whole"], found["bad"]), (name, True, []))
-        self.assertEqual((found["data_sets"], found["chunks"]), (9, 36 + 4))
+        self.assertEqual((found["data_sets"], found["chunks"]), (10, 36 + 4))
         self.assertEqual((found["stored_bytes"], found["raw_bytes"]),
                          (stored, 3 * 8000 + 8 + 10 + 2))
         self.assertEqual(found["not_checked"][-1], {"place": "/text", "what": "string"})
@@ -87,7 +88,7 @@ class Verify(Case):
 
         alone = self.run_here("verify", name, "--quiet")
         self.assertEqual(alone.returncode, 3)
-        self.assertIn(b"whole.h5: 2 bad, 9 data sets, ", alone.stdout)
+        self.assertIn(b"whole.h5: 2 bad, 10 data sets, ", alone.stdout)
         self.assertIn(b"\n  bad: /packed, chunk (1, 2): corrupt deflate stream\n", alone.stdout)
         self.assertRegex(alone.stderr, rb"\Arankine: error: 1 of the files given .*\n  try: .*\n\Z")
 

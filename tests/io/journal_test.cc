@@ -121,6 +121,20 @@ TEST(Journal, CountsEveryFinishedChunkOnce) {
   write_file(paths.log_folder + "/log.-1", Contents(3));
   EXPECT_EQ(log_numbers(paths.log_folder), (std::vector<int>{0, 2, 10}));
   EXPECT_EQ(finished_chunks(paths.log_folder, sample_header()), (std::vector<std::int64_t>{2, 1}));
+  JobHeader boasting = sample_header();
+  boasting.variables[0].chunks = INT64_MAX;
+  boasting.variables[1].chunks = -1;
+  EXPECT_EQ(finished_chunks(paths.log_folder, boasting), (std::vector<std::int64_t>{2, 0}));
+}
+
+// A header of 1 TiB, all of it a hole: no memory is taken for it.
+TEST(Journal, AHeaderOfAbsurdLengthIsAnError) {
+  TempFolder folder;
+  const OutputPaths paths = some_paths(folder);
+  make_private_folder(paths.log_folder);
+  write_job(paths.log_folder, sample_header());
+  std::filesystem::resize_file(paths.log_folder + "/job", std::uintmax_t{1} << 40);
+  EXPECT_THROW(read_job(paths.log_folder), Error);
 }
 
 }  // namespace

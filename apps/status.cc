@@ -32,7 +32,8 @@ struct Status {
 Status look(const std::string& output) {
   Status status;
   status.paths = io::output_paths(output);
-  status.whole = std::filesystem::is_regular_file(status.paths.final);
+  std::error_code problem;  // what cannot be looked at is not there
+  status.whole = std::filesystem::is_regular_file(status.paths.final, problem);
   status.running = io::is_claimed(status.paths);
   std::string journal = status.paths.log_folder;
   status.job = io::read_job(journal);
@@ -101,7 +102,9 @@ Json json_of(const Status& status) {
 
 int run_status(const StatusOptions& options) {
   const Status status = look(options.output);
-  print_result(options.json ? json_of(status).dump(2) + "\n" : text_of(status));
+  print_result(options.json
+                   ? json_of(status).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                   : text_of(status));
   return 0;
 }
 

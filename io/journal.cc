@@ -1,5 +1,7 @@
 #include "io/journal.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -24,6 +26,10 @@ struct Sealed {
     archive(format, header);
   }
 };
+
+std::int64_t nanoseconds(const struct timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 std::string header_path(const std::string& folder) { return folder + "/job"; }
 
@@ -50,6 +56,19 @@ void check_inputs(const JobHeader& journal, const JobHeader& mine, const OutputP
 }
 
 }  // namespace
+
+bool is_unchanged(const JobInput& input) {
+  struct stat now {};
+  return ::stat(input.path.c_str(), &now) == 0 &&
+         static_cast<std::uint64_t>(now.st_size) == input.size &&
+         nanoseconds(now.st_mtim) == input.mtime_ns;
+}
+
+std::optional<std::int64_t> changed_ns(const std::string& path) {
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0) return std::nullopt;
+  return std::max(nanoseconds(now.st_mtim), nanoseconds(now.st_ctim));
+}
 
 void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths) {
   if (journal.program != mine.program) {
@@ -92,7 +111,12 @@ void write_job(const std::string& log_folder, const JobHeader& header) {
 
 std::optional<JobHeader> read_job(const std::string& log_folder) {
   const std::string path = header_path(log_folder);
-  if (!fs::exists(path)) return std::nullopt;
+  std::error_code problem;
+  const bool there = fs::exists(path, problem);
+  if (problem) {
+    throw SystemError(ExitCode::kInput, "cannot look into the journal", path, problem.value());
+  }
+  if (!there) return std::nullopt;
   const PosixFile file = PosixFile::open_read(path);
   if (file.size() > kMostHeaderBytes) {
     throw input_error("the header of a journal is too large", path,

@@ -26,6 +26,12 @@ struct JobInput {
   }
 };
 
+// Whether the file still is what it was.
+bool is_unchanged(const JobInput& input);
+// When the file was written or put into its place, in ns since 1970, whatever date it has; nothing
+// if it is not there.
+std::optional<std::int64_t> changed_ns(const std::string& path);
+
 struct JobVariable {
   std::string name;
   std::int64_t chunks = 0;

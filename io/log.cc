@@ -188,7 +188,8 @@ void LogWriter::sync_at_times() {
   Stopwatch since;
   std::unique_lock lock(mutex_);
   while (!woken_.wait_for(lock, kBetweenLooks, [&] { return closing_; })) {
-    const std::uint64_t end = bytes();
+    // Not end_: what was only reserved may be written after the sync.
+    const std::uint64_t end = written_;
     const bool stop = StopSignals::received() != 0;
     const bool due =
         since.seconds() >= limits_.seconds || end - synced >= limits_.bytes || (stop && !stopping);
@@ -244,6 +245,7 @@ void LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
   const std::lock_guard lock(mutex_);
   if (sync_failure_) throw stopped(*sync_failure_);
   records_.push_back(record);
+  written_ += aligned(sizeof(Header) + payload.size());
 }
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,

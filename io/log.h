@@ -85,6 +85,7 @@ class LogWriter {
   const SyncLimits limits_;
   std::mutex mutex_;  // protects the members below
   std::vector<LogRecord> records_;
+  std::uint64_t written_ = 0;  // space of records_
   std::optional<Error> sync_failure_;
   bool closing_ = false;
   std::condition_variable woken_;

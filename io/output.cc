@@ -144,7 +144,11 @@ void make_private_folder(const std::string& folder) {
 std::string scratch_path(const OutputPaths& paths) {
   const std::size_t slash = paths.final.rfind('/');
   const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
-  return paths.final.substr(0, name) + "." + paths.final.substr(name) + ".scratch";
+  char hash[17];
+  std::snprintf(hash, sizeof hash, "%016llx",
+                static_cast<unsigned long long>(hash_bytes(std::as_bytes(
+                    std::span(paths.final.data() + name, paths.final.size() - name)))));
+  return paths.final.substr(0, name) + ".rankine-" + hash + ".scratch";
 }
 
 bool is_claimed(const OutputPaths& paths) {

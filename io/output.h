@@ -50,7 +50,8 @@ class OutputClaim {
   bool discarded_ = false;
 };
 
-// A file beside the output that a run may fill first, with all that belongs to a file.
+// A file beside the output that a run may fill first, with all that belongs to a file. Its name is
+// of one length, so that it is legal where the output's is, and nobody else's.
 std::string scratch_path(const OutputPaths& paths);
 
 // Whether a live run writes this output. Creates nothing.

@@ -88,6 +88,7 @@ void PartReader::order_parts() {
   std::ranges::stable_sort(order_, {}, begin_of);
   std::int64_t farthest = 0;
   for (const std::uint32_t part : order_) {
+    disjoint_ = disjoint_ && begin_of(part) >= farthest;
     farthest = std::max(farthest, end_along(map_.parts[part].mapping, axis_));
     begins_.push_back(begin_of(part));
     farthest_.push_back(farthest);
@@ -129,7 +130,10 @@ void PartReader::read(const Box& box, std::byte* out, ReadScratch& scratch,
   const auto parts = near(box);
   std::int64_t covered = 0;
   for (const std::uint32_t part : parts) {
-    if (const auto met = meet(map_.parts[part].mapping, box)) covered += volume(met->count);
+    const auto met = meet(map_.parts[part].mapping, box);
+    if (!met) continue;
+    // Where parts may lie over each other, the sum of several says nothing.
+    covered = disjoint_ ? covered + volume(met->count) : std::max(covered, volume(met->count));
   }
   if (covered < box.size()) {
     for (std::int64_t i = 0; i < box.size(); ++i) {

@@ -44,6 +44,7 @@ class PartReader {
   std::vector<std::uint32_t> order_;
   std::vector<std::int64_t> begins_;
   std::vector<std::int64_t> farthest_;
+  bool disjoint_ = true;  // no two of them meet: none begins before those before it have ended
 
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<const DatasetReader>> open_;  // by part; null: closed

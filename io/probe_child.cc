@@ -48,8 +48,8 @@ void check_spawn(int code) {
   if (code != 0) cannot_start(error_text(code));
 }
 
-// The reading end of a pipe nobody writes to: it reads as an empty file, and what is written to it is
-// lost. /dev/null would do, but a container may keep it closed to all but root.
+// The reading end of a pipe nobody writes to: it reads as an empty file, and what is written to it
+// is lost. /dev/null would do, but a container may keep it closed to all but root.
 class Nothing {
  public:
   Nothing() {

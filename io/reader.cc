@@ -114,7 +114,8 @@ DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     return;
   }
   const std::string where = dataset_.file + ":" + dataset_.path;
-  file_ = PosixFile::open_read(dataset_.file);
+  // Rank 0 has seen it; it may have made it a moment ago.
+  file_ = open_elsewhere([&] { return PosixFile::open_read(dataset_.file); });
   if (file_.size() != dataset_.file_size || file_.mtime_ns() != dataset_.file_mtime_ns) {
     throw input_error("the file changed since it was opened", where,
                       "run again when nothing writes to it");

@@ -21,32 +21,32 @@ Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 // The parameters of an operation as bytes; operands are added by their hashes.
 Bytes parameters_of(const Operation& operation) {
-  return std::visit(Overloaded{
-                        [](const FromDataset& x) {
-                          return to_bytes(x.dataset->file, x.dataset->path, x.dataset->grid,
-                                          x.dataset->parts_hash, x.dataset->conventions);
-                        },
-                        [](const Full& x) { return to_bytes(x.value); },
-                        [](const Arange& x) { return to_bytes(x.start, x.step); },
-                        [](const Elementwise& x) { return to_bytes(x.op); },
-                        [](const Cast&) { return Bytes{}; },
-                        [](const Slice& x) { return to_bytes(x.start, x.step); },
-                        [](const View& x) { return to_bytes(x.axes); },
-                        [](const Reduce& x) { return to_bytes(x.spec, x.reduced); },
-                        [](const Concatenate& x) { return to_bytes(x.axis); },
-                        [](const Rechunk&) { return Bytes{}; },
-                        [](const Shift& x) { return to_bytes(x.offset); },
-                        [](const FromHeld& x) { return to_bytes(x.chunks->id()); },
-                        [](const MapBlocks& x) {
-                          return to_bytes(x.function.identity(), x.calls, x.axes, x.halo, x.trims,
-                                          x.elementwise, x.hidden, x.start, x.length,
-                                          x.result_start, x.operand_start);
-                        },
-                        [](const CombineBlocks& x) {
-                          return to_bytes(x.function.identity(), x.reduced, x.start);
-                        },
-                    },
-                    operation);
+  return std::visit(
+      Overloaded{
+          [](const FromDataset& x) {
+            return to_bytes(x.dataset->file, x.dataset->path, x.dataset->grid,
+                            x.dataset->parts_hash, x.dataset->conventions, x.dataset->decode);
+          },
+          [](const Full& x) { return to_bytes(x.value); },
+          [](const Arange& x) { return to_bytes(x.start, x.step); },
+          [](const Elementwise& x) { return to_bytes(x.op); },
+          [](const Cast&) { return Bytes{}; },
+          [](const Slice& x) { return to_bytes(x.start, x.step); },
+          [](const View& x) { return to_bytes(x.axes); },
+          [](const Reduce& x) { return to_bytes(x.spec, x.reduced); },
+          [](const Concatenate& x) { return to_bytes(x.axis); },
+          [](const Rechunk&) { return Bytes{}; },
+          [](const Shift& x) { return to_bytes(x.offset); },
+          [](const FromHeld& x) { return to_bytes(x.chunks->id()); },
+          [](const MapBlocks& x) {
+            return to_bytes(x.function.identity(), x.calls, x.axes, x.halo, x.trims, x.elementwise,
+                            x.hidden, x.start, x.length, x.result_start, x.operand_start);
+          },
+          [](const CombineBlocks& x) {
+            return to_bytes(x.function.identity(), x.reduced, x.start);
+          },
+      },
+      operation);
 }
 
 // Everything that tells nodes apart; the place where they were written does not.

@@ -7,7 +7,13 @@
 
 // Under sanitizers only the first level is built: nothing vectorizes well there, and the loops
 // would take minutes to compile.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RANKINE_KERNEL_LEVELS 0
+#endif
+#endif
+#if defined(RANKINE_KERNEL_LEVELS)
+#elif defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define RANKINE_KERNEL_LEVELS 1
 #else
 #define RANKINE_KERNEL_LEVELS 0

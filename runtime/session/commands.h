@@ -56,13 +56,14 @@ struct Discard {
   }
 };
 // Read what earlier runs left in their logs. Gather of records, broadcast of what is there.
+// The numbers of the logs are broadcast: there may be more than a packet takes.
 struct Recover {
   std::string log_folder;
-  std::vector<std::int32_t> logs;    // their numbers
-  std::vector<std::int64_t> chunks;  // of each output of the graph that will be run
+  std::vector<std::int32_t> logs;    // their numbers; on rank 0
+  std::vector<std::int64_t> chunks;  // of each output of the graph that will be run; on rank 0
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(log_folder, logs, chunks);
+    archive(log_folder);
   }
 };
 // Values of earlier graphs that nobody will ask for again. Each rank is told of its own.

@@ -216,10 +216,10 @@ io::Settlement Engine::settle(const LoggedParts& parts, const std::string& log_f
   return std::move(job->settlement);
 }
 
-std::int64_t Engine::discard(bool keep) {
+Engine::Kept Engine::discard(bool keep) {
   const JobPtr job = submit(Discard{keep});
   await(job);
-  return job->logged_chunks;
+  return job->kept;
 }
 
 Engine::Recovered Engine::recover(const std::string& log_folder, std::vector<std::int32_t> logs,

@@ -152,9 +152,13 @@ class Engine : private worker::LoopHost {
   // logs are closed then.
   io::Settlement settle(const LoggedParts& parts, const std::string& log_folder,
                         const std::string& part);
-  // Rank 0. Closes the logs of a graph that failed; keep: for a later run. Returns the chunks that
-  // are finished, with those of earlier runs.
-  std::int64_t discard(bool keep);
+  // Rank 0. Closes the logs of a graph that failed, or that left no chunk in them; keep: for a
+  // later run.
+  struct Kept {
+    std::int64_t chunks = 0;  // finished, with those of earlier runs
+    std::int64_t states = 0;  // of this run's graphs
+  };
+  Kept discard(bool keep);
   // Rank 0. What the logs of earlier runs hold is taken over by the next graph with outputs.
   // chunks: of each output of that graph. Throws Error (input).
   struct Recovered {
@@ -342,7 +346,7 @@ struct Engine::Job {
   GraphOutcome outcome;
   io::Settlement settlement;
   Recovered recovered;
-  std::int64_t logged_chunks = 0;  // of a Discard
+  Engine::Kept kept;  // of a Discard
   std::exception_ptr error;
   bool done = false;                        // under the engine's mutex
   std::atomic<std::int64_t> tasks_seen{0};  // so far, as rank 0 knows

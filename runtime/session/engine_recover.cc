@@ -31,16 +31,17 @@ struct Scanned {
   }
 };
 
-Bytes scan_share(const Recover& command, int rank, int ranks) {
+Bytes scan_share(const std::string& folder, const std::vector<std::int32_t>& logs, int rank,
+                 int ranks) {
   Scanned scanned;
   try {
-    for (std::size_t i = 0; i < command.logs.size(); ++i) {
+    for (std::size_t i = 0; i < logs.size(); ++i) {
       if (static_cast<int>(i) % ranks != rank) continue;
-      const std::string path = io::log_path(command.log_folder, command.logs[i]);
+      const std::string path = io::log_path(folder, logs[i]);
       io::open_elsewhere([&] { return io::PosixFile::open_read(path); });
       io::LogScan scan = io::scan_log(path);
-      scanned.logs.push_back({command.logs[i], std::move(scan.records),
-                              static_cast<std::int64_t>(scan.damaged.size())});
+      scanned.logs.push_back(
+          {logs[i], std::move(scan.records), static_cast<std::int64_t>(scan.damaged.size())});
     }
     return to_bytes(scanned);
   } catch (...) {
@@ -120,7 +121,11 @@ Bytes Engine::merge_recovered(Job& job, const std::vector<Bytes>& gathered,
 
 // A rank that cannot read says so; nothing is taken over then, on any rank.
 void Engine::run_recover(Job* job, const Recover& command) {
-  const Bytes mine = scan_share(command, communicator_.rank(), communicator_.size());
+  Bytes numbers = to_bytes(command.logs);
+  collectives::broadcast(communicator_, 0, numbers);
+  const auto logs = from_bytes<std::vector<std::int32_t>>(numbers);
+  const Bytes mine =
+      scan_share(command.log_folder, logs, communicator_.rank(), communicator_.size());
   const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, mine);
   Bytes merged = to_bytes(std::optional<worker::Salvage>());
   if (communicator_.rank() == 0) {

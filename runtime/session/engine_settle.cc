@@ -105,7 +105,7 @@ void Engine::run_settle(Job* job, const Settle& command) {
 
 // What cannot be synced or closed may be lost; the next run finds out.
 void Engine::run_discard(Job* job, bool keep) {
-  std::int64_t chunks = 0;
+  Kept mine;
   if (log_) {
     try {
       if (keep) log_->sync();
@@ -113,15 +113,20 @@ void Engine::run_discard(Job* job, bool keep) {
     } catch (const Error& error) {
       std::fputs(error.block().c_str(), stderr);
     }
-    for (const io::LogRecord& record : log_->records()) chunks += record.is_state() ? 0 : 1;
+    for (const io::LogRecord& record : log_->records()) {
+      ++(record.is_state() ? mine.states : mine.chunks);
+    }
   }
   log_.reset();
   salvage_.reset();
-  for (const Bytes& bytes : collectives::gather(communicator_, 0, to_bytes(chunks))) {
-    job->logged_chunks += from_bytes<std::int64_t>(bytes);
+  for (const Bytes& bytes :
+       collectives::gather(communicator_, 0, to_bytes(mine.chunks, mine.states))) {
+    const auto [chunks, states] = from_bytes<std::pair<std::int64_t, std::int64_t>>(bytes);
+    job->kept.chunks += chunks;
+    job->kept.states += states;
   }
   for (const auto& records : std::exchange(earlier_logs_, {})) {
-    job->logged_chunks += static_cast<std::int64_t>(records.size());
+    job->kept.chunks += static_cast<std::int64_t>(records.size());
   }
 }
 

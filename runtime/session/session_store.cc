@@ -47,23 +47,36 @@ std::string plan_text(std::uint64_t hash) {
   return text;
 }
 
-// As make would say: it was made by this plan, and no input is younger.
+// As make would say: it was made by this plan, and no input is younger. An older file that was
+// moved into the place of an input is younger.
 bool is_made(const std::string& output, const io::JobHeader& header) {
-  if (!std::filesystem::exists(output)) return false;
+  if (!io::changed_ns(output)) return false;
   const std::vector<io::Probed> probed = io::try_probe_files({output});
   if (!probed.front().info) return false;
   const io::FileInfo& made = *probed.front().info;
   if (made.plan != plan_text(header.plan_hash)) return false;
-  return std::ranges::all_of(
-      header.inputs, [&](const io::JobInput& input) { return input.mtime_ns <= made.mtime_ns; });
+  return std::ranges::all_of(header.inputs, [&](const io::JobInput& input) {
+    const auto changed = io::changed_ns(input.path);
+    return changed && *changed <= made.mtime_ns;
+  });
+}
+
+// What was read is what the inputs are, so that a later run need not look into them (is_made).
+void check_unchanged(const std::vector<io::JobInput>& inputs) {
+  for (const io::JobInput& input : inputs) {
+    if (io::is_unchanged(input)) continue;
+    throw input_error("the file changed while it was read", input.path,
+                      "run again when nothing writes to it");
+  }
 }
 
 // The run ends, but not for good.
 Error stopped(const Error& error, std::int64_t chunks, std::int64_t all,
               const std::string& output) {
-  Error resumable(ExitCode::kStopped,
-                  error.message + "; " + std::to_string(chunks) + " of " + std::to_string(all) +
-                      " chunks are kept",
+  const std::string kept =
+      all == 0 ? "partial results are kept"
+               : std::to_string(chunks) + " of " + std::to_string(all) + " chunks are kept";
+  Error resumable(ExitCode::kStopped, error.message + "; " + kept,
                   error.where.empty() ? output : error.where, "the same command with --resume");
   if (!is_stop(error) && !error.remedy.empty()) {
     resumable.remedy = error.remedy + "; then " + resumable.remedy;
@@ -113,7 +126,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   const io::OutputClaim claim(paths, resume);
   if (claim.discarded()) tell("discarded what an earlier run left of " + paths.final);
   session::WorkingFiles working(engine_, paths,
-                                resume && std::filesystem::exists(paths.log_folder + "/job"));
+                                resume && io::changed_ns(paths.log_folder + "/job"));
   const std::optional<io::JobHeader> earlier = io::read_job(paths.log_folder);
 
   StoreOptions described = options;
@@ -129,7 +142,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   for (const std::string& word : plan.warnings) tell("warning: " + word);
   const auto originals = session::targets_of(session::originals_of(arrays, options));
   const io::JobHeader header = header_of(plan, session::job_inputs(originals), history);
-  if (resume && std::filesystem::exists(paths.final)) {
+  if (resume && io::changed_ns(paths.final)) {
     if (is_made(paths.final, header)) {
       working.set_kept(false);
       return tell(paths.final + " is whole: nothing is left to do");
@@ -145,7 +158,7 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
     throw usage_error("a journal is of no use for arrays that were persisted",
                       "start afresh without --resume");
   }
-  if (plan.computes_chunks() && plan.resumable && !earlier) io::write_job(paths.log_folder, header);
+  if (plan.computes() && plan.resumable && !earlier) io::write_job(paths.log_folder, header);
   run_store(plan, paths, header, options.overwrite, working);
   working.set_kept(false);
 }
@@ -157,23 +170,25 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                         session::WorkingFiles& working) {
   session::Work work;
   work.client_bytes = plan.inline_bytes();
-  const bool resumable = plan.computes_chunks() && plan.resumable;
+  const bool resumable = plan.computes() && plan.resumable;
   if (resumable) working.keep_if_job_ends(true);
-  if (plan.computes_chunks()) {
+  if (plan.computes()) {
     work.log_folder = paths.log_folder;
     work.first_log = take_over(plan, paths, header);
   }
   std::vector<std::vector<std::byte>> results;
   try {
     results = run_passes(plan, work);
+    check_unchanged(header.inputs);
   } catch (const Error& error) {
-    if (!plan.computes_chunks()) throw;
+    if (!plan.computes()) throw;
     const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
-    const std::int64_t chunks = engine_.discard(resumable && (stops || working.kept()));
+    const session::Engine::Kept kept = engine_.discard(resumable && (stops || working.kept()));
     if (!stops) throw;
-    if (!resumable || (chunks == 0 && !working.kept())) throw without_journal(error);
+    const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
+    if (!resumable || nothing) throw without_journal(error);
     working.set_kept(true);
-    throw stopped(error, chunks, plan.computed_chunks(), paths.final);
+    throw stopped(error, kept.chunks, plan.computed_chunks(), paths.final);
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
@@ -218,8 +233,11 @@ int Session::take_over(const session::StorePlan& plan, const io::OutputPaths& pa
   std::vector<std::int64_t> chunks;
   for (const io::JobVariable& variable : header.variables) chunks.push_back(variable.chunks);
   const session::Engine::Recovered found = engine_.recover(paths.log_folder, logs, chunks);
-  tell("resuming: " + std::to_string(found.chunks) + " of " +
-       std::to_string(plan.computed_chunks()) + " chunks are there" +
+  const std::int64_t all = plan.computed_chunks();
+  const std::string there =
+      all == 0 ? std::to_string(found.states) + " partial results"
+               : std::to_string(found.chunks) + " of " + std::to_string(all) + " chunks";
+  tell("resuming: " + there + " are there" +
        (found.damaged == 0 ? ""
                            : "; damaged records are made again: " + std::to_string(found.damaged)));
   return logs.back() + 1;
@@ -233,6 +251,7 @@ std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPat
     settlement = engine_.settle(plan.logged_parts(), paths.log_folder, paths.part);
     plan.name_variables(settlement.placements);
   } else {
+    if (plan.computes()) engine_.discard(false);
     io::create_part(paths.part);
   }
   io::write_netcdf(paths.part, plan.file, settlement.placements);

@@ -225,11 +225,7 @@ std::int64_t StorePlan::computed_chunks() const {
   return chunks;
 }
 
-bool StorePlan::computes_chunks() const {
-  return !later.empty() || std::ranges::any_of(targets, [](const optimize::Target& target) {
-    return target.output.has_value();
-  });
-}
+bool StorePlan::computes() const { return !later.empty() || !targets.empty(); }
 
 LoggedParts StorePlan::logged_parts() const {
   LoggedParts logged{{}, copied};

@@ -90,7 +90,7 @@ struct StorePlan {
   std::vector<std::uint32_t> fetched_variables;  // of the file, by result of the graph
 
   bool logged() const { return !logged_variables.empty(); }
-  bool computes_chunks() const;
+  bool computes() const;  // if nothing is to be computed, all is copied or known
   // Whether a journal of it is of use to a later run: not if arrays that lie on the ranks (persist)
   // go into it, which that run would not know from others.
   bool resumable = true;

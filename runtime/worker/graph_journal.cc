@@ -48,25 +48,26 @@ bool GraphJournal::take_over(const TaskId& task, Pool& pool, std::vector<Output>
 SharedBuffer GraphJournal::read_back(const ChunkId& chunk, Pool& pool) const {
   const SavedState& state = *states_.at(chunk);
   SharedBuffer bytes = pool.allocate_shared(state.record.size);
-  const io::PosixFile& file = log_file(state.log);
-  file.pread_full(bytes->bytes(), state.record.offset);
+  const std::shared_ptr<const io::PosixFile> file = log_file(state.log);
+  file->pread_full(bytes->bytes(), state.record.offset);
   const bool whole = topology_.output_bytes(chunk) == static_cast<std::int64_t>(bytes->size()) &&
                      hash_bytes(bytes->bytes()) == state.record.checksum;
   if (!whole) {
-    throw input_error("a state in the journal is damaged", file.path(),
+    throw input_error("a state in the journal is damaged", file->path(),
                       "start afresh without --resume");
   }
   return bytes;
 }
 
-const io::PosixFile& GraphJournal::log_file(std::int32_t number) const {
+std::shared_ptr<const io::PosixFile> GraphJournal::log_file(std::int32_t number) const {
   const std::lock_guard lock(mutex_);
   const auto found = log_files_.find(number);
   if (found != log_files_.end()) return found->second;
   const std::string path = io::log_path(salvage_->log_folder, number);
-  return log_files_
-      .emplace(number, io::open_elsewhere([&] { return io::PosixFile::open_read(path); }))
-      .first->second;
+  if (log_files_.size() == kMostOpen) log_files_.clear();
+  auto file = std::make_shared<const io::PosixFile>(
+      io::open_elsewhere([&] { return io::PosixFile::open_read(path); }));
+  return log_files_.emplace(number, std::move(file)).first->second;
 }
 
 void GraphJournal::store(std::uint32_t variable, std::int64_t chunk,

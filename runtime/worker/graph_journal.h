@@ -60,7 +60,7 @@ class GraphJournal {
     }
   };
   SharedBuffer read_back(const graph::ChunkId& chunk, Pool& pool) const;
-  const io::PosixFile& log_file(std::int32_t number) const;
+  std::shared_ptr<const io::PosixFile> log_file(std::int32_t number) const;
 
   const graph::Topology& topology_;
   io::LogWriter& log_;
@@ -70,8 +70,11 @@ class GraphJournal {
   std::unordered_map<graph::ChunkId, const SavedState*, ChunkHash> states_;
   std::unique_ptr<const plan::Outstanding> outstanding_;  // null if nothing is taken over
 
-  mutable std::mutex mutex_;  // protects the member below; the files in it stay open
-  mutable std::map<std::int32_t, io::PosixFile> log_files_;
+  // Logs that are open at a time: thousands would exceed what a process may have. Who holds one may
+  // go on with it.
+  static constexpr std::size_t kMostOpen = 16;
+  mutable std::mutex mutex_;  // protects the member below
+  mutable std::map<std::int32_t, std::shared_ptr<const io::PosixFile>> log_files_;
 };
 
 }  // namespace rankine::worker

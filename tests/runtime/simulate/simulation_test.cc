@@ -70,9 +70,16 @@ TEST(Simulation, AMessageTakesItsLatency) {
 
 // Of what all threads could take, little is allowed: it takes longer, never more memory, and few
 // messages about it.
+// Tasks of the larger graphs.
+#ifdef RANKINE_SANITIZED
+constexpr std::int64_t kTasks = 160;
+#else
+constexpr std::int64_t kTasks = 800;
+#endif
+
 TEST(Simulation, RanksKeepToTheirBudgetOfMemory) {
   for (const char* shape : {"anomaly", "rechunk", "stencil", "mean"}) {
-    const auto graph = make_shape(shape, {.tasks = 800, .seed = 1, .chunk_bytes = 1 << 20});
+    const auto graph = make_shape(shape, {.tasks = kTasks, .seed = 1, .chunk_bytes = 1 << 20});
     Machine machine = plain_machine(16, 2);
     machine.threads = 3;
     machine.reorder = true;
@@ -119,7 +126,7 @@ TEST(Simulation, OneSeedGivesOneCourseOfEvents) {
   machine.slow_ranks = 3;
   machine.reorder = true;
   for (const ShapeName& shape : shape_names()) {
-    const auto graph = make_shape(shape.name, {.tasks = 400, .seed = 3});
+    const auto graph = make_shape(shape.name, {.tasks = kTasks / 2, .seed = 3});
     const Report first = ran(graph, machine).report;
     const Report second = ran(graph, machine).report;
     EXPECT_EQ(first.events, second.events) << shape.name;

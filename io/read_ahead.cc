@@ -10,6 +10,8 @@ namespace {
 
 // Gaps so short are read along with what lies around them.
 constexpr std::uint64_t kShortGap = 8192;
+// After so many ranges that were in memory only one in so many is asked for.
+constexpr int kManyInMemory = 16;
 
 void tell_of(const PosixFile& file, std::uint64_t offset, std::uint64_t size, ReadStats& stats) {
   if (file.will_need(offset, size)) stats.bytes_ahead += static_cast<std::int64_t>(size);
@@ -44,12 +46,21 @@ void PiecesAhead::tell(ReadStats& stats) {
     ahead_ += bytes;
     const std::uint64_t address = extent(next_).address;
     if (address != end) {
-      tell_of(file_, begin, end - begin, stats);
+      tell_of_range(begin, end - begin, stats);
       begin = address;
     }
     end = address + static_cast<std::uint64_t>(bytes);
   }
-  tell_of(file_, begin, end - begin, stats);
+  tell_of_range(begin, end - begin, stats);
+}
+
+// Where many small chunks lie apart and in memory, asking for each costs as much as reading it.
+void PiecesAhead::tell_of_range(std::uint64_t offset, std::uint64_t size, ReadStats& stats) {
+  if (size == 0) return;
+  if (in_memory_ >= kManyInMemory && ++passed_over_ % kManyInMemory != 0) return;
+  const std::int64_t before = stats.bytes_ahead;
+  tell_of(file_, offset, size, stats);
+  in_memory_ = stats.bytes_ahead == before ? in_memory_ + 1 : 0;
 }
 
 std::int64_t stored_bytes(const ChunkIndex& index, std::span<const std::int64_t> pieces,
@@ -88,16 +99,18 @@ void DatasetReader::expect_contiguous(const Box& box, std::int64_t most, ReadSta
   if (dataset_.contiguous_address == ChunkExtent::kMissing) return;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
-  auto left = static_cast<std::uint64_t>(most);
+  auto left = static_cast<std::uint64_t>(most);  // gaps count, too
   for_each_run(box, Box::whole(dataset_.shape), box,
                [&](std::int64_t from, std::int64_t, std::int64_t count) {
                  const std::uint64_t offset =
                      dataset_.contiguous_address + static_cast<std::uint64_t>(from) * stored_size_;
+                 const bool goes_on = end != 0 && offset - end <= kShortGap;
+                 if (goes_on) left -= std::min(left, offset - end);
                  const std::uint64_t size =
                      std::min(left, static_cast<std::uint64_t>(count) * stored_size_);
                  left -= size;
                  if (size == 0) return;
-                 if (end == 0 || offset - end > kShortGap) {
+                 if (!goes_on) {
                    tell_of(file_, begin, end - begin, stats);
                    begin = offset;
                  }

@@ -35,6 +35,7 @@ class PiecesAhead {
   }
   std::int64_t weight(std::size_t i) const;
   void tell(ReadStats& stats);
+  void tell_of_range(std::uint64_t offset, std::uint64_t size, ReadStats& stats);
 
   const PosixFile& file_;
   const ChunkIndex& index_;
@@ -42,6 +43,8 @@ class PiecesAhead {
   const std::int64_t most_bytes_;
   std::size_t next_ = 0;    // nothing was told from here on
   std::int64_t ahead_ = 0;  // the weight of those that were told of and not read
+  int in_memory_ = 0;       // ranges in a row
+  int passed_over_ = 0;     // ranges that were not asked for since, about
 };
 
 // How many bytes of these lie in the file, at most `most`.

@@ -11,6 +11,8 @@ using graph::TaskId;
 
 constexpr int kMostTasks = 64;  // that are looked at at one time: some read nothing from files
 constexpr std::size_t kMostSteps = 1024;  // that are kept in mind
+// What a step counts that opens other files: no more of them are opened ahead than stay open.
+constexpr std::int64_t kLeastOfParts = io::kExpectedBytes / 4;
 
 // visit(leaf, elements of the iteration space) for all that a task reads in a step.
 template <class Visit>
@@ -73,13 +75,17 @@ std::vector<ReadAhead::Wanted> ReadAhead::wanted_by(const TaskId& task, const Bo
 void ReadAhead::before(const TaskId& task, std::span<const Box> steps, std::size_t step,
                        io::ReadStats& stats) {
   if (!layers_[task.layer].reads) return;
-  Told told;
-  {
-    const std::lock_guard lock(mutex_);
-    look_ahead(task, steps, step, told);
-  }
-  for (const auto& [wanted, bytes] : told) {
-    readers_[wanted.dataset]->expect(wanted.box, bytes, stats);
+  try {
+    Told told;
+    {
+      const std::lock_guard lock(mutex_);
+      look_ahead(task, steps, step, told);
+    }
+    for (const auto& [wanted, bytes] : told) {
+      readers_[wanted.dataset]->expect(wanted.box, bytes, stats);
+    }
+  } catch (const Error&) {
+    // A file that is not there is the failure of the task that reads it.
   }
 }
 
@@ -134,9 +140,10 @@ bool ReadAhead::take(const Step& step, const TaskId& task, const Box& box, std::
   const std::size_t before = told.size();
   std::int64_t bytes = 0;
   for (Wanted& wanted : wanted_by(task, box)) {
-    const std::int64_t some =
-        readers_[wanted.dataset]->stored_bytes(wanted.box, io::kExpectedBytes - bytes);
+    const io::DatasetReader& reader = *readers_[wanted.dataset];
+    const std::int64_t some = reader.stored_bytes(wanted.box, io::kExpectedBytes - bytes);
     bytes += some;
+    if (reader.dataset().is_put_together()) bytes = std::max(bytes, kLeastOfParts);
     if (some > 0) told.emplace_back(std::move(wanted), some);
   }
   if (bytes > std::min(room, most_bytes_ - told_bytes_)) {

@@ -26,7 +26,7 @@ class ReadAhead {
   ReadAhead(const graph::Topology& topology, const plan::Placement& placement, int rank,
             int threads, const std::vector<std::unique_ptr<io::DatasetReader>>& readers);
 
-  // The task begins a step of its steps. Any thread. Throws Error (input) if a file is not there.
+  // The task begins a step of its steps. Any thread.
   void before(const graph::TaskId& task, std::span<const Box> steps, std::size_t step,
               io::ReadStats& stats);
 

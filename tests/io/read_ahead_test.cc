@@ -85,9 +85,9 @@ TEST(ReadAhead, TellsOfWhatABoxReads) {
   const TempFolder folder;
   const auto path = python_file(folder, "a.h5", R"(
 f = h5py.File(path, 'w')
-x = rng.integers(0, 99, (30, 40, 50)).astype('f4')
-f.create_dataset('chunked', data=x, chunks=(4, 7, 50), compression=1)
-f.create_dataset('raw', data=x, chunks=(5, 40, 50))
+x = rng.integers(0, 99, (15, 20, 50)).astype('f4')
+f.create_dataset('chunked', data=x, chunks=(2, 3, 50), compression=1)
+f.create_dataset('raw', data=x, chunks=(5, 20, 50))
 f['contiguous'] = x)");
   const FileInfo info = inspect(path);
   for (const char* name : {"/chunked", "/raw", "/contiguous"}) {
@@ -95,8 +95,8 @@ f['contiguous'] = x)");
     Dataset dataset = make_dataset(info, name);
     ChunkIndex index = dataset.chunk.empty() ? ChunkIndex{} : record_index(path, name);
     const DatasetReader reader(std::move(dataset), std::move(index));
-    for (const Box& box : {Box{{0, 0, 0}, {30, 40, 50}}, Box{{3, 5, 0}, {17, 9, 50}},
-                           Box{{29, 39, 0}, {30, 40, 50}}}) {
+    for (const Box& box : {Box{{0, 0, 0}, {15, 20, 50}}, Box{{3, 5, 0}, {9, 9, 50}},
+                           Box{{14, 19, 0}, {15, 20, 50}}}) {
       const WatchedReads watched;
       ReadStats stats;
       reader.expect(box, 1 << 30, stats);

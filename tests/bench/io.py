@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Reading, writing, indexing and copying HDF5, beside the peers that Debian has, in one run.
 
-    /usr/bin/python3 tests/bench/io.py [--parts read,write,index,rechunk,cold] [--codecs none,deflate-1,...]
+    /usr/bin/python3 tests/bench/io.py [--parts read,write,index,rechunk,cold] [--codecs none,lz4,...]
 
 Each file is a field of smooth and noise, quantized, in chunks along time ("time-major") or along
 space ("space-major"). Results are compared before anything is timed; all systems take turns, the

@@ -14,6 +14,7 @@ namespace rankine::apps {
 namespace {
 
 constexpr std::size_t kTogether = 32;  // data sets in one graph
+constexpr std::int64_t kTogetherBytes = 1 << 20;
 
 struct Checked {
   const io::Variable* variable;
@@ -28,8 +29,27 @@ bool has_checksum(const io::Variable& variable) {
   });
 }
 
+// So many neighbours to a task that their elements take about kTogetherBytes: a file of a million
+// small chunks is no graph of a million tasks.
+ChunkGrid grid_to_read(const Array& array) {
+  const ChunkGrid& grid = array.chunks();
+  if (grid.chunk_count() == 0 || grid.largest_chunk() > kTogetherBytes) return grid;
+  std::int64_t room =
+      kTogetherBytes / static_cast<std::int64_t>(size_of(array.dtype())) / grid.largest_chunk();
+  std::vector<AxisChunks> axes = grid.axes();
+  for (std::size_t axis = axes.size(); axis-- > 0 && room > 1;) {
+    const AxisChunks& cuts = grid.axis(axis);
+    const std::int64_t some = std::min(room, cuts.count());
+    axes[axis] = AxisChunks::regular(cuts.length(), cuts.longest() * some);
+    // Once an axis is cut, the ones before it go one by one.
+    room = some < cuts.count() ? 1 : room / some;
+  }
+  return ChunkGrid(std::move(axes));
+}
+
 // Reads every chunk of an array and counts the elements.
-Array elements_read(const Array& array) {
+Array elements_read(const Array& chunked) {
+  const Array array = chunked.rechunk(grid_to_read(chunked));
   return visit_dtype(array.dtype(), [&]<class T>(TypeTag<T>) {
     return reduction(
         array, {},

@@ -146,6 +146,28 @@ void PartReader::read(const Box& box, std::byte* out, ReadScratch& scratch,
   }
 }
 
+void PartReader::expect(const Box& box, std::int64_t most, ReadStats& stats) const {
+  for (const std::uint32_t part : near(box)) {
+    const auto met = meet(map_.parts[part].mapping, box);
+    if (!met || most <= 0) continue;
+    const Box from = source_box(map_.parts[part].mapping, *met);
+    const auto reader = source(part);
+    reader->expect(from, most, stats);
+    most -= reader->stored_bytes(from, most);
+  }
+}
+
+std::int64_t PartReader::stored_bytes(const Box& box, std::int64_t most) const {
+  std::int64_t bytes = 0;
+  for (const std::uint32_t part : near(box)) {
+    const auto met = meet(map_.parts[part].mapping, box);
+    if (!met || bytes >= most) continue;
+    const Box from = source_box(map_.parts[part].mapping, *met);
+    bytes += source(part)->stored_bytes(from, most - bytes);
+  }
+  return bytes;
+}
+
 void PartReader::read_part(std::size_t part, const Met& met, const Box& box, std::byte* out,
                            ReadScratch& scratch, ReadStats& stats) const {
   const Mapping& mapping = map_.parts[part].mapping;

@@ -21,6 +21,9 @@ class PartReader {
 
   // As DatasetReader::read. Opens the sources it needs; errors name them.
   void read(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
+  // As DatasetReader::expect and stored_bytes.
+  void expect(const Box& box, std::int64_t most, ReadStats& stats) const;
+  std::int64_t stored_bytes(const Box& box, std::int64_t most) const;
 
  private:
   void order_parts();

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "io/dataset.h"
+#include "io/h5/index_code.h"
 #include "io/h5/mapping.h"
 #include "runtime/base/shape.h"
 
@@ -39,8 +41,14 @@ struct ChunkMap {
   ChunkMap() = default;
   ChunkMap(ChunkIndex own) : index(std::move(own)) {}  // NOLINT(google-explicit-constructor)
   template <class Archive>
-  void serialize(Archive& archive) {
-    archive(index, parts, maps);
+  void save(Archive& archive) const {
+    archive(pack_index(index), parts, maps);
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    std::string packed;
+    archive(packed, parts, maps);
+    index = unpack_index(packed);
   }
 };
 

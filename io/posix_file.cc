@@ -68,7 +68,8 @@ SystemError::SystemError(ExitCode code, const std::string& what, std::string pla
 }
 
 FileCalls& file_calls() {
-  static FileCalls calls{::pread, ::pwrite, ::write, ::fsync, ::fdatasync, ::ftruncate, ::close};
+  static FileCalls calls{::pread,     ::pwrite, ::write,   ::fsync,        ::fdatasync,
+                         ::ftruncate, ::close,  ::preadv2, ::posix_fadvise};
   return calls;
 }
 
@@ -178,6 +179,27 @@ void PosixFile::pread_full(std::span<std::byte> out, std::uint64_t offset) const
                         std::to_string(out.size()) + " bytes from byte " + std::to_string(offset) +
                         " were to be read",
                     path_, 0);
+}
+
+namespace {
+
+// A file system that cannot tell has it in memory or not: then nothing is known to be there.
+bool is_in_memory(int descriptor, std::uint64_t offset) {
+  char byte = 0;
+  const iovec place{&byte, 1};
+  return file_calls().preadv2(descriptor, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT) >= 0;
+}
+
+}  // namespace
+
+bool PosixFile::will_need(std::uint64_t offset, std::uint64_t size) const {
+  if (size == 0) return false;
+  if (is_in_memory(descriptor_, offset) && is_in_memory(descriptor_, offset + size - 1)) {
+    return false;
+  }
+  file_calls().fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                       POSIX_FADV_WILLNEED);
+  return true;
 }
 
 void PosixFile::pwrite_full(std::span<const std::byte> bytes, std::uint64_t offset) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,8 @@ struct FileCalls {
   int (*fdatasync)(int);
   int (*ftruncate)(int, off_t);
   int (*close)(int);
+  ssize_t (*preadv2)(int, const iovec*, int, off_t, int);
+  int (*fadvise)(int, off_t, off_t, int);
 };
 FileCalls& file_calls();
 
@@ -64,6 +67,9 @@ class PosixFile {
   void pread_full(std::span<std::byte> out, std::uint64_t offset) const;
   // Reads until `out` is full or the file ends; returns the bytes read.
   std::size_t pread_some(std::span<std::byte> out, std::uint64_t offset) const;
+  // Asks the system to bring bytes from the disk, and does not wait for them. Nothing, and false,
+  // if it has the first and the last of them in memory. A hint: never fails.
+  bool will_need(std::uint64_t offset, std::uint64_t size) const;
   void pwrite_full(std::span<const std::byte> bytes, std::uint64_t offset) const;
   void write_full(std::span<const std::byte> bytes);  // at the file position
 

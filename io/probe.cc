@@ -7,11 +7,11 @@
 
 #include <charconv>
 #include <csignal>
-#include <cstring>
 #include <functional>
 #include <utility>
 
 #include "io/dataset.h"
+#include "io/h5/index_code.h"
 #include "io/h5/inspect.h"
 #include "io/h5/record_driver.h"
 #include "io/h5/slow_read.h"
@@ -48,13 +48,6 @@ void renew_cpu_time() {
   ::setrlimit(RLIMIT_CPU, &limit);
 }
 
-ProbeAnswer::RawIndex raw(const ChunkIndex& index) {
-  ProbeAnswer::RawIndex answer;
-  answer.bytes.resize(index.size() * sizeof(ChunkExtent));
-  if (!index.empty()) std::memcpy(answer.bytes.data(), index.data(), answer.bytes.size());
-  return answer;
-}
-
 // Reads everything once: what crashes the library does it here.
 void read_whole(const std::string& file, const Variable& variable, std::string_view dataset,
                 const std::function<void()>& alive) {
@@ -72,15 +65,16 @@ void read_whole(const std::string& file, const Variable& variable, std::string_v
   }
 }
 
-ProbeAnswer::RawIndex index_of(const std::string& file, const std::string& dataset,
-                               const std::function<void()>& alive) {
+ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& dataset,
+                                  const std::function<void()>& alive) {
   const Variable variable = inspect_dataset(file, dataset);
-  if (variable.direct_problem.empty()) {
-    return variable.layout == Layout::kChunked ? raw(record_index(file, dataset))
-                                               : ProbeAnswer::RawIndex{};
+  ChunkIndex index;
+  if (!variable.direct_problem.empty()) {
+    read_whole(file, variable, dataset, alive);
+  } else if (variable.layout == Layout::kChunked) {
+    index = record_index(file, dataset, alive);
   }
-  read_whole(file, variable, dataset, alive);
-  return {};
+  return {pack_index(index)};
 }
 
 ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& item,
@@ -193,9 +187,7 @@ std::vector<ChunkIndex> probe_indexes(const std::vector<Place>& places,
   std::vector<ChunkIndex> indexes;
   for (const auto& answer : ask(request_for(places), options)) {
     if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
-    const auto& raw_index = std::get<ProbeAnswer::RawIndex>(answer.value);
-    ChunkIndex& index = indexes.emplace_back(raw_index.bytes.size() / sizeof(ChunkExtent));
-    if (!index.empty()) std::memcpy(index.data(), raw_index.bytes.data(), raw_index.bytes.size());
+    indexes.push_back(unpack_index(std::get<ProbeAnswer::PackedIndex>(answer.value).bytes));
   }
   return indexes;
 }

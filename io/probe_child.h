@@ -45,15 +45,14 @@ struct ProbeAnswer {
     template <class Archive>
     void serialize(Archive&) {}
   };
-  // A chunk index as it lies in memory: both ends are the same program.
-  struct RawIndex {
-    std::string bytes;
+  struct PackedIndex {
+    std::string bytes;  // of pack_index
     template <class Archive>
     void serialize(Archive& archive) {
       archive(bytes);
     }
   };
-  std::variant<Alive, FileInfo, RawIndex, Error> value;
+  std::variant<Alive, FileInfo, PackedIndex, Error> value;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(value);

@@ -10,6 +10,7 @@
 #include "io/element.h"
 #include "io/h5/slow_read.h"
 #include "io/part_reader.h"
+#include "io/read_ahead.h"
 #include "runtime/base/error.h"
 #include "runtime/base/stop_signals.h"
 
@@ -174,17 +175,24 @@ std::uint64_t DatasetReader::end_of_neighbours(std::span<const std::int64_t> pie
   return end;
 }
 
-void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scratch,
-                                ReadStats& stats) const {
+// The row-major positions of the chunks that meet the box.
+void DatasetReader::find_pieces(const Box& box, std::vector<std::int64_t>& pieces) const {
   const Box chunks = dataset_.grid.chunks_over(box);
-  auto& pieces = scratch.pieces_;
   pieces.clear();
   for_each_run(chunks, Box::whole(counts_), chunks,
                [&](std::int64_t position, std::int64_t, std::int64_t count) {
                  for (std::int64_t i = 0; i < count; ++i) pieces.push_back(position + i);
                });
+}
+
+void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scratch,
+                                ReadStats& stats) const {
+  auto& pieces = scratch.pieces_;
+  find_pieces(box, pieces);
   Window window(file_, scratch.window_, stats);
+  PiecesAhead ahead(file_, index_, pieces, kExpectedBytes);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
+    ahead.go_on(i, stats);
     if (StopSignals::received() != 0) throw stopped_by_signal();  // a box may hold many chunks
     const Extents coordinate = coordinate_of(pieces[i], counts_);
     const ChunkExtent& extent = index_[static_cast<std::size_t>(pieces[i])];
@@ -195,6 +203,7 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
     }
     try {
       check_size(extent);
+      if (read_straight(coordinate, extent, box, out, stats)) continue;
       if (!window.holds(extent.address, extent.size)) {
         window.load(extent.address, extent.size, end_of_neighbours(pieces, i));
       }
@@ -213,6 +222,27 @@ void DatasetReader::check_size(const ChunkExtent& extent) const {
     throw input_error(
         "a stored chunk of " + std::to_string(extent.size) + " bytes is larger than it can be", "");
   }
+}
+
+// Whole chunks without filters go to where they belong without a copy. False: nothing was done.
+bool DatasetReader::read_straight(const Extents& coordinate, const ChunkExtent& extent,
+                                  const Box& box, std::byte* out, ReadStats& stats) const {
+  const Box chunk = stored_box(coordinate);
+  const bool straight = dataset_.filters.empty() && dataset_.element.is_number() &&
+                        dataset_.decode.in_place() && extent.size >= kLargeRun &&
+                        extent.size == static_cast<std::size_t>(chunk.size()) * stored_size_ &&
+                        box.contains(chunk) && is_one_run(chunk, box);
+  if (!straight) return false;
+  std::byte* target = out + position_in(box, chunk.lo) * result_size_;
+  {
+    const Timer timer(stats.read_s);
+    file_.pread_full({target, extent.size}, extent.address);
+    stats.bytes_read += extent.size;
+  }
+  const Timer timer(stats.decode_s);
+  take_numbers(target, target, chunk.size());
+  decode_values(dataset_.decode, target, target, chunk.size());
+  return true;
 }
 
 void DatasetReader::read_chunk(const Extents& coordinate, const ChunkExtent& extent,

@@ -21,13 +21,16 @@ class SlowReader;
 
 // Sums over the reads of one thread.
 struct ReadStats {
-  std::int64_t bytes_read = 0;  // stored bytes that came from the file
-  double read_s = 0;            // in the system's read, or in the HDF5 library
-  double decode_s = 0;          // filters, byte order, conventions, copies
+  std::int64_t bytes_read = 0;   // stored bytes that came from the file
+  double read_s = 0;             // in the system's read, or in the HDF5 library
+  double decode_s = 0;           // filters, byte order, conventions, copies
+  std::int64_t bytes_ahead = 0;  // of which the system was told before they were read
 };
 
 // Neighbouring chunks or rows are read with one call up to so many bytes.
 inline constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
+// While a thread decodes, the disk may bring so many of the bytes that it reads next.
+inline constexpr std::int64_t kExpectedBytes = std::int64_t{8} << 20;
 
 // Working memory of one thread: at most one stored chunk (or kReadAheadBytes) and three chunks, or
 // for data read through the library the box.
@@ -70,14 +73,25 @@ class DatasetReader {
   // fill value. out need not be aligned. Throws Error (input) naming file, data set and chunk.
   void read(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
 
+  // The box, which lies inside the shape, will be read soon: has the system bring what of it lies
+  // in the file and not in memory, at most the first so many bytes. Any thread. Throws as read()
+  // does if a part cannot be opened, and for nothing else.
+  void expect(const Box& box, std::int64_t most, ReadStats& stats) const;
+  // How many bytes of the file that are, at most `most`.
+  std::int64_t stored_bytes(const Box& box, std::int64_t most) const;
+
   const Dataset& dataset() const { return dataset_; }
 
  private:
   class Window;
+  void find_pieces(const Box& box, std::vector<std::int64_t>& pieces) const;
+  bool read_straight(const Extents& coordinate, const ChunkExtent& extent, const Box& box,
+                     std::byte* out, ReadStats& stats) const;
   void read_chunks(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
   void read_chunk(const Extents& coordinate, const ChunkExtent& extent, const std::byte* stored,
                   const Box& box, std::byte* out, ReadScratch& scratch) const;
   void take_numbers(std::byte* stored, std::byte* numbers, std::int64_t count) const;
+  void expect_contiguous(const Box& box, std::int64_t most, ReadStats& stats) const;
   void fill_part(const Box& part, const Box& box, std::byte* out) const;
   void read_contiguous(const Box& box, std::byte* out, ReadScratch& scratch,
                        ReadStats& stats) const;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "io/h5/input_file.h"
 
@@ -17,6 +18,7 @@
 namespace rankine::io {
 namespace {
 
+constexpr std::ptrdiff_t kBetweenSigns = 1 << 20;  // look-ups: less than a second
 constexpr haddr_t kMostAddress = (haddr_t{1} << 62) - 1;
 
 // What HDF5 keeps per open file. The library casts between H5FD_t* and this, so H5FD_t is first.
@@ -191,6 +193,14 @@ bool locate(hid_t dataset, const hsize_t* offset, Recorder& recorder, ChunkExten
   return true;
 }
 
+// One walk through the index.
+hsize_t count_stored(hid_t dataset, const std::string& where) {
+  const H5Space space(H5Dget_space(dataset), "read the shape", where);
+  hsize_t stored = 0;
+  h5_check(H5Dget_num_chunks(dataset, space, &stored), "count the chunks", where);
+  return stored;
+}
+
 }  // namespace
 
 H5Plist recording_access() {
@@ -212,7 +222,8 @@ const Recorder::Reads& Recorder::reads() const {
   return static_cast<const RecordingFile*>(driver_file_)->reads;
 }
 
-ChunkIndex record_index(const std::string& path, const std::string& dataset_path) {
+ChunkIndex record_index(const std::string& path, const std::string& dataset_path,
+                        FunctionRef<void()> alive) {
   const std::string where = place_of(path, dataset_path);
   const H5Lock lock;
   const H5File file = open_input(path);
@@ -225,12 +236,8 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
                       where, "rewrite it with larger chunks");
   }
   ChunkIndex index(static_cast<std::size_t>(total));
-  const H5Space space(H5Dget_space(dataset), "read the shape", where);
-  hsize_t stored = 0;
-  h5_check(H5Dget_num_chunks(dataset, space, &stored), "count the chunks", where);
-  if (stored == 0 || total == 0) return index;
-
   Recorder recorder(file);
+  std::optional<hsize_t> stored;  // counted when a chunk is not found
   hsize_t found = 0;
   hsize_t offset[H5S_MAX_RANK] = {};
   Extents coordinate(counts.size());
@@ -238,19 +245,23 @@ ChunkIndex record_index(const std::string& path, const std::string& dataset_path
     for (std::size_t axis = 0; axis < counts.size(); ++axis) {
       offset[axis] = static_cast<hsize_t>(coordinate[axis] * chunk[axis]);
     }
-    if (locate(dataset, offset, recorder, extent, where)) ++found;
+    if (locate(dataset, offset, recorder, extent, where)) {
+      ++found;
+    } else if (!stored) {
+      stored = count_stored(dataset, where);
+    }
+    if (stored && found == *stored) return index;
     next_coordinate(coordinate, counts);
+    if ((&extent - index.data() + 1) % kBetweenSigns == 0) alive();
   }
+  if (!stored) return index;
   // A chunk that was never written and a damaged index fail alike; only the count tells them apart.
-  if (found != stored) {
-    throw input_error("damaged chunk index: " + std::to_string(found) + " of " +
-                          std::to_string(stored) +
-                          " stored chunks found; the HDF5 library gives fill values for the others",
-                      where,
-                      "it may come from an early version of HDF5 that numbered chunks otherwise: "
-                      "read it with that version, or make it again");
-  }
-  return index;
+  throw input_error("damaged chunk index: " + std::to_string(found) + " of " +
+                        std::to_string(*stored) +
+                        " stored chunks found; the HDF5 library gives fill values for the others",
+                    where,
+                    "it may come from an early version of HDF5 that numbered chunks otherwise: "
+                    "read it with that version, or make it again");
 }
 
 }  // namespace rankine::io

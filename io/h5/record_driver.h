@@ -9,6 +9,7 @@
 #include <string>
 
 #include "io/h5/file_info.h"
+#include "runtime/base/function_ref.h"
 
 namespace rankine::io {
 
@@ -18,7 +19,9 @@ inline constexpr std::int64_t kMostChunks = std::int64_t{1} << 26;
 // One entry per chunk of a chunked data set, in row-major order of chunk coordinates. Takes the
 // HDF5 lock. Throws Error (input) if file or data set cannot be opened, the data set is not chunked
 // or has too many chunks, or the index is damaged: each chunk found must lie inside the file, and
-// their number must be the one the library counts.
-ChunkIndex record_index(const std::string& path, const std::string& dataset);
+// if some are not found, their number must be the one the library counts. alive: called now and
+// then, as there may be many.
+ChunkIndex record_index(
+    const std::string& path, const std::string& dataset, FunctionRef<void()> alive = [] {});
 
 }  // namespace rankine::io

@@ -15,6 +15,7 @@ enum Index { kConstruct, kOptimize, kSerialize, kCommunicate, kSchedule, kExecut
 void accumulate(RankReport& sum, const RankReport& one) {
   sum.totals.tasks_run += one.totals.tasks_run;
   sum.totals.bytes_read += one.totals.bytes_read;
+  sum.totals.bytes_ahead += one.totals.bytes_ahead;
   sum.totals.bytes_sent += one.totals.bytes_sent;
   sum.totals.bytes_received += one.totals.bytes_received;
   sum.totals.bytes_spilled += one.totals.bytes_spilled;
@@ -164,6 +165,7 @@ std::string StageTable::json(int threads) const {
     root["ranks_detail"].push_back({{"rank", rank},
                                     {"tasks_run", report.totals.tasks_run},
                                     {"bytes_read", report.totals.bytes_read},
+                                    {"bytes_read_ahead", report.totals.bytes_ahead},
                                     {"bytes_sent_to_peers", report.totals.bytes_sent},
                                     {"bytes_received_from_peers", report.totals.bytes_received},
                                     {"bytes_spilled", report.totals.bytes_spilled},

@@ -6,6 +6,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/graph/story.h"
 #include "runtime/kernels/convert.h"
+#include "runtime/worker/task_steps.h"
 
 namespace rankine::worker {
 namespace {
@@ -31,21 +32,6 @@ std::int64_t kept_elements(const Box& box, const Extents& reduced) {
   return kept;
 }
 
-// The boxes a task computes one after the other.
-std::vector<Box> steps_of(const graph::Map& map, const Box& box) {
-  if (!map.steps) return {box};
-  const Box chunks = map.steps->chunks_over(box);
-  std::vector<Box> steps;
-  Extents offset(chunks.rank(), 0);
-  const Extents counts = chunks.shape();
-  do {
-    Extents chunk = chunks.lo;
-    for (std::size_t k = 0; k < chunk.size(); ++k) chunk[k] += offset[k];
-    steps.push_back(map.steps->chunk_box(chunk));
-  } while (next_coordinate(offset, counts));
-  return steps;
-}
-
 // The call whose result is all that the task hands over, as it is.
 const graph::CallResult* only_result(const graph::Map& map) {
   if (map.calls.empty() || map.heads.size() != 1 || map.program.value_count() != 1) return nullptr;
@@ -66,7 +52,8 @@ TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
 Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
                    const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
                    const UserTasks* user_tasks, const GraphJournal* journal,
-                   std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool)
+                   std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool,
+                   ReadAhead* ahead)
     : topology_(topology),
       graph_number_(graph_number),
       readers_(readers),
@@ -74,7 +61,8 @@ Executor::Executor(const graph::Topology& topology, std::uint32_t graph_number,
       journal_(journal),
       results_(results),
       held_(held),
-      pool_(pool) {}
+      pool_(pool),
+      ahead_(ahead) {}
 
 void Executor::run(const TaskId& task, const FindChunk& find_chunk, TaskContext& context,
                    bool away) const {
@@ -178,7 +166,10 @@ void Executor::run_map(const TaskId& task, const graph::Map& map, const FindChun
     }
   }
   LoadSources sources{topology_, readers_, find_chunk, pool_};
-  for (const Box& step : steps_of(map, box)) {
+  const std::vector<Box> steps = steps_of(map, box);
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    const Box& step = steps[k];
+    if (ahead_ != nullptr) ahead_->before(task, steps, k, context.read_stats);
     run_calls(task, map, step, sources, context);
     if (result != nullptr) {
       made.push_back(sources.made[result->call].buffer);

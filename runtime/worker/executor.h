@@ -15,6 +15,7 @@
 #include "runtime/worker/graph_journal.h"
 #include "runtime/worker/held_store.h"
 #include "runtime/worker/load.h"
+#include "runtime/worker/read_ahead.h"
 #include "runtime/worker/task_inputs.h"
 #include "runtime/worker/user_tasks.h"
 
@@ -94,11 +95,13 @@ class Executor {
   // readers: by data set of the graph. journal: where Store heads append, null if there are none.
   // results: on rank 0 the memory of each fetched array (dense, row-major), else empty.
   // user_tasks: null if the graph has no functions of users. held: where Hold heads leave chunks,
-  // under the number of the graph. All must outlive the executor.
+  // under the number of the graph. ahead: null if nothing is read ahead. All must outlive the
+  // executor.
   Executor(const graph::Topology& topology, std::uint32_t graph_number,
            const std::vector<std::unique_ptr<io::DatasetReader>>& readers,
            const UserTasks* user_tasks, const GraphJournal* journal,
-           std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool);
+           std::vector<std::vector<std::byte>>& results, HeldStore& held, Pool& pool,
+           ReadAhead* ahead = nullptr);
 
   // Leaves context.outputs, which must be empty. away: the task is of another rank, where its
   // results are kept. A task whose results an earlier run left takes those. Throws Error; its story
@@ -135,6 +138,7 @@ class Executor {
   std::vector<std::vector<std::byte>>& results_;
   HeldStore& held_;
   Pool& pool_;
+  ReadAhead* ahead_;
 };
 
 }  // namespace rankine::worker

@@ -69,8 +69,12 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
     journal_ = std::make_unique<GraphJournal>(*topology_, *log, installation.graph_hash,
                                               std::move(installation.salvage));
   }
+  if (!readers_.empty() && readers_.size() == topology_->graph().datasets.size()) {
+    ahead_ = std::make_unique<ReadAhead>(*topology_, placement_, communicator.rank(), threads_,
+                                         readers_);
+  }
   executor_ = std::make_unique<Executor>(*topology_, number_, readers_, user_tasks_.get(),
-                                         journal_.get(), results_, held_, pool_);
+                                         journal_.get(), results_, held_, pool_, ahead_.get());
 }
 
 // O(values of earlier graphs that are at home here).
@@ -268,7 +272,9 @@ void GraphRun::compute(const TaskId& task, TakenTask& taken, TaskContext& contex
 void GraphRun::settle(std::span<TakenTask> done, TaskContext& context) {
   if (done.empty()) return;
   totals_.times += std::exchange(context.times, {});
-  totals_.bytes_read += std::exchange(context.read_stats, {}).bytes_read;
+  const io::ReadStats read = std::exchange(context.read_stats, {});
+  totals_.bytes_read += read.bytes_read;
+  totals_.bytes_ahead += read.bytes_ahead;
   for (TakenTask& taken : done) {
     if (is_taken(taken.task)) {
       steal_.finish(taken.task, taken.outputs, desk(), weigh_as_held);

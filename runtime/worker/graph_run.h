@@ -34,6 +34,7 @@ namespace rankine::worker {
 struct RunTotals {
   std::int64_t tasks_run = 0;
   std::int64_t bytes_read = 0;      // stored bytes from input files
+  std::int64_t bytes_ahead = 0;     // of which the system was told before they were read
   std::int64_t bytes_sent = 0;      // of chunks, to other ranks
   std::int64_t bytes_received = 0;  // of chunks, from other ranks
   std::int64_t bytes_spilled = 0;   // of chunks, to scratch
@@ -42,7 +43,7 @@ struct RunTotals {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(tasks_run, bytes_read, bytes_sent, bytes_received, bytes_spilled, times.load_s,
-            times.compute_s, times.compress_s, times.write_s, tasks_stolen);
+            times.compute_s, times.compress_s, times.write_s, tasks_stolen, bytes_ahead);
   }
 };
 
@@ -189,6 +190,7 @@ class GraphRun : public HeldUser, public std::enable_shared_from_this<GraphRun> 
   std::vector<std::vector<std::byte>> results_;
   std::unique_ptr<UserTasks> user_tasks_;
   std::unique_ptr<GraphJournal> journal_;  // null without outputs
+  std::unique_ptr<ReadAhead> ahead_;       // null if nothing is read from files
   std::unique_ptr<Executor> executor_;
 
   SpillFile spill_;

@@ -74,6 +74,21 @@ class Verify(Case):
                          (stored, 3 * 8000 + 8 + 10 + 2))
         self.assertEqual(found["not_checked"][-1], {"place": "/text", "what": "string"})
 
+    def test_small_chunks_are_read_together_and_named_one_by_one(self):
+        with h5py.File(self.path("small.h5"), "w", libver="latest") as file:
+            file.create_dataset("few", (1000, 300), "i2", chunks=(1, 1))[5, 7] = 3
+            file.create_dataset("summed", data=np.arange(800 * 9 * 4.0).reshape(800, 9, 4),
+                                chunks=(3, 2, 3), fletcher32=True)
+        result = self.run_here("verify", "small.h5", "--quiet", "--stages", "stages.json")
+        self.assert_done(result)
+        self.assertIn(f"2 data sets, {300_000 + 267 * 5 * 2} chunks", result.stdout.decode())
+        with open(self.path("stages.json"), encoding="ascii") as file:
+            self.assertLess(json.load(file)["ranks_detail"][0]["tasks_run"], 1000)
+        for chunk in ((399, 4, 0), (399, 2, 3), (600, 0, 0)):
+            self.damage("small.h5", "summed", *chunk)
+        places = [place for place, _ in self.bad("small.h5")["small.h5"]]
+        self.assertEqual(places, ["/summed, chunk (133, 1, 1)"])
+
     def test_every_damaged_data_set_is_named_with_its_first_bad_chunk(self):
         name = self.make()
         for chunk in ((21, 0), (7, 40), (35, 20)):

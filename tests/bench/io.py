@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Reading, writing, indexing and copying HDF5, beside the peers that Debian has, in one run.
 
-    /usr/bin/python3 tests/bench/io.py [--parts read,write,index,rechunk] [--codecs none,deflate-1,...]
+    /usr/bin/python3 tests/bench/io.py [--parts read,write,index,rechunk,cold] [--codecs none,lz4,...]
 
 Each file is a field of smooth and noise, quantized, in chunks along time ("time-major") or along
 space ("space-major"). Results are compared before anything is timed; all systems take turns, the
@@ -171,19 +171,47 @@ class Bench:
     # --- index ---
 
     def index(self):
-        """A file of many chunks, of which one is read, beside a file that is one chunk."""
+        """Files of many chunks, of which one is read, beside a file that is one chunk."""
         side = int(self.options.chunks ** 0.5)
         values = np.arange(side * side, dtype=np.int16).reshape(side, side)
-        for name, chunk in (("many.h5", (1, 1)), ("one.h5", (side, side))):
-            with h5py.File(self.path(name), "w", libver="latest") as file:
-                file.create_dataset("x", data=values, chunks=chunk)
-        def once(name):
-            return lambda: run(self.rankine("eval", "a = x[0:1, 0:1]", self.path(name), "-o",
-                                            self.path("corner.nc")))
-        seconds = take_turns({"many": once("many.h5"), "one": once("one.h5")}, self.options.turns)
-        cost = seconds["many"] - seconds["one"]
-        print(f"index   {side * side} chunks: {cost:.3f} s, {cost / side / side * 1e6:.2f} us each")
-        self.figures.append({"part": "index", "chunks": side * side, "seconds": cost})
+        kinds = {"one chunk": ("latest", (side, side), None),
+                 "B-tree, version 1": ("earliest", (1, 1), None),
+                 "fixed array": ("latest", (1, 1), None),
+                 "extensible array": ("latest", (1, 1), (None, side)),
+                 "B-tree, version 2": ("latest", (1, 1), (None, None))}
+        systems = {}
+        for kind, (version, chunk, most) in kinds.items():
+            path = self.path(kind + ".h5")
+            with h5py.File(path, "w", libver=version) as file:
+                file.create_dataset("x", data=values, chunks=chunk, maxshape=most)
+            words = self.rankine("eval", "a = x[0:1, 0:1]", path, "-o", self.path("corner.nc"))
+            systems[kind] = lambda words=words: run(words)
+        seconds = take_turns(systems, self.options.turns)
+        alone = seconds.pop("one chunk")
+        for kind, median in seconds.items():
+            cost = median - alone
+            print(f"index   {side * side} chunks, {kind:<18}: {cost:.3f} s, "
+                  f"{cost / side / side * 1e6:.2f} us each")
+            self.figures.append({"part": "index", "chunks": side * side, "kind": kind,
+                                 "seconds": cost})
+
+    # --- cold storage ---
+
+    def cold(self, codec, layout):
+        """Reading what is not in memory; only root can drop it from there."""
+        path = self.sample(codec, layout)
+        words = self.rankine("eval", "m = mean(t2m, time)", path, "-o", self.path("mean.nc"))
+        systems = {"rankine, 2 threads": lambda: run(words),
+                   "the file alone": lambda: run(["dd", "if=" + path, "of=/dev/null", "bs=4M"])}
+        if codec in H5PY_READS:
+            systems["h5py"] = lambda: timed(self.h5py_mean, path)
+        def dropped(once):
+            with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+                file.write("1")
+            return once()
+        seconds = take_turns({name: lambda once=once: dropped(once)
+                              for name, once in systems.items()}, self.options.turns)
+        self.report("cold", codec, layout, seconds, self.gigabytes())
 
     # --- rechunk ---
 

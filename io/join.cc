@@ -1,7 +1,6 @@
 #include "io/join.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "io/calendar.h"
+#include "io/coordinate_difference.h"
 #include "io/join_order.h"
 #include "io/parts.h"
 #include "runtime/base/error.h"
@@ -79,17 +79,14 @@ class Join {
       const auto found =
           std::ranges::find(other.coordinates, coordinate.path, &CoordinateSummary::path);
       if (found == other.coordinates.end() || found->hash == coordinate.hash) continue;
-      refuse(other, "the coordinate " + coordinate.path + " goes from " + number(found->first) +
-                        " to " + number(found->last) + " here and from " +
-                        number(coordinate.first) + " to " + number(coordinate.last) + " in " +
-                        first().path + ", or differs between");
+      const std::string difference =
+          difference_of(stored_values(other, coordinate.path),
+                        stored_values(first(), coordinate.path), first().path);
+      if (difference.empty()) continue;  // 0 and -0
+      throw input_error(
+          "the files do not fit together: the coordinate " + coordinate.path + ": " + difference,
+          other.path, remedy_of_difference(coordinate.path, first().path, other.path));
     }
-  }
-
-  static std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.9g", value);
-    return text;
   }
 
   // Bounds count in the units of their coordinate, which need not be repeated.

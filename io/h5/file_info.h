@@ -68,6 +68,8 @@ struct VirtualSource;
 
 enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
 
+inline constexpr const char* kTextType = "string";  // type_name of text of any kind
+
 // One data set.
 struct Variable {
   std::string path;            // absolute: "/group/t2m"

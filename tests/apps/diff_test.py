@@ -70,12 +70,12 @@ class Diff(Case):
                          (True, 1980, 2, 1))
         self.assertEqual((x["first_at"], x["absolute_at"], x["relative_at"]), ([1, 2, 3],) * 3)
         self.assertAlmostEqual(x["absolute"], 2, 5)
-        self.assertEqual(by_path["/y"]["differences"], ["shape (4) instead of (3)"])
+        self.assertEqual(by_path["/y"]["differences"], ["shape (4,) instead of (3,)"])
         self.assertIsNone(by_path["/y"]["elements"])
         self.assertEqual((by_path["/same"]["differs"], by_path["/same"]["elements_differ"],
                           by_path["/same"]["first_at"]), (False, 0, None))
         self.assertEqual(by_path["/t"]["differences"],
-                         ['1 of 2 texts differ, the first at (1): "c" instead of "b"'])
+                         ['1 of 2 texts differ, the first at (1,): "c" instead of "b"'])
         self.assertEqual(by_path["/e"]["not_compared"], "values of type compound")
         same = self.run_here("diff", "a.h5", "a.h5", "--json", "--quiet")
         self.assertEqual((same.returncode, json.loads(same.stdout)["differs"]), (0, False))
@@ -165,7 +165,7 @@ class Diff(Case):
                 file["dim"].attrs["units"] = units
         lines = ["/dim: dimensions (x_degC) instead of (x_K)", "/only_a: only in the first",
                  "/shape: shape (3, 5) instead of (3, 4)",
-                 "/text: values of type string are not compared",
+                 '/text: 1 of 1 texts differ, the first at (): "q" instead of "p"',
                  "/type: type float32 instead of float64", "/x_K: only in the first",
                  "/only_b: only in the second", "/x_degC: only in the second"]
         self.assertEqual(self.diff("a.h5", "b.h5"), lines)

@@ -99,7 +99,7 @@ class Verify(Case):
             for i in range(40):
                 many.id.write_direct_chunk((i,), b"no stream")
         found = self.bad("many.h5")["many.h5"]
-        self.assertEqual([place for place, _ in found], [f"/x, chunk ({i})" for i in range(16)])
+        self.assertEqual([place for place, _ in found], [f"/x, chunk ({i},)" for i in range(16)])
         told = self.run_here("verify", "many.h5", "--quiet").stdout
         self.assertIn(b"not checked: /x: the rest of it, after 16 bad chunks", told)
 

@@ -32,12 +32,13 @@ bool is_copyable(const io::Variable& variable) {
 bool CoordinateReader::may_copy(const io::Variable& variable) {
   if (is_copyable(variable) || io::holds_text(variable)) return true;
   std::string why;
-  if (variable.type_name == io::kTextType && variable.read_problem.empty()) {
-    why = "it holds more text than labels have, or none";
-  } else if (!variable.dtype || variable.null_space) {
+  const bool text = variable.type_name == io::kTextType;
+  if ((!variable.dtype && !text) || variable.null_space) {
     why = "it holds no numbers";
   } else if (!variable.read_problem.empty()) {
     why = variable.read_problem;
+  } else if (text) {
+    why = "it holds more text than labels have";
   } else {
     why = "it is longer than what is copied beside a result (" +
           std::to_string(kLargestCopied >> 20) + " MiB)";
@@ -91,17 +92,50 @@ SourceArray CoordinateReader::read_whole(const io::FileInfo& file, const io::Var
   return read(file, variable, decoding, all);
 }
 
+void CoordinateReader::prepare_texts(const std::vector<const io::FileInfo*>& files,
+                                     const std::string& path) {
+  std::vector<io::Place> places;
+  for (const io::FileInfo* file : files) {
+    const io::Variable* variable = file->variable(path);
+    const bool wanted = variable != nullptr && io::holds_text(*variable) && !file->joined;
+    const bool known = texts_.contains({file->path, path}) ||
+                       std::ranges::find(places, file->path, &io::Place::file) != places.end();
+    if (wanted && !known) places.push_back({file->path, path});
+  }
+  if (places.size() < 2) return;
+  try {
+    std::vector<io::Texts> found = io::probe_texts(places);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const io::FileInfo& file = **std::ranges::find(files, places[i].file, &io::FileInfo::path);
+      const bool characters = io::is_characters(*file.variable(path));
+      for (std::string& text : found[i].values) text = characters ? text : as_utf8(text);
+      texts_.emplace(Key{file.path, path}, std::move(found[i].values));
+    }
+  } catch (const Error& error) {
+    // One of them is damaged: who reads it hears of it.
+    if (error.exit_code != ExitCode::kInput) throw;
+  }
+}
+
 const std::vector<std::string>& CoordinateReader::texts_of(const io::FileInfo& file,
                                                            const io::Variable& variable) {
   const Key key{file.path, variable.path};
   if (const auto known = texts_.find(key); known != texts_.end()) return known->second;
-  // What lies along the record dimension of several files has a read_problem.
-  const std::string& path = file.joined ? file.joined->members.front().path : file.path;
-  io::Texts texts = std::move(io::probe_texts({{path, variable.path}}).front());
-  for (std::string& text : texts.values) {
-    if (!io::is_characters(variable)) text = as_utf8(text);  // a character is one byte of a word
+  std::vector<io::Place> places;
+  if (!file.joined) places.push_back({file.path, variable.path});
+  for (std::size_t i = 0; file.joined && i < file.joined->members.size(); ++i) {
+    // What has no record dimension is the first file's.
+    if (i > 0 && !file.joined->texts.contains(variable.path)) break;
+    places.push_back({file.joined->members[i].path, variable.path});
   }
-  return texts_.emplace(key, std::move(texts.values)).first->second;
+  std::vector<std::string> all;
+  for (io::Texts& texts : io::probe_texts(places)) {
+    for (std::string& text : texts.values) {
+      // A character is one byte of a word.
+      all.push_back(io::is_characters(variable) ? std::move(text) : as_utf8(text));
+    }
+  }
+  return texts_.emplace(key, std::move(all)).first->second;
 }
 
 SourceArray CoordinateReader::read_texts(const io::FileInfo& file, const io::Variable& variable,

@@ -42,6 +42,9 @@ class CoordinateReader {
   // Looks up the chunk indexes of several variables at once: each look-up starts a probe child.
   void prepare(const io::FileInfo& file, const std::vector<const io::Variable*>& variables);
 
+  // The same of texts of this path, each in a file of its own.
+  void prepare_texts(const std::vector<const io::FileInfo*>& files, const std::string& path);
+
   // All read functions throw Error (input) for data that cannot be read.
   SourceArray read_whole(const io::FileInfo& file, const io::Variable& variable, Decoding decoding);
   // One entry of `chosen` per axis, inside the variable's shape.

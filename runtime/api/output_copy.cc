@@ -174,6 +174,11 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
     chosen.push_back({first.start, first.step, first.count});
   }
   const std::size_t pieces = axes.empty() ? 1 : axes[*joined].size();
+  if (pieces > 1 && io::holds_text(variable)) {
+    std::vector<const io::FileInfo*> files;
+    for (const AxisSegment& segment : axes[*joined]) files.push_back(segment.file.get());
+    reader.prepare_texts(files, variable.path);
+  }
   for (std::size_t i = 0; i < pieces; ++i) {
     const io::FileInfo* from = file.get();
     const io::Variable* there = &variable;

@@ -192,7 +192,7 @@ def stations(path, first=0, times=4, names=STATIONS):
         code = file.createVariable("code", "S1", ("station", "strlen"))
         code[:] = netCDF4.stringtochar(np.array([f"C{i}" for i in range(len(names))], "S6"))
         v = file.createVariable("v", "f4", ("time", "station"), chunksizes=(2, 3))
-        v.coordinates = "code"
+        v.coordinates = "code remark"
         v[:] = first * 10 + np.arange(times * len(names)).reshape(times, -1)
 
 
@@ -241,10 +241,15 @@ class Labels(Test):
         self.check(out)
         with netCDF4.Dataset(out) as file:
             self.assertEqual(file["m"].coordinates, "code time")
+            self.assertNotIn("remark", file.variables)
         self.check(self.out("eval", "w = v[:, 1:4]", self.path, name="part.nc"), slice(1, 4))
         other = self.folder / "other.nc"
         stations(other, first=4)
-        self.check(self.out("eval", "w = v * 2", self.path, other, name="joined.nc"))
+        joined = self.out("eval", "w = v * 2; m = mean(v, station)", self.path, other, name="joined.nc")
+        self.check(joined)
+        with netCDF4.Dataset(joined) as file:  # its text lies along the time
+            self.assertEqual(list(file["remark"][:]), [f"day {i}" for i in range(8)])
+            self.assertEqual(file["m"].coordinates, "remark")
 
     def test_labels_select(self):
         for bounds, wanted in (("Brocken", slice(3, 4)), ("Zugspitze,Brocken", slice(0, 4)),

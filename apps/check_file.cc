@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kTogether = 32;  // data sets in one graph
 constexpr std::int64_t kTogetherBytes = 1 << 20;
+constexpr std::size_t kMostBad = 16;  // chunks of one data set that are named
 
 struct Checked {
   const io::Variable* variable;
@@ -87,24 +88,25 @@ Array part_of(const Array& array, const Box& chunks) {
   return array.slice(ranges);
 }
 
-// The failure of the first damaged chunk. Which of several ends a graph depends on who is faster;
-// halving what is left does not, and reads no more than once what the array has.
-// Invariant: `left` holds damage, and `error` is of a part that holds no other damage than `left`.
-Error first_failure(Session& session, const Array& array, Error error) {
-  Box left = Box::whole(array.chunks().counts());
-  for (std::size_t axis = 0; axis < left.rank(); ++axis) {
-    while (left.hi[axis] - left.lo[axis] > 1) {
-      Box half = left;
-      half.hi[axis] = std::midpoint(left.lo[axis], left.hi[axis]);
-      if (auto failure = failure_of(session, {part_of(array, half)})) {
-        error = std::move(*failure);
-        left = half;
-      } else {
-        left.lo[axis] = half.hi[axis];
-      }
-    }
-  }
-  return error;
+// Appends the failure of every damaged chunk in the box, in row-major order, until kMostBad are
+// found. Which of several ends a graph depends on who is faster; halves do not, and a single
+// damaged chunk takes no more reads than twice what the box has. Precondition: the box holds
+// damage, and `error` is of a part that holds no other damage than the box.
+void find_failures(Session& session, const Array& array, const Box& box, Error error,
+                   std::vector<Error>& found) {
+  std::size_t axis = 0;
+  while (axis < box.rank() && box.hi[axis] - box.lo[axis] == 1) ++axis;
+  if (axis == box.rank()) return found.push_back(std::move(error));
+  Box low = box;
+  Box high = box;
+  low.hi[axis] = high.lo[axis] = std::midpoint(box.lo[axis], box.hi[axis]);
+  auto failure = failure_of(session, {part_of(array, low)});
+  const bool only_high = !failure;
+  if (failure) find_failures(session, array, low, std::move(*failure), found);
+  if (found.size() >= kMostBad) return;
+  failure =
+      only_high ? std::optional(std::move(error)) : failure_of(session, {part_of(array, high)});
+  if (failure) find_failures(session, array, high, std::move(*failure), found);
 }
 
 // What failed without naming a chunk fails everywhere; data read through the library are read
@@ -128,8 +130,18 @@ void check_together(Session& session, const std::vector<Checked>& some, FileChec
   for (const auto& [variable, array] : some) {
     auto error = failure_of(session, {array});
     if (!error) continue;
-    if (has_places(*variable, *error)) error = first_failure(session, array, std::move(*error));
-    check.bad.push_back(finding_of(variable->path, *error));
+    std::vector<Error> found;
+    if (has_places(*variable, *error)) {
+      const Box all = Box::whole(array.chunks().counts());
+      find_failures(session, array, all, std::move(*error), found);
+    } else {
+      found.push_back(std::move(*error));
+    }
+    for (const Error& each : found) check.bad.push_back(finding_of(variable->path, each));
+    if (found.size() == kMostBad) {
+      const std::string word = "after " + std::to_string(kMostBad) + " bad chunks";
+      check.unchecked.push_back({variable->path, "the rest of it, " + word, ""});
+    }
   }
 }
 

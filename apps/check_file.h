@@ -24,8 +24,8 @@ struct FileCheck {
   std::uint64_t stored_bytes = 0;
   std::uint64_t raw_bytes = 0;
   double seconds = 0;
-  std::vector<Finding> bad;        // of each data set the first bad chunk in row-major order
-  std::vector<Finding> unchecked;  // types that are not computed with
+  std::vector<Finding> bad;        // every bad chunk in row-major order, up to 16 of a data set
+  std::vector<Finding> unchecked;  // types that are not computed with, what is left after 16
   // Data sets whose bytes nothing vouches for: damage there may go unnoticed.
   std::vector<std::string> without_checksum;
 };

@@ -271,6 +271,8 @@ void copy_all(Session& session, const CopyOptions& options, const Places& places
   copy.store = store_options(options);
   copy.store.inputs = places.inputs;
   copy.store.command = command;
+  copy.store.texts_file = copy.joined.files.front();
+  copy.store.texts = copy.joined.texts;
   plan_copy(session, options, copy);
   const bool quiet = session.settings().quiet;
   for (const std::string& word : copy.joined.left_out) {

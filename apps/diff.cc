@@ -8,10 +8,12 @@
 
 #include "apps/compare_values.h"
 #include "apps/diff_metadata.h"
+#include "apps/diff_report.h"
 #include "apps/info.h"
 #include "apps/program.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
+#include "io/probe.h"
 
 namespace rankine::apps {
 namespace {
@@ -22,6 +24,7 @@ struct DiffOptions {
   std::string first, second;
   Tolerance tolerance;
   bool attributes = false;
+  bool json = false;
 };
 
 struct Side {
@@ -36,35 +39,57 @@ Side side_of(const std::string& where, const std::string& other) {
           variable.empty() ? api::split_location(other).variable : variable};
 }
 
-// A variable and what is to be said of it.
+// What is to be said of a pair, and the values that are still to be compared.
 struct Compared {
-  std::string name;
-  std::vector<std::string> lines;                      // differences
-  std::optional<std::pair<Array, Array>> values = {};  // to be compared
-  std::string not_compared = {};                       // "values of type string"
+  DiffEntry entry;
+  std::optional<std::pair<Array, Array>> values = {};
 };
 
 Array opened(const Side& side, const io::Variable& variable) {
   return api::open_variable(side.file, variable.path, Here::current());
 }
 
+// Labels are few: both are read whole.
+void compare_texts(const Side& a, const io::Variable& first, const Side& b,
+                   const io::Variable& second, DiffEntry& entry) {
+  if (first.shape != second.shape) return;
+  const auto texts = io::probe_texts({{a.file->path, first.path}, {b.file->path, second.path}});
+  const auto& one = texts[0].values;
+  const auto& other = texts[1].values;
+  std::int64_t count = 0;
+  std::size_t at = one.size();
+  for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i) {
+    if (one[i] == other[i]) continue;
+    if (++count == 1) at = i;
+  }
+  if (count == 0) return;
+  entry.lines.push_back(
+      fmt::format("{} of {} texts differ, the first at {}: {} instead of {}", count, one.size(),
+                  to_string(coordinate_of(static_cast<std::int64_t>(at), first.shape)),
+                  attribute_text(other[at]), attribute_text(one[at])));
+}
+
 Compared compared(const Side& a, const io::Variable& first, const Side& b,
                   const io::Variable& second, const DiffOptions& options) {
-  Compared result{printable(first.path), variable_differences(first, second)};
+  Compared result{{first.path, variable_differences(first, second)}};
+  DiffEntry& entry = result.entry;
   if (options.attributes) {
     const auto more = attribute_differences(first.attributes, second.attributes);
-    result.lines.insert(result.lines.end(), more.begin(), more.end());
+    entry.lines.insert(entry.lines.end(), more.begin(), more.end());
   }
-  if (!first.dtype && !second.dtype)
-    result.not_compared = "values of type " + printable(first.type_name);
+  if (io::holds_text(first) && io::holds_text(second)) {
+    compare_texts(a, first, b, second, entry);
+    return result;
+  }
+  if (!first.dtype && !second.dtype) entry.not_compared = "values of type " + first.type_name;
   // A comparison has an axis more for its numbers, and one for their joining.
   const bool too_many = first.shape.size() + 2 > kMaxAxes;
-  if (too_many) result.not_compared = fmt::format("values with {} axes", first.shape.size());
+  if (too_many) entry.not_compared = fmt::format("values with {} axes", first.shape.size());
   if (!first.dtype || !second.dtype || first.null_space || second.null_space) return result;
   std::pair<Array, Array> arrays{opened(a, first), opened(b, second)};
   const DType types[] = {arrays.first.dtype(), arrays.second.dtype()};
   if (types[0] != types[1]) {
-    result.lines.push_back(
+    entry.lines.push_back(
         fmt::format("type {} instead of {}", name_of(types[1]), name_of(types[0])));
   }
   if (!too_many && first.shape == second.shape && arrays.first.size() > 0)
@@ -79,7 +104,7 @@ std::vector<Compared> paired(const Side& a, const Side& b, const DiffOptions& op
   }
   std::vector<Compared> all;
   if (options.attributes) {
-    all.push_back({"/", attribute_differences(a.file->attributes, b.file->attributes)});
+    all.push_back({{"/", attribute_differences(a.file->attributes, b.file->attributes)}});
   }
   for (const io::Variable& variable : a.file->variables) {
     if (!is_listed(variable)) continue;
@@ -87,27 +112,15 @@ std::vector<Compared> paired(const Side& a, const Side& b, const DiffOptions& op
     if (other != nullptr && is_listed(*other)) {
       all.push_back(compared(a, variable, b, *other, options));
     } else {
-      all.push_back({printable(variable.path), {"only in the first"}});
+      all.push_back({{variable.path, {"only in the first"}}});
     }
   }
   for (const io::Variable& variable : b.file->variables) {
     const io::Variable* other = a.file->variable(variable.path);
     if (!is_listed(variable) || (other != nullptr && is_listed(*other))) continue;
-    all.push_back({printable(variable.path), {"only in the second"}});
+    all.push_back({{variable.path, {"only in the second"}}});
   }
   return all;
-}
-
-std::string values_text(const Difference& d, const Extents& shape) {
-  const auto index = [&](std::int64_t at) { return to_string(coordinate_of(at, shape)); };
-  std::string text = fmt::format("{} of {} elements differ, the first at {}", d.elements,
-                                 volume(shape), index(d.first));
-  if (d.absolute_at >= 0) {
-    text += fmt::format("; by at most {} at {}, relative {} at {}", d.absolute,
-                        index(d.absolute_at), d.relative, index(d.relative_at));
-  }
-  if (d.missing > 0) text += fmt::format("; {} missing in one only", d.missing);
-  return text;
 }
 
 void compare_some(Session& session, std::span<Compared> some, const Tolerance& tolerance) {
@@ -120,9 +133,8 @@ void compare_some(Session& session, std::span<Compared> some, const Tolerance& t
   auto next = differences.begin();
   for (Compared& one : some) {
     if (!one.values) continue;
-    const Difference& difference = *next++;
-    if (difference.elements == 0) continue;
-    one.lines.push_back(values_text(difference, one.values->first.shape()));
+    one.entry.shape = one.values->first.shape();
+    one.entry.values = *next++;
   }
 }
 
@@ -135,17 +147,11 @@ bool diff(Session& session, const DiffOptions& options) {
     const std::size_t count = std::min(kTogether, all.size() - i);
     compare_some(session, std::span(all).subspan(i, count), options.tolerance);
   }
-  std::string text;
-  bool differs = false;
-  for (const Compared& one : all) {
-    differs = differs || !one.lines.empty();
-    for (const std::string& line : one.lines) text += one.name + ": " + line + "\n";
-    if (!one.not_compared.empty()) {
-      text += fmt::format("{}: {} are not compared\n", one.name, one.not_compared);
-    }
-  }
-  print_result(text);
-  return differs;
+  std::vector<DiffEntry> entries;
+  for (Compared& one : all) entries.push_back(std::move(one.entry));
+  print_result(options.json ? diff_json(options.first, options.second, entries)
+                            : diff_text(entries));
+  return std::ranges::any_of(entries, &DiffEntry::differs);
 }
 
 int diff(Cli& cli, const DiffOptions& options) {
@@ -153,8 +159,10 @@ int diff(Cli& cli, const DiffOptions& options) {
     throw usage_error("--abs and --rel take numbers, not NaN", "leave out what is not wanted");
   }
   bool differs = false;  // on rank 0
-  const int code =
-      run_with(run_settings(cli), [&](Session& session) { differs = diff(session, options); });
+  const int code = run_with(run_settings(cli), [&](Session& session) {
+    show_progress(session);
+    differs = diff(session, options);
+  });
   return code == 0 && differs ? static_cast<int>(ExitCode::kDiffers) : code;
 }
 
@@ -163,7 +171,7 @@ int diff(Cli& cli, const DiffOptions& options) {
 void add_diff(Cli& cli) {
   const auto options = std::make_shared<DiffOptions>();
   CLI::App& verb = cli.add_verb(
-      {"diff", "FILE[:/NAME] FILE[:/NAME] [--abs X] [--rel Y] [--attributes] [options]",
+      {"diff", "FILE[:/NAME] FILE[:/NAME] [--abs X] [--rel Y] [--attributes] [--json] [options]",
        "Compares the variables of two files; exit code 6 if they differ.",
        "mpirun -n 4 rankine diff old.nc new.nc --rel 1e-6"},
       Ranks::kAll, [&cli, options] { return diff(cli, *options); });
@@ -175,6 +183,7 @@ void add_diff(Cli& cli) {
                   "the same, as a part of the larger magnitude of the two")
       ->check(CLI::NonNegativeNumber);
   verb.add_flag("--attributes", options->attributes, "compare attributes as well");
+  verb.add_flag("--json", options->json, "as JSON");
   add_run_options(verb);
 }
 

@@ -1,5 +1,6 @@
 #include "apps/info.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "apps/verbs.h"
@@ -27,10 +28,19 @@ int info(const InfoOptions& options) {
   }
   std::string text;
   for (const auto& file : infos) {
-    text += (text.empty() ? "" : "\n") + info_text(file, time_ranges(file));
+    text += (text.empty() ? "" : "\n") + info_text(file, time_ranges(file), text_samples(file));
   }
   print_result(text);
   return 0;
+}
+
+// Texts may be whole documents.
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kMost = 60;
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;  // not inside a UTF-8 sequence
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + "...";
 }
 
 }  // namespace
@@ -68,6 +78,34 @@ TimeRanges time_ranges(const io::FileInfo& info) {
     }
   }
   return ranges;
+}
+
+TextSamples text_samples(const io::FileInfo& info) {
+  constexpr std::size_t kMostDataSets = 16;
+  constexpr std::int64_t kLongest = 1 << 16;  // elements
+  constexpr std::size_t kShown = 6;
+  std::vector<io::Place> places;
+  for (const io::Variable& variable : info.variables) {
+    const bool wanted = io::holds_text(variable) && !io::is_characters(variable) &&
+                        variable.shape.size() < 2 && volume(variable.shape) <= kLongest;
+    if (wanted && places.size() < kMostDataSets) places.push_back({info.path, variable.path});
+  }
+  TextSamples samples;
+  if (places.empty()) return samples;
+  try {
+    const std::vector<io::Texts> found = io::probe_texts(places);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto& texts = found[i].values;
+      std::string& sample = samples[places[i].dataset];
+      for (std::size_t k = 0; k < std::min(kShown, texts.size()); ++k) {
+        sample += (k > 0 ? ", " : "") + shortened(texts[k]);
+      }
+      if (texts.size() > kShown) sample += ", ...";
+    }
+  } catch (const Error&) {
+    return {};  // whoever reads them will hear of it
+  }
+  return samples;
 }
 
 std::optional<std::uint64_t> raw_bytes(const io::Variable& variable) {

@@ -16,8 +16,14 @@ namespace rankine::apps {
 using TimeRanges = std::map<std::string, std::string>;
 TimeRanges time_ranges(const io::FileInfo& info);
 
+// The first of the texts in data sets with one axis or none: "north, south, ...". By path. Reads
+// the file; what cannot be read, or is long, has none.
+using TextSamples = std::map<std::string, std::string>;
+TextSamples text_samples(const io::FileInfo& info);
+
 // For people. Ends with a newline.
-std::string info_text(const io::FileInfo& info, const TimeRanges& ranges = {});
+std::string info_text(const io::FileInfo& info, const TimeRanges& ranges = {},
+                      const TextSamples& texts = {});
 
 // For programs: one file gives an object, several an array. What a number cannot be in JSON stands
 // as text ("NaN", "Infinity"); what there is not (chunks of contiguous data, the shape of a null

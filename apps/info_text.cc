@@ -6,6 +6,7 @@
 #include "apps/chunk_advice.h"
 #include "apps/info.h"
 #include "apps/text.h"
+#include "io/h5/texts.h"
 
 namespace rankine::apps {
 namespace {
@@ -77,6 +78,10 @@ std::string sizes_text(const io::Variable& variable) {
 }
 
 std::string read_text(const io::Variable& variable) {
+  if (io::holds_text(variable)) return "as labels, not computed with: string";
+  if (variable.type_name.starts_with("complex")) {
+    return "by its parts, which are listed below, not as a whole: " + printable(variable.type_name);
+  }
   if (!variable.dtype) return "not computed with: " + printable(variable.type_name);
   if (!variable.read_problem.empty()) return "unreadable: " + printable(variable.read_problem);
   if (variable.direct_problem.empty()) return "directly";
@@ -94,7 +99,8 @@ std::string attribute_lines(const std::vector<io::Attribute>& attributes, const 
   return text;
 }
 
-std::string variable_text(const io::Variable& variable, const TimeRanges& ranges) {
+std::string variable_text(const io::Variable& variable, const TimeRanges& ranges,
+                          const TextSamples& texts) {
   const auto line = [](const char* label, const std::string& value) {
     return fmt::format("    {:<8} {}\n", label, value);
   };
@@ -108,6 +114,9 @@ std::string variable_text(const io::Variable& variable, const TimeRanges& ranges
   if (variable.fill.count() > 0) text += line("fill", number_text(variable.fill, 0));
   if (const auto range = ranges.find(variable.path); range != ranges.end()) {
     text += line("time", range->second);
+  }
+  if (const auto sample = texts.find(variable.path); sample != texts.end()) {
+    text += line("texts", printable(sample->second));
   }
   text += line("read", read_text(variable));
   return text + attribute_lines(variable.attributes, "      ");
@@ -128,13 +137,14 @@ std::string dimensions_text(const io::FileInfo& info) {
 
 }  // namespace
 
-std::string info_text(const io::FileInfo& info, const TimeRanges& ranges) {
+std::string info_text(const io::FileInfo& info, const TimeRanges& ranges,
+                      const TextSamples& texts) {
   std::string text =
       fmt::format("{}: {}, {}\n", printable(info.path), info.format, byte_size(info.size));
   if (!info.dimensions.empty()) text += "\ndimensions\n" + dimensions_text(info);
   std::string variables;
   for (const auto& variable : info.variables) {
-    if (is_listed(variable)) variables += variable_text(variable, ranges);
+    if (is_listed(variable)) variables += variable_text(variable, ranges, texts);
   }
   if (!variables.empty()) text += "\nvariables\n" + variables;
   if (!info.attributes.empty()) text += "\nattributes\n" + attribute_lines(info.attributes, "  ");

@@ -7,6 +7,7 @@
 
 #include "apps/info.h"
 #include "io/calendar.h"
+#include "io/coordinate_difference.h"
 #include "io/probe.h"
 #include "runtime/api/coordinate_reader.h"
 #include "runtime/api/coordinates.h"
@@ -38,11 +39,24 @@ bool goes_along(const io::Variable& coordinate, const std::vector<const io::Vari
          });
 }
 
+// What is chosen of a file.
+struct Choice {
+  std::vector<const io::Variable*> variables;
+  std::vector<std::string> texts;  // paths
+  std::vector<std::string> left_out;
+};
+
 bool has_numbers(const io::Variable& variable) { return variable.dtype && !variable.null_space; }
 
+std::string why_not(const io::Variable& variable) {
+  if (variable.type_name.starts_with("complex")) {
+    return "it holds complex numbers, of which only the parts can be computed with";
+  }
+  return "it holds no numbers";
+}
+
 // The variables that a name means: one, or all of a group.
-void add_named(const io::FileInfo& file, const std::string& name,
-               std::vector<const io::Variable*>& chosen) {
+void add_named(const io::FileInfo& file, const std::string& name, Choice& choice) {
   std::string path = (name.starts_with('/') ? "" : "/") + name;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   bool is_group = false;
@@ -50,29 +64,37 @@ void add_named(const io::FileInfo& file, const std::string& name,
     if (!variable.path.starts_with(path == "/" ? path : path + "/") || !is_listed(variable))
       continue;
     is_group = true;
-    if (has_numbers(variable)) chosen.push_back(&variable);
+    if (has_numbers(variable)) choice.variables.push_back(&variable);
+    else if (io::holds_text(variable)) choice.texts.push_back(variable.path);
   }
-  if (!is_group) chosen.push_back(&io::find_variable(file, path));
+  if (is_group) return;
+  const io::Variable& variable = io::find_variable(file, path);
+  if (io::holds_text(variable)) choice.texts.push_back(variable.path);
+  else choice.variables.push_back(&variable);
 }
 
-std::vector<const io::Variable*> choose(const io::FileInfo& file,
-                                        const std::vector<std::string>& names,
-                                        std::vector<std::string>& left_out) {
-  std::vector<const io::Variable*> chosen;
-  for (const std::string& name : names) add_named(file, name, chosen);
+Choice choose(const io::FileInfo& file, const std::vector<std::string>& names) {
+  Choice choice;
+  for (const std::string& name : names) add_named(file, name, choice);
   if (names.empty()) {
     for (const io::Variable& variable : file.variables) {
       if (!is_listed(variable)) continue;
-      if (has_numbers(variable)) chosen.push_back(&variable);
-      else left_out.push_back(variable.path + " is left out: it holds no numbers");
+      if (has_numbers(variable)) choice.variables.push_back(&variable);
+      else if (io::holds_text(variable)) choice.texts.push_back(variable.path);
+      else choice.left_out.push_back(variable.path + " is left out: " + why_not(variable));
     }
-    for (const std::string& note : file.notes) left_out.push_back(note);
+    for (const std::string& note : file.notes) choice.left_out.push_back(note);
   }
   std::vector<const io::Variable*> once;
-  for (const io::Variable* variable : chosen) {
+  for (const io::Variable* variable : choice.variables) {
     if (std::ranges::find(once, variable) == once.end()) once.push_back(variable);
   }
-  return once;
+  choice.variables = std::move(once);
+  if (choice.variables.empty() && !choice.texts.empty()) {
+    throw input_error("only text is chosen, which goes along with numbers", file.path,
+                      "choose a variable with numbers as well");
+  }
+  return choice;
 }
 
 std::string place_of(const File& file, const io::Variable& variable) {
@@ -202,10 +224,12 @@ void check_labels(const std::vector<File>& files, const io::Variable& variable, 
     for (std::size_t i = 1; i < files.size(); ++i) {
       const io::Variable* there = files[i]->variable(path);
       if (there == nullptr || there->is_pure_dimension) continue;
-      if (api::coordinate_values(*files[i], path) == wanted) continue;
-      throw input_error("the values of dimension " + variable.dims[k] + " are not those in " +
-                            files.front()->path,
-                        place_of(files[i], *there));
+      const std::string difference =
+          io::difference_of(api::coordinate_values(*files[i], path), wanted, files.front()->path);
+      if (difference.empty()) continue;
+      throw input_error("the values of dimension " + variable.dims[k] + " differ: " + difference,
+                        place_of(files[i], *there),
+                        io::remedy_of_difference(path, files.front()->path, files[i]->path));
     }
   }
 }
@@ -301,7 +325,10 @@ JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
   const io::FileInfo& first = *joined.files.front();
   const bool several = joined.files.size() > 1;
   const std::string along = several ? record_dimension(first, dimension) : "";
-  const std::vector<const io::Variable*> chosen = choose(first, names, joined.left_out);
+  Choice choice = choose(first, names);
+  const std::vector<const io::Variable*>& chosen = choice.variables;
+  joined.texts = std::move(choice.texts);
+  joined.left_out = std::move(choice.left_out);
   Joiner joiner(session, joined.files, along);
   for (const io::Variable* variable : chosen) {
     const bool is_joined = several && axis_along(*variable, along).has_value();

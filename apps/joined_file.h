@@ -23,6 +23,7 @@ struct JoinedVariable {
 struct JoinedFile {
   std::vector<File> files;
   std::vector<JoinedVariable> variables;
+  std::vector<std::string> texts;     // data sets of text in the first file, by path
   std::vector<std::string> left_out;  // what cannot be copied and why
 };
 

@@ -106,8 +106,10 @@ void add_verify(Cli& cli) {
                     "Decodes every chunk and checks checksums; exit code 3 if one is bad.",
                     "mpirun -n 4 rankine verify era5.nc"},
                    Ranks::kAll, [&cli, options] {
-                     return run_with(run_settings(cli),
-                                     [&](Session& session) { verify_files(session, *options); });
+                     return run_with(run_settings(cli), [&](Session& session) {
+                       show_progress(session);
+                       verify_files(session, *options);
+                     });
                    });
   verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files")->required();
   verb.add_flag("--json", options->json, "as JSON; several files give an array");

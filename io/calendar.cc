@@ -265,6 +265,17 @@ std::optional<DateText> parse_date(std::string_view text) {
   return date && text.empty() ? date : std::nullopt;
 }
 
+bool counts_months_or_years(std::string_view units) {
+  const std::string known = lower(units);
+  const std::size_t begin = known.find_first_not_of(" \t");
+  const std::size_t since = known.find(" since ");
+  if (begin == known.npos || since == known.npos || since < begin) return false;
+  const std::string word = known.substr(begin, known.find_first_of(" \t", begin) - begin);
+  constexpr std::array<std::string_view, 6> kWords = {"month", "months", "mon",
+                                                      "year",  "years",  "common_years"};
+  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+}
+
 std::optional<TimeUnits> TimeUnits::parse(std::string_view units, std::string_view calendar) {
   const auto known = calendar_named(calendar);
   const std::size_t since = lower(units).find(" since ");

@@ -38,6 +38,9 @@ struct DateText {
 // "1999-1-5", "2000-03-01 12:00:00.5", "2000-03-01T12Z": nothing if it is not one.
 std::optional<DateText> parse_date(std::string_view text);
 
+// Whether units are "months since ..." or "years since ...".
+bool counts_months_or_years(std::string_view units);
+
 // What "days since 1850-01-01" and a calendar say. Every number is a moment.
 class TimeUnits {
  public:

@@ -1,7 +1,6 @@
 #include "io/join.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -9,6 +8,8 @@
 #include <utility>
 
 #include "io/calendar.h"
+#include "io/coordinate_difference.h"
+#include "io/h5/texts.h"
 #include "io/join_order.h"
 #include "io/parts.h"
 #include "runtime/base/error.h"
@@ -79,17 +80,14 @@ class Join {
       const auto found =
           std::ranges::find(other.coordinates, coordinate.path, &CoordinateSummary::path);
       if (found == other.coordinates.end() || found->hash == coordinate.hash) continue;
-      refuse(other, "the coordinate " + coordinate.path + " goes from " + number(found->first) +
-                        " to " + number(found->last) + " here and from " +
-                        number(coordinate.first) + " to " + number(coordinate.last) + " in " +
-                        first().path + ", or differs between");
+      const std::string difference =
+          difference_of(stored_values(other, coordinate.path),
+                        stored_values(first(), coordinate.path), first().path);
+      if (difference.empty()) continue;  // 0 and -0
+      throw input_error(
+          "the files do not fit together: the coordinate " + coordinate.path + ": " + difference,
+          other.path, remedy_of_difference(coordinate.path, first().path, other.path));
     }
-  }
-
-  static std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.9g", value);
-    return text;
   }
 
   // Bounds count in the units of their coordinate, which need not be repeated.
@@ -158,6 +156,7 @@ class Join {
   void join(Variable& variable) {
     const auto axis = record_axis(variable, record_);
     if (!axis) return;
+    if (holds_text(variable)) return join_text(variable, *axis);
     JoinedVariable joined;
     joined.axis = *axis;
     std::vector<Decode> decodes;
@@ -202,6 +201,24 @@ class Join {
     variable.direct_problem.clear();
     variable.big_endian = false;
     joined_->variables.emplace(variable.path, std::move(joined));
+  }
+
+  void join_text(Variable& variable, std::size_t axis) {
+    std::int64_t length = 0;
+    for (const FileInfo& member : members()) {
+      const Variable* other = member.variable(variable.path);
+      bool fits = axis == 0 && other != nullptr && holds_text(*other) &&
+                  other->shape.size() == variable.shape.size() &&
+                  is_characters(*other) == is_characters(variable) &&
+                  other->shape[0] == record_length(member, record_);
+      for (std::size_t k = 1; fits && k < variable.shape.size(); ++k) {
+        fits = other->shape[k] == first().variable(variable.path)->shape[k];
+      }
+      if (!fits) return does_not_fit(variable, member, "its text is missing or of another shape");
+      length += other->shape[0];
+    }
+    variable.shape[0] = length;
+    joined_->texts.insert(variable.path);
   }
 
   static Decode stored_as_it_is(DType dtype) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct Joined {
   std::string word;               // for people: how many, along what, in which order
   std::vector<FileInfo> members;  // in order along the record dimension
   std::map<std::string, JoinedVariable> variables;  // by path: those along the record dimension
+  std::set<std::string> texts;  // likewise of text, which is that of one member after the other
 };
 
 // One FileInfo that stands for all of them (at least one; probed with ProbeOptions::coordinates).

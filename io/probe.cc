@@ -79,6 +79,7 @@ ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& da
 
 ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& item,
                       const std::function<void()>& alive) try {
+  if (item.texts) return {read_texts(item.file, item.dataset)};
   if (!item.dataset.empty()) return {index_of(item.file, item.dataset, alive)};
   return {inspect(item.file, request.coordinates)};
 } catch (const Error& error) {
@@ -198,6 +199,17 @@ std::vector<ChunkIndex> probe_indexes(const std::string& file,
   std::vector<Place> places;
   for (const auto& dataset : datasets) places.push_back({file, dataset});
   return probe_indexes(places, options);
+}
+
+std::vector<Texts> probe_texts(const std::vector<Place>& places, const ProbeOptions& options) {
+  ProbeRequest request = request_for(places);
+  for (ProbeRequest::Item& item : request.items) item.texts = true;
+  std::vector<Texts> found;
+  for (auto& answer : ask(std::move(request), options)) {
+    if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
+    found.push_back(std::move(std::get<Texts>(answer.value)));
+  }
+  return found;
 }
 
 std::vector<ChunkMap> probe_maps(const std::vector<const Dataset*>& datasets,

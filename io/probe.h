@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/h5/file_info.h"
+#include "io/h5/texts.h"
 #include "io/parts.h"
 #include "runtime/base/error.h"
 
@@ -51,6 +52,9 @@ std::vector<ChunkIndex> probe_indexes(const std::vector<Place>& places,
 std::vector<ChunkIndex> probe_indexes(const std::string& file,
                                       const std::vector<std::string>& datasets,
                                       const ProbeOptions& options = {});
+
+// The texts of each data set. Throws the first error.
+std::vector<Texts> probe_texts(const std::vector<Place>& places, const ProbeOptions& options = {});
 
 // What readers of these data sets need to know beside them, by one child. Throws the first error.
 std::vector<ChunkMap> probe_maps(const std::vector<const Dataset*>& datasets,

@@ -18,14 +18,15 @@ namespace rankine::io {
 
 inline constexpr const char* kProbeArgument = "--rankine-probe";
 
-// Files to inspect, or data sets whose chunks to find.
+// Files to inspect, data sets whose chunks to find or whose texts to read.
 struct ProbeRequest {
   struct Item {
     std::string file;
     std::string dataset;  // "": inspect the file
+    bool texts = false;   // read the texts that the data set holds
     template <class Archive>
     void serialize(Archive& archive) {
-      archive(file, dataset);
+      archive(file, dataset, texts);
     }
     std::string place() const { return dataset.empty() ? file : file + ":" + dataset; }
   };
@@ -52,7 +53,7 @@ struct ProbeAnswer {
       archive(bytes);
     }
   };
-  std::variant<Alive, FileInfo, PackedIndex, Error> value;
+  std::variant<Alive, FileInfo, PackedIndex, Texts, Error> value;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(value);

@@ -5,15 +5,13 @@
 #include <cmath>
 #include <string_view>
 
-#include "runtime/base/error.h"
-
 namespace rankine::language {
 namespace {
 
 Error refusal(const std::string& text, const std::string& what) {
   return usage_error("-d " + text + ": " + what,
-                     "write -d dim,from,to[,step] with indices, coordinate values with a point, or "
-                     "dates like 2000-01-31");
+                     "write -d dim,from,to[,step] with indices, coordinate values with a point, "
+                     "dates like 2000-01-31, or texts that label the dimension");
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -34,14 +32,15 @@ std::optional<Number> parsed(std::string_view text) {
   return number;
 }
 
-std::optional<Bound> parsed_bound(const std::string& text, std::string_view part) {
+std::optional<Bound> parsed_bound(Hyperslab& slab, std::string_view part) {
   if (part.empty()) return std::nullopt;
   if (part.front() == '+') part.remove_prefix(1);
   if (const auto whole = parsed<std::int64_t>(part)) return Bound(*whole);
   const auto real = parsed<double>(part);
   const bool has_point = part.find_first_of(".eE") != part.npos;
   if (real && has_point && std::isfinite(*real)) return Bound(*real);
-  throw refusal(text, "`" + std::string(part) + "` is no number");
+  slab.needs_text = true;
+  return std::nullopt;
 }
 
 // A year alone is an index.
@@ -58,8 +57,32 @@ std::int64_t position(const Hyperslab& slab, std::int64_t index, std::int64_t le
                                std::to_string(length) + " elements");
 }
 
+bool is_index(const std::optional<Bound>& bound) {
+  return bound && std::holds_alternative<std::int64_t>(*bound);
+}
+
+// The whole numbers among the ends are indices, also where a text is a number.
+ClosedRange text_range(const Hyperslab& slab, const std::vector<std::string>& names) {
+  const auto length = static_cast<std::int64_t>(names.size());
+  const auto at = [&](const std::string& text, const std::optional<Bound>& bound,
+                      std::int64_t otherwise) {
+    if (text.empty()) return otherwise;
+    return is_index(bound) ? position(slab, std::get<std::int64_t>(*bound), length)
+                           : text_index(names, text);
+  };
+  const ClosedRange range{at(slab.from_text, slab.from, 0), at(slab.to_text, slab.to, length - 1)};
+  if (range.first > range.last) throw refusal(slab.text, "the range begins after its end");
+  return range;
+}
+
 ClosedRange range_of(const Array& array, std::size_t axis, const Hyperslab& slab,
                      LabelReader& reader) {
+  const bool by_index = (is_index(slab.from) || slab.from_text.empty()) &&
+                        (is_index(slab.to) || slab.to_text.empty());
+  if (!by_index) {
+    if (const auto names = reader.texts_of(array, axis)) return text_range(slab, *names);
+  }
+  if (slab.needs_text) throw no_number(slab);
   if (slab.from_date || slab.to_date) {
     return date_range(reader.labels_of(array, axis), slab.from_date, slab.to_date);
   }
@@ -84,7 +107,21 @@ ClosedRange range_of(const Array& array, std::size_t axis, const Hyperslab& slab
   return {first, last};
 }
 
+Hyperslab with_step(Hyperslab slab, const std::vector<std::string_view>& parts) {
+  if (parts.size() < 4) return slab;
+  const auto step = parsed<std::int64_t>(parts[3]);
+  if (!step || *step < 1) throw refusal(slab.text, "a step is a whole number, 1 or more");
+  slab.step = *step;
+  return slab;
+}
+
 }  // namespace
+
+Error no_number(const Hyperslab& slab) {
+  const bool first = !slab.from && !slab.from_date && !slab.from_text.empty();
+  return refusal(slab.text, "`" + (first ? slab.from_text : slab.to_text) +
+                                "` is no number, and the dimension is not labelled by text");
+}
 
 Hyperslab parse_hyperslab(const std::string& text) {
   const std::vector<std::string_view> parts = split(text);
@@ -97,8 +134,11 @@ Hyperslab parse_hyperslab(const std::string& text) {
   const std::string_view last = parts.size() > 2 ? parts[2] : parts[1];
   slab.from_date = parsed_date(parts[1]);
   slab.to_date = parsed_date(last);
-  if (!slab.from_date) slab.from = parsed_bound(text, parts[1]);
-  if (!slab.to_date) slab.to = parsed_bound(text, last);
+  if (!slab.from_date) slab.from = parsed_bound(slab, parts[1]);
+  if (!slab.to_date) slab.to = parsed_bound(slab, last);
+  slab.from_text = parts[1];
+  slab.to_text = last;
+  if (slab.needs_text) return with_step(std::move(slab), parts);
   if ((slab.from_date && slab.to) || (slab.to_date && slab.from)) {
     throw refusal(text, "one end is a date, the other is none");
   }
@@ -107,12 +147,7 @@ Hyperslab parse_hyperslab(const std::string& text) {
   }
   if (parts.size() == 2 && !slab.from && !slab.from_date)
     throw refusal(text, "nothing is selected");
-  if (parts.size() == 4) {
-    const auto step = parsed<std::int64_t>(parts[3]);
-    if (!step || *step < 1) throw refusal(text, "a step is a whole number, 1 or more");
-    slab.step = *step;
-  }
-  return slab;
+  return with_step(std::move(slab), parts);
 }
 
 Index index_of(const Array& array, std::size_t axis, const Hyperslab& slab, LabelReader& reader) {

@@ -1,5 +1,6 @@
 // -d dim,from,to[,step] as NCO's ncks: inclusive, and the dimension stays. A date may be cut off:
-// then it stands for all of its month, day, hour or minute, as in xarray.
+// then it stands for all of its month, day, hour or minute, as in xarray. Of an axis that is
+// labelled by text, what is no whole number is one of its texts.
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include "apps/language/ast.h"
 #include "apps/language/labels.h"
 #include "runtime/api/array.h"
+#include "runtime/base/error.h"
 
 namespace rankine::language {
 
@@ -18,11 +20,16 @@ struct Hyperslab {
   std::optional<Bound> to;                // inclusive
   std::optional<io::DateText> from_date;  // instead of them
   std::optional<io::DateText> to_date;    // inclusive
+  std::string from_text, to_text;         // as written, whatever else they are
+  bool needs_text = false;                // one of them is nothing but text
   std::int64_t step = 1;                  // >= 1
 };
 
 // Throws Error (usage).
 Hyperslab parse_hyperslab(const std::string& text);
+
+// Of a slab that needs_text, where there is none.
+Error no_number(const Hyperslab& slab);
 
 // What the slab takes of an axis of `array`. Throws Error (usage) without a place for indices out
 // of bounds and for selections without elements.

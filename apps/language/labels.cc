@@ -7,6 +7,7 @@
 
 #include "io/dataset.h"
 #include "runtime/api/coordinates.h"
+#include "runtime/api/output_copy.h"
 #include "runtime/base/error.h"
 
 namespace rankine::language {
@@ -105,9 +106,48 @@ const Labels& LabelReader::read(const std::shared_ptr<const io::FileInfo>& file,
     labels.epsilon = epsilon_of(io::make_dataset(*file, path).dtype);
     if (const io::Variable* variable = file->variable(path)) {
       labels.time = io::TimeUnits::parse(variable->text("units"), variable->text("calendar"));
+      labels.units = variable->text("units");
     }
   }
   return labels;
+}
+
+std::optional<std::vector<std::string>> LabelReader::texts_of(const Array& array,
+                                                              std::size_t axis) {
+  std::vector<std::string> texts;
+  const api::AxisSegments segments = api::trace_axis(array.node(), axis);
+  for (const api::AxisSegment& segment : segments) {
+    const std::string path = api::dimension_path(segment);
+    const io::Variable* scale = path.empty() ? nullptr : segment.file->variable(path);
+    if (scale == nullptr || scale->shape.size() != 1 || !io::holds_text(*scale)) return {};
+    auto& known = known_texts_[{segment.file, path}];
+    if (known.empty()) known = api::coordinate_texts(*segment.file, *scale);
+    for (std::int64_t i = 0; i < segment.count; ++i) {
+      const auto at = static_cast<std::size_t>(segment.start + i * segment.step);
+      if (at >= known.size()) return {};
+      texts.push_back(known[at]);
+    }
+  }
+  return segments.empty() ? std::nullopt : std::optional(std::move(texts));
+}
+
+std::int64_t text_index(const std::vector<std::string>& texts, const std::string& text) {
+  const auto found = std::find(texts.begin(), texts.end(), text);
+  if (found == texts.end()) {
+    constexpr std::size_t kShown = 5;
+    std::string some;
+    for (std::size_t i = 0; i < std::min(kShown, texts.size()); ++i) {
+      some += (i > 0 ? ", " : "") + texts[i];
+    }
+    throw usage_error("no element has the label `" + text + "`",
+                      some.empty() ? "the axis has no elements"
+                                   : "labels are " + some + (texts.size() > kShown ? ", ..." : ""));
+  }
+  if (std::find(found + 1, texts.end(), text) != texts.end()) {
+    throw usage_error("the label `" + text + "` belongs to more than one element",
+                      "select by index");
+  }
+  return found - texts.begin();
 }
 
 Labels LabelReader::labels_of(const Array& array, std::size_t axis) {
@@ -123,7 +163,10 @@ Labels LabelReader::labels_of(const Array& array, std::size_t axis) {
     if (scale == nullptr || scale->is_pure_dimension) throw no_labels(array, axis);
     const Labels& part = read(segment.file, path);
     result.epsilon = std::max(result.epsilon, part.epsilon);
-    if (result.values.empty()) result.time = part.time;
+    if (result.values.empty()) {
+      result.time = part.time;
+      result.units = part.units;
+    }
     append_labels(result, part, segment);
   }
   return result;
@@ -171,6 +214,10 @@ ClosedRange label_range(const Labels& labels, std::optional<double> begin,
 
 ClosedRange date_range(const Labels& labels, const std::optional<io::DateText>& from,
                        const std::optional<io::DateText>& to) {
+  if (!labels.time && io::counts_months_or_years(labels.units)) {
+    throw usage_error("`" + labels.units + "` counts months or years, whose length is not fixed",
+                      "select by index or value");
+  }
   if (!labels.time) {
     throw usage_error(
         "the coordinate does not count time, so a date selects nothing of it",

@@ -20,6 +20,7 @@ struct Labels {
   std::vector<double> values;
   double epsilon = 0;  // relative distance of neighbours in the coordinate's type; 0: integers
   std::optional<io::TimeUnits> time = std::nullopt;  // what they count, if that is time
+  std::string units = {};                            // as the file says them
 };
 
 // Reads coordinate variables, each once. One thread.
@@ -28,16 +29,23 @@ class LabelReader {
   // Of elements that come from files along this axis, through slices, transposes and arithmetic
   // too. Throws Error: usage if they have no coordinate values, input if those cannot be read.
   Labels labels_of(const Array& array, std::size_t axis);
+  // The same of text; nothing if the axis is labelled otherwise or not at all.
+  std::optional<std::vector<std::string>> texts_of(const Array& array, std::size_t axis);
 
  private:
   const Labels& read(const std::shared_ptr<const io::FileInfo>& file, const std::string& path);
 
-  std::map<std::pair<std::shared_ptr<const io::FileInfo>, std::string>, Labels> known_;
+  using Key = std::pair<std::shared_ptr<const io::FileInfo>, std::string>;
+  std::map<Key, Labels> known_;
+  std::map<Key, std::vector<std::string>> known_texts_;
 };
 
 // The element whose label is `value`, up to one rounding to the coordinate's type. Throws Error
 // (usage) that names the nearest labels.
 std::int64_t label_index(const Labels& labels, double value);
+
+// The only element with this text. Throws Error (usage) that names some that are there.
+std::int64_t text_index(const std::vector<std::string>& texts, const std::string& text);
 
 // Both ends are elements of the range.
 struct ClosedRange {

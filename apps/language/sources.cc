@@ -4,6 +4,7 @@
 
 #include "apps/language/near.h"
 #include "io/dataset.h"
+#include "io/h5/texts.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
 
@@ -80,12 +81,26 @@ void Sources::check_hyperslabs() const {
       throw usage_error("-d " + slab.text + ": the dimension is given twice",
                         "concatenate slices in the expression");
     }
-    if (std::find(known.begin(), known.end(), slab.dimension) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), slab.dimension) != known.end()) {
+      if (slab.needs_text && !is_labelled_by_text(slab.dimension)) throw no_number(slab);
+      continue;
+    }
     throw input_error("-d " + slab.text + ": there is no dimension `" + slab.dimension + "`",
                       place(),
                       known.empty() ? "the inputs have no dimensions with names"
                                     : "the dimensions are " + listed(known, 10));
   }
+}
+
+bool Sources::is_labelled_by_text(const std::string& dimension) const {
+  const auto in = [&](const io::FileInfo& file) {
+    return std::ranges::any_of(file.dimensions, [&](const io::Dimension& candidate) {
+      const io::Variable* labels = file.variable(candidate.path);
+      return candidate.name == dimension && labels != nullptr && io::holds_text(*labels);
+    });
+  };
+  return (file_ && in(*file_)) ||
+         std::ranges::any_of(given_, [&](const auto& given) { return in(*given.second.file); });
 }
 
 std::string Sources::path_of(const std::string& name) const {

@@ -37,6 +37,7 @@ class Sources {
   void open_positional(const std::vector<std::string>& where);
   void add_variable(const std::string& text);
   void check_hyperslabs() const;
+  bool is_labelled_by_text(const std::string& dimension) const;
   std::string path_of(const std::string& name) const;
   Array open(const Given& given, LabelReader& reader) const;
 

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kLargestAttribute = std::size_t{64} << 20;  // bytes; larger ones are left out
 
-// Text of a fixed-length string, without its padding.
+}  // namespace
+
 std::string unpadded(const char* text, std::size_t size, H5T_str_t padding) {
   std::string_view view(text, size);
   if (padding == H5T_STR_SPACEPAD) {
@@ -20,6 +21,8 @@ std::string unpadded(const char* text, std::size_t size, H5T_str_t padding) {
   const auto last = view.find_last_not_of('\0');
   return std::string(view.substr(0, last == std::string_view::npos ? 0 : last + 1));
 }
+
+namespace {
 
 AttributeValue text_value(std::vector<std::string> texts) {
   if (texts.empty()) return std::string();

@@ -43,6 +43,9 @@ std::vector<Variable> describe_fields(hid_t dataset, const Variable& table);
 Variable describe_by_name(hid_t dataset, const std::string& file_path, const std::string& name,
                           const std::string& path);
 
+// Text of a fixed-length string, without its padding.
+std::string unpadded(const char* text, std::size_t size, H5T_str_t padding);
+
 // The attributes of an object in creation order where it is tracked, else by name. What cannot be
 // read or carried has an empty value.
 std::vector<Attribute> read_attributes(hid_t object);

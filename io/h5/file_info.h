@@ -69,6 +69,8 @@ struct VirtualSource;
 enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
 constexpr int value_count(Layout) { return static_cast<int>(Layout::kVirtual) + 1; }
 
+inline constexpr const char* kTextType = "string";  // type_name of text of any kind
+
 // One data set.
 struct Variable {
   std::string path;            // absolute: "/group/t2m"

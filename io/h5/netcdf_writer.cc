@@ -15,6 +15,7 @@
 #include "io/h5/stand_in_filters.h"
 #include "io/h5/write_attribute.h"
 #include "io/h5/write_driver.h"
+#include "io/h5/write_texts.h"
 
 #include <hdf5_hl.h>
 
@@ -203,10 +204,13 @@ class Writer {
            "set the fill value", where);
     }
     set_layout(variable, creation, where);
-    data_sets_[index] = H5Dataset(H5Dcreate2(file_, name.c_str(), stored_type(variable.dtype),
-                                             space, H5P_DEFAULT, creation, H5P_DEFAULT),
-                                  "create the data set", where, kCode);
-    if (is_logged(variable)) {
+    const H5Type type = element_type(variable, where);
+    data_sets_[index] =
+        H5Dataset(H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                  "create the data set", where, kCode);
+    if (variable.texts) {
+      write_texts(data_sets_[index], variable, where);
+    } else if (is_logged(variable)) {
       index_chunks(index, where);
     } else {
       write_inline(index, where);
@@ -246,6 +250,7 @@ class Writer {
     const std::vector<hsize_t> lengths(chunk.begin(), chunk.end());
     must(H5Pset_chunk(creation, static_cast<int>(lengths.size()), lengths.data()), "set the chunk",
          where);
+    if (variable.texts) return;  // their bytes lie in heaps, which no filter sees
     for (const FilterStep& step : filters_of(variable)) {
       must(H5Pset_filter(creation, static_cast<H5Z_filter_t>(step.id), flags_of(step.id),
                          step.count, step.numbers.data()),

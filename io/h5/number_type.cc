@@ -176,7 +176,7 @@ NumberType number_type(hid_t type) {
     case H5T_INTEGER: return integer_type(type);
     case H5T_FLOAT: return float_type(type);
     case H5T_ENUM: return is_bool(type) ? bool_type() : enum_type(type);
-    case H5T_STRING: return unusable("string");
+    case H5T_STRING: return unusable(kTextType);
     case H5T_COMPOUND:
       return unusable(is_complex(type) ? "complex" + std::to_string(H5Tget_size(type) * 8)
                                        : "compound");

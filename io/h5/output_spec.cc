@@ -123,12 +123,22 @@ void check_chunk(const OutputVariable& variable, const Dimensions& dimensions) {
   }
 }
 
+void check_texts(const OutputVariable& variable) {
+  if (!variable.texts) return;
+  const std::size_t count = variable.texts->values.size();
+  if (count != static_cast<std::size_t>(volume(variable.shape))) {
+    refuse("there are " + std::to_string(count) + " texts for shape " + to_string(variable.shape),
+           variable.name);
+  }
+}
+
 void check_variable(const OutputVariable& variable, const Dimensions& dimensions) {
   check_name(variable.name);
   check_attributes(variable.attributes, variable.name);
   check_axes(variable, dimensions);
   check_chunk(variable, dimensions);
   check_fill(variable);
+  check_texts(variable);
   check(variable.codec);
   const auto bytes = static_cast<std::size_t>(volume(variable.shape)) * size_of(variable.dtype);
   if (variable.inline_data && variable.inline_data->size() != bytes) {

@@ -10,6 +10,7 @@
 
 #include "io/codec/codec.h"
 #include "io/h5/file_info.h"
+#include "io/h5/texts.h"
 #include "runtime/base/chunk_grid.h"
 
 namespace rankine::io {
@@ -52,10 +53,14 @@ struct OutputVariable {
   std::vector<Attribute> attributes;  // without _FillValue and those of dimension scales
   // The whole contents, row-major, host order, NaN as computed: small variables and scalars.
   std::optional<std::vector<std::byte>> inline_data;
+  // Text instead of numbers, and then neither dtype, codec nor inline_data means anything: one per
+  // element, as long as each is (netCDF's string), or single characters (its char).
+  std::optional<Texts> texts;
+  bool characters = false;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, dtype, dims, shape, chunk, codec, shuffle, fletcher32, fill, attributes,
-            inline_data);
+            inline_data, texts, characters);
   }
 };
 
@@ -63,9 +68,9 @@ struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
   std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
   std::vector<Attribute> attributes;        // of the root group, history included
-  std::vector<OutputGroup> groups;          // those with attributes; others are there by their names
-  std::string plan;                         // by which the file is made: goes into _NCProperties
-  std::vector<std::string> left_out;        // what could not come along and why; for people
+  std::vector<OutputGroup> groups;    // those with attributes; others are there by their names
+  std::string plan;                   // by which the file is made: goes into _NCProperties
+  std::vector<std::string> left_out;  // what could not come along and why; for people
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dimensions, variables, attributes, groups);
@@ -93,7 +98,9 @@ inline constexpr std::uint64_t kDataStart = 4096;
 inline ChunkGrid chunk_grid(const OutputVariable& variable) {
   return ChunkGrid::regular(variable.shape, variable.chunk);
 }
-inline bool is_logged(const OutputVariable& variable) { return !variable.inline_data.has_value(); }
+inline bool is_logged(const OutputVariable& variable) {
+  return !variable.inline_data.has_value() && !variable.texts.has_value();
+}
 // In the order in which they are applied. Inline data go through the HDF5 library, which need not
 // have the codec, and every reader wants coordinates: they get deflate instead of what needs a
 // plugin.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "io/join.h"
 #include "io/probe.h"
+#include "runtime/api/output_attributes.h"
 
 namespace rankine::api {
 namespace {
@@ -28,18 +30,26 @@ bool is_copyable(const io::Variable& variable) {
 }
 
 bool CoordinateReader::may_copy(const io::Variable& variable) {
-  if (is_copyable(variable)) return true;
-  std::string why = variable.path + " is left out: ";
-  if (!variable.dtype || variable.null_space) {
-    why += "it holds no numbers";
+  if (is_copyable(variable) || io::holds_text(variable)) return true;
+  std::string why;
+  const bool text = variable.type_name == io::kTextType;
+  if ((!variable.dtype && !text) || variable.null_space) {
+    why = "it holds no numbers";
   } else if (!variable.read_problem.empty()) {
-    why += variable.read_problem;
+    why = variable.read_problem;
+  } else if (text) {
+    why = "it holds more text than labels have";
   } else {
-    why += "it is longer than what is copied beside a result (" +
-           std::to_string(kLargestCopied >> 20) + " MiB)";
+    why = "it is longer than what is copied beside a result (" +
+          std::to_string(kLargestCopied >> 20) + " MiB)";
   }
-  if (std::ranges::find(left_out_, why) == left_out_.end()) left_out_.push_back(std::move(why));
+  leave_out(variable, why);
   return false;
+}
+
+void CoordinateReader::leave_out(const io::Variable& variable, const std::string& why) {
+  std::string line = variable.path + " is left out: " + why;
+  if (std::ranges::find(left_out_, line) == left_out_.end()) left_out_.push_back(std::move(line));
 }
 
 void CoordinateReader::prepare(const io::FileInfo& file,
@@ -82,8 +92,79 @@ SourceArray CoordinateReader::read_whole(const io::FileInfo& file, const io::Var
   return read(file, variable, decoding, all);
 }
 
+void CoordinateReader::prepare_texts(const std::vector<const io::FileInfo*>& files,
+                                     const std::string& path) {
+  std::vector<io::Place> places;
+  for (const io::FileInfo* file : files) {
+    const io::Variable* variable = file->variable(path);
+    const bool wanted = variable != nullptr && io::holds_text(*variable) && !file->joined;
+    const bool known = texts_.contains({file->path, path}) ||
+                       std::ranges::find(places, file->path, &io::Place::file) != places.end();
+    if (wanted && !known) places.push_back({file->path, path});
+  }
+  if (places.size() < 2) return;
+  try {
+    std::vector<io::Texts> found = io::probe_texts(places);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const io::FileInfo& file = **std::ranges::find(files, places[i].file, &io::FileInfo::path);
+      const bool characters = io::is_characters(*file.variable(path));
+      for (std::string& text : found[i].values) text = characters ? text : as_utf8(text);
+      texts_.emplace(Key{file.path, path}, std::move(found[i].values));
+    }
+  } catch (const Error& error) {
+    // One of them is damaged: who reads it hears of it.
+    if (error.exit_code != ExitCode::kInput) throw;
+  }
+}
+
+const std::vector<std::string>& CoordinateReader::texts_of(const io::FileInfo& file,
+                                                           const io::Variable& variable) {
+  const Key key{file.path, variable.path};
+  if (const auto known = texts_.find(key); known != texts_.end()) return known->second;
+  std::vector<io::Place> places;
+  if (!file.joined) places.push_back({file.path, variable.path});
+  for (std::size_t i = 0; file.joined && i < file.joined->members.size(); ++i) {
+    // What has no record dimension is the first file's.
+    if (i > 0 && !file.joined->texts.contains(variable.path)) break;
+    places.push_back({file.joined->members[i].path, variable.path});
+  }
+  std::vector<std::string> all;
+  for (io::Texts& texts : io::probe_texts(places)) {
+    for (std::string& text : texts.values) {
+      // A character is one byte of a word.
+      all.push_back(io::is_characters(variable) ? std::move(text) : as_utf8(text));
+    }
+  }
+  return texts_.emplace(key, std::move(all)).first->second;
+}
+
+SourceArray CoordinateReader::read_texts(const io::FileInfo& file, const io::Variable& variable,
+                                         const std::vector<Elements>& chosen) {
+  const std::vector<std::string>& all = texts_of(file, variable);
+  if (all.size() != static_cast<std::size_t>(volume(variable.shape))) {
+    throw input_error("it holds other texts than its shape says", file.path + ":" + variable.path);
+  }
+  SourceArray result;
+  result.dtype = DType::kUInt8;
+  for (const Elements& axis : chosen) result.shape.push_back(axis.count);
+  result.texts.emplace();
+  const Extents strides = row_major_strides(variable.shape);
+  Extents coordinate(chosen.size());
+  const std::int64_t count = volume(result.shape);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t from = 0;
+    for (std::size_t k = 0; k < chosen.size(); ++k) {
+      from += (chosen[k].start + coordinate[k] * chosen[k].step) * strides[k];
+    }
+    result.texts->values.push_back(all[static_cast<std::size_t>(from)]);
+    next_coordinate(coordinate, result.shape);
+  }
+  return result;
+}
+
 SourceArray CoordinateReader::read(const io::FileInfo& file, const io::Variable& variable,
                                    Decoding decoding, const std::vector<Elements>& chosen) {
+  if (io::holds_text(variable)) return read_texts(file, variable, chosen);
   const io::DatasetReader& reader = reader_of(file, variable, decoding);
   SourceArray result;
   result.dtype = reader.dataset().dtype;

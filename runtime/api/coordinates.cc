@@ -177,4 +177,9 @@ std::vector<double> coordinate_values(const io::FileInfo& file, const std::strin
   return result;
 }
 
+std::vector<std::string> coordinate_texts(const io::FileInfo& file, const io::Variable& variable) {
+  CoordinateReader reader;
+  return std::move(reader.read_whole(file, variable, Decoding::kStored).texts->values);
+}
+
 }  // namespace rankine::api

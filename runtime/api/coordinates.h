@@ -57,5 +57,7 @@ AxisSegments trace_axis(const expr::NodePtr& node, std::size_t axis);
 // this name. Reads the file (and starts the probe child). Throws Error (input) if there is no such
 // variable or it has no numbers.
 std::vector<double> coordinate_values(const io::FileInfo& file, const std::string& dimension);
+// Of one that holds text (io::holds_text).
+std::vector<std::string> coordinate_texts(const io::FileInfo& file, const io::Variable& variable);
 
 }  // namespace rankine::api

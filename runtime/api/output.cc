@@ -5,6 +5,7 @@
 
 #include "runtime/api/history.h"
 #include "runtime/api/output_attributes.h"
+#include "runtime/api/output_cells.h"
 #include "runtime/api/output_dimensions.h"
 #include "runtime/api/output_related.h"
 #include "runtime/api/output_source.h"
@@ -96,6 +97,17 @@ void append_text(std::vector<io::Attribute>& attributes, const std::string& name
   set_text(attributes, name, old.empty() ? text : old + separator + text);
 }
 
+// A mean of climatological means is one, and CF 7.4 has no words for more.
+void append_methods(std::vector<io::Attribute>& attributes, const std::string& methods) {
+  const auto found = std::ranges::find(attributes, "cell_methods", &io::Attribute::name);
+  const std::string old = found == attributes.end() ? "" : joined_text(*found);
+  const std::string dim = methods.substr(0, methods.find(':') + 1);
+  const bool said = methods == dim + " mean" &&
+                    old.find(dim + " mean within ") != std::string::npos &&
+                    old.find(dim + " mean over ") != std::string::npos;
+  if (!said) append_text(attributes, "cell_methods", methods, " ");
+}
+
 class OutputBuilder {
  public:
   OutputBuilder(const std::vector<NamedArray>& arrays, const OutputOptions& options)
@@ -103,7 +115,8 @@ class OutputBuilder {
         options_(options),
         trace_(nodes_of(arrays)),
         dimensions_(arrays, reader_),
-        related_(reader_, dimensions_, file_, options_) {}
+        related_(reader_, dimensions_, file_, options_),
+        times_(reader_, dimensions_, related_, file_) {}
 
   io::OutputFile build() {
     for (const NamedArray& array : arrays_) {
@@ -120,9 +133,14 @@ class OutputBuilder {
       const OutputDimensions::Dimension dimension = dimensions_.all()[i];  // the list may grow
       related_.add_coordinate(dimension);
     }
+    for (std::size_t i = 0; i < arrays_.size(); ++i) times_.look_at(sources_[i], axes_[i]);
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
       auto attributes = attributes_of(i);
+      times_.add(arrays_[i].name, sources_[i], axes_[i], attributes);
       file_.variables[i].attributes = std::move(attributes);
+    }
+    for (const std::string& path : options_.texts) {
+      related_.add_text(options_.texts_file, io::find_variable(*options_.texts_file, path));
     }
     for (const auto& dimension : dimensions_.all()) file_.dimensions.push_back(dimension.out);
     add_global_attributes();
@@ -189,7 +207,7 @@ class OutputBuilder {
       return (attribute.name == "units" && !source.keeps_units) || attribute.name == "dtype";
     });
     if (!source.cell_methods.empty()) {
-      append_text(attributes, "cell_methods", source.cell_methods, " ");
+      append_methods(attributes, source.cell_methods);
     }
     return attributes;
   }
@@ -259,6 +277,7 @@ class OutputBuilder {
   OutputDimensions dimensions_;
   io::OutputFile file_;
   RelatedVariables related_;
+  ReducedTimes times_;
   std::vector<OutputSource> sources_;          // by array
   std::vector<std::vector<PlacedAxis>> axes_;  // by array
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,10 @@ struct OutputOptions {
   bool copies = false;
   // What is stored (open_stored) keeps its filters, where these can be applied here.
   bool keep_filters = false;
-  bool history = true;  // false: the old attribute is copied unchanged
+  // Of a copied file: data sets of text that go along, by path.
+  std::shared_ptr<const io::FileInfo> texts_file;
+  std::vector<std::string> texts;
+  bool history = true;       // false: the old attribute is copied unchanged
   std::string history_line;  // goes before it (history.h)
 };
 

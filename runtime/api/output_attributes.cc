@@ -40,6 +40,8 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+}  // namespace
+
 // ISO 8859-1: every byte is the code point of that number.
 std::string as_utf8(const std::string& text) {
   if (is_utf8(text)) return text;
@@ -55,8 +57,6 @@ std::string as_utf8(const std::string& text) {
   }
   return result;
 }
-
-}  // namespace
 
 std::optional<io::Attribute> copied_attribute(const io::Attribute& attribute) {
   const bool empty = std::holds_alternative<std::monostate>(attribute.value);

@@ -12,4 +12,7 @@ namespace rankine::api {
 // no UTF-8 is taken for Latin-1, which most such files hold.
 std::optional<io::Attribute> copied_attribute(const io::Attribute& attribute);
 
+// The text itself, or if it is no UTF-8, what it says in Latin-1.
+std::string as_utf8(const std::string& text);
+
 }  // namespace rankine::api

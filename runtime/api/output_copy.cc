@@ -58,9 +58,24 @@ std::optional<std::size_t> joined_axis(const io::FileInfo& file, const io::Varia
   return joined;
 }
 
+// `left` elements of a, then `right` of b, `outer` times.
+template <class T>
+std::vector<T> interleaved(const std::vector<T>& a, const std::vector<T>& b, std::size_t outer,
+                           std::size_t left, std::size_t right) {
+  std::vector<T> result;
+  result.reserve(a.size() + b.size());
+  for (std::size_t i = 0; i < outer; ++i) {
+    const auto from_a = a.begin() + static_cast<std::ptrdiff_t>(i * left);
+    const auto from_b = b.begin() + static_cast<std::ptrdiff_t>(i * right);
+    result.insert(result.end(), from_a, from_a + static_cast<std::ptrdiff_t>(left));
+    result.insert(result.end(), from_b, from_b + static_cast<std::ptrdiff_t>(right));
+  }
+  return result;
+}
+
 // Appends `piece` to `all` along an axis; the other lengths agree.
 void join(SourceArray& all, const SourceArray& piece, std::size_t axis) {
-  std::size_t inner = size_of(all.dtype);
+  std::size_t inner = all.texts ? 1 : size_of(all.dtype);
   std::size_t outer = 1;
   for (std::size_t k = 0; k < all.shape.size(); ++k) {
     if (k < axis) outer *= static_cast<std::size_t>(all.shape[k]);
@@ -68,15 +83,11 @@ void join(SourceArray& all, const SourceArray& piece, std::size_t axis) {
   }
   const std::size_t left = inner * static_cast<std::size_t>(all.shape[axis]);
   const std::size_t right = inner * static_cast<std::size_t>(piece.shape[axis]);
-  std::vector<std::byte> bytes;
-  bytes.reserve(all.bytes.size() + piece.bytes.size());
-  for (std::size_t i = 0; i < outer; ++i) {
-    const auto a = all.bytes.begin() + static_cast<std::ptrdiff_t>(i * left);
-    const auto b = piece.bytes.begin() + static_cast<std::ptrdiff_t>(i * right);
-    bytes.insert(bytes.end(), a, a + static_cast<std::ptrdiff_t>(left));
-    bytes.insert(bytes.end(), b, b + static_cast<std::ptrdiff_t>(right));
+  if (all.texts) {
+    all.texts->values = interleaved(all.texts->values, piece.texts->values, outer, left, right);
+  } else {
+    all.bytes = interleaved(all.bytes, piece.bytes, outer, left, right);
   }
-  all.bytes = std::move(bytes);
   all.shape[axis] += piece.shape[axis];
 }
 
@@ -85,11 +96,26 @@ const io::Variable* counterpart(const AxisSegment& segment, const io::Variable& 
                                 std::size_t axis) {
   const io::Variable* there = segment.file->variable(variable.path);
   if (there == nullptr || there->shape.size() != variable.shape.size()) return nullptr;
-  if (!is_copyable(*there) || !means_the_same(*there, variable)) return nullptr;
+  const bool text = io::holds_text(variable);
+  if (text ? !io::holds_text(*there) : !is_copyable(*there)) return nullptr;
+  if (!means_the_same(*there, variable)) return nullptr;
   for (std::size_t k = 0; k < variable.shape.size(); ++k) {
     if (k != axis && there->shape[k] != variable.shape[k]) return nullptr;
   }
   return there;
+}
+
+// Labels that cannot be read are missed, and said to be; numbers that cannot are an error.
+std::optional<SourceArray> read_piece(CoordinateReader& reader, const io::FileInfo& file,
+                                      const io::Variable& variable, bool decoded,
+                                      const std::vector<Elements>& chosen) {
+  try {
+    return reader.read(file, variable, decoded ? Decoding::kDecoded : Decoding::kStored, chosen);
+  } catch (const Error& error) {
+    if (!io::holds_text(variable) || error.exit_code != ExitCode::kInput) throw;
+    reader.leave_out(variable, error.message);
+    return std::nullopt;
+  }
 }
 
 bool has_nan(const SourceArray& array) {
@@ -148,6 +174,11 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
     chosen.push_back({first.start, first.step, first.count});
   }
   const std::size_t pieces = axes.empty() ? 1 : axes[*joined].size();
+  if (pieces > 1 && io::holds_text(variable)) {
+    std::vector<const io::FileInfo*> files;
+    for (const AxisSegment& segment : axes[*joined]) files.push_back(segment.file.get());
+    reader.prepare_texts(files, variable.path);
+  }
   for (std::size_t i = 0; i < pieces; ++i) {
     const io::FileInfo* from = file.get();
     const io::Variable* there = &variable;
@@ -159,12 +190,12 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
       chosen[*joined] = {segment.start, segment.step, segment.count};
     }
     if (is_packed(*there) != copy.decoded) return std::nullopt;
-    SourceArray piece =
-        reader.read(*from, *there, copy.decoded ? Decoding::kDecoded : Decoding::kStored, chosen);
+    auto piece = read_piece(reader, *from, *there, copy.decoded, chosen);
+    if (!piece) return std::nullopt;
     if (i == 0) {
-      copy.values = std::move(piece);
-    } else if (piece.dtype == copy.values.dtype) {
-      join(copy.values, piece, *joined);
+      copy.values = std::move(*piece);
+    } else if (piece->dtype == copy.values.dtype) {
+      join(copy.values, *piece, *joined);
     } else {
       return std::nullopt;
     }
@@ -173,8 +204,7 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
 }
 
 bool same_values(const CopiedVariable& a, const CopiedVariable& b) {
-  return a.values.dtype == b.values.dtype && a.values.shape == b.values.shape &&
-         a.values.bytes == b.values.bytes && means_the_same(*a.variable, *b.variable);
+  return a.values == b.values && means_the_same(*a.variable, *b.variable);
 }
 
 bool same_attributes(const io::Variable& a, const io::Variable& b) {
@@ -205,6 +235,11 @@ io::OutputVariable output_variable(const CopiedVariable& copy, std::vector<std::
   variable.dtype = copy.values.dtype;
   variable.dims = std::move(dims);
   variable.shape = copy.values.shape;
+  if (copy.values.texts) {
+    variable.texts = copy.values.texts;
+    variable.characters = io::is_characters(*copy.variable);
+    return variable;
+  }
   variable.inline_data = copy.values.bytes;
   if (may_miss) variable.fill = fill_of(copy);
   if (copy.values.bytes.size() > kWorthCompressing) {

@@ -55,6 +55,9 @@ class OutputDimensions {
   const std::vector<Dimension>& all() const { return dimensions_; }
   const Dimension& named(const std::string& name) const;
 
+  // The coordinate variable along these elements; empty if there is none, or not for certain.
+  std::optional<CopiedVariable> labels_of(const AxisSegments& segments);
+
  private:
   struct Wanted {
     std::string base;
@@ -66,7 +69,6 @@ class OutputDimensions {
 
   std::string find_or_add(Wanted wanted, const std::vector<std::string>& used);
   bool is_owned(const std::string& name, const Wanted& wanted) const;
-  std::optional<CopiedVariable> labels_of(const AxisSegments& segments);
 
   const std::vector<NamedArray>& arrays_;
   CoordinateReader& reader_;

@@ -89,7 +89,8 @@ bool lies_along(const PlacedAxis& axis, const io::FileInfo& file, const std::str
 }
 
 bool is_same(const io::OutputVariable& a, const io::OutputVariable& b) {
-  return a.dtype == b.dtype && a.dims == b.dims && a.inline_data == b.inline_data;
+  return a.dtype == b.dtype && a.dims == b.dims && a.inline_data == b.inline_data &&
+         a.texts == b.texts && a.characters == b.characters;
 }
 
 }  // namespace
@@ -126,6 +127,32 @@ void RelatedVariables::prepare(const io::FileInfo& file, const io::Variable& var
     }
   }
   reader_.prepare(file, readable);
+}
+
+void RelatedVariables::add_text(const std::shared_ptr<const io::FileInfo>& file,
+                                const io::Variable& variable) {
+  if (!reader_.may_copy(variable)) return;
+  std::vector<PlacedAxis> placed;
+  for (const auto& dimension : dimensions_.all()) {
+    placed.push_back({dimension.out.name, dimension.segments});
+  }
+  const Referrer from{file, variable, placed};
+  std::vector<PlacedAxis> axes;
+  std::vector<AxisSegments> segments;
+  for (std::size_t k = 0; k < variable.shape.size(); ++k) {
+    const auto found = std::ranges::find_if(placed, [&](const PlacedAxis& axis) {
+      return !axis.segments.empty() && lies_along(axis, *file, variable.dim_paths[k]);
+    });
+    const bool there = found != placed.end();
+    axes.push_back(there ? *found : PlacedAxis{"", whole_axis(file, variable, k)});
+    segments.push_back(axes.back().segments);
+  }
+  // A coordinate variable is there already, if its dimension is.
+  if (axes.size() == 1 && variable.dim_paths[0] == variable.path) return;
+  const Key key{file->path, variable.path, dims_of(axes)};
+  if (added_.contains(key)) return;
+  const auto copy = copy_along(reader_, file, variable, segments);
+  if (copy) add(from, key, *copy, axes);
 }
 
 void RelatedVariables::add_stored(const io::FileInfo& file, const io::Variable& variable,
@@ -204,7 +231,10 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
   if (variable->is_pure_dimension) return std::nullopt;
   const auto stored = stored_.find({from.file->path, variable->path});
   if (stored != stored_.end() && shares_axes(from, *variable, stored->second)) return name;
-  const auto axes = axes_of(from, *variable, attribute == "bounds" || attribute == "climatology");
+  // Corners of bounds and characters of words are no one's axis.
+  const bool own_axis =
+      attribute == "bounds" || attribute == "climatology" || io::is_characters(*variable);
+  const auto axes = axes_of(from, *variable, own_axis);
   if (!axes) return std::nullopt;
   // The coordinate variable of an axis is there already, or is not to be had.
   if (axes->size() == 1 && variable->dim_paths[0] == variable->path) {
@@ -282,6 +312,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   }
   // In the deepest group of its dimensions, which are all known to who names it.
   std::string group;
+  if (options_.copies && variable.texts) group = source.path.substr(1, source.path.rfind('/'));
   for (const std::string& dim : variable.dims) {
     if (io::group_part(dim).size() > group.size()) group = io::group_part(dim);
   }

@@ -32,6 +32,10 @@ class RelatedVariables {
   void add_stored(const io::FileInfo& file, const io::Variable& variable,
                   const io::OutputVariable& copy);
 
+  // Text that a copied file has beside what its variables name, along the dimensions that are
+  // there. After the attributes of all arrays.
+  void add_text(const std::shared_ptr<const io::FileInfo>& file, const io::Variable& variable);
+
   // The coordinate variable of a dimension; nothing if it has none or a stored array is it.
   void add_coordinate(const OutputDimensions::Dimension& dimension);
 

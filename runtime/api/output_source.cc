@@ -123,6 +123,14 @@ std::string cell_methods_of(const expr::Node& node) {
   return text.empty() ? text : text + std::string(cell_method(reduce->spec.op));
 }
 
+void add_reduced(const expr::Node& node, std::vector<ReducedAxis>& axes) {
+  const auto& reduced = node.as<expr::Reduce>()->reduced;
+  const expr::NodePtr& array = node.operands.front();
+  for (std::size_t k = 0; k < reduced.size(); ++k) {
+    if (reduced[k] != 0 && !array->dims[k].empty()) axes.push_back({array, k});
+  }
+}
+
 io::Numbers one_number(DType dtype, double value) {
   io::Numbers number{dtype, std::vector<std::byte>(size_of(dtype))};
   if (dtype == DType::kFloat32) {
@@ -148,7 +156,10 @@ OutputSource find_source(const expr::NodePtr& node) {
     const std::size_t from = ways.at(at);
     source.keeps_units = source.keeps_units && keeps_units(*at, from);
     moved = moved && moves_only(*at);
-    if (auto text = cell_methods_of(*at); !text.empty()) methods.push_back(std::move(text));
+    if (auto text = cell_methods_of(*at); !text.empty()) {
+      methods.push_back(std::move(text));
+      add_reduced(*at, source.reduced);
+    }
     at = at->operands[from].get();
   }
   if (const auto* held = at->as<expr::FromHeld>()) {
@@ -157,6 +168,7 @@ OutputSource find_source(const expr::NodePtr& node) {
     source.variable = origin.variable;
     source.keeps_units = source.keeps_units && origin.keeps_units;
     source.cell_methods = std::move(origin.cell_methods);
+    source.reduced.insert(source.reduced.end(), origin.reduced.rbegin(), origin.reduced.rend());
   } else {
     const auto* leaf = at->as<expr::FromDataset>();
     source.file = leaf->file;
@@ -166,6 +178,7 @@ OutputSource find_source(const expr::NodePtr& node) {
   for (auto method = methods.rbegin(); method != methods.rend(); ++method) {
     source.cell_methods += (source.cell_methods.empty() ? "" : " ") + *method;
   }
+  std::ranges::reverse(source.reduced);
   return source;
 }
 

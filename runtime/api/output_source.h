@@ -10,12 +10,19 @@
 
 namespace rankine::api {
 
+// An axis over which a reduction with a word in CF 7.3 was taken.
+struct ReducedAxis {
+  expr::NodePtr array;  // before the reduction
+  std::size_t axis = 0;
+};
+
 struct OutputSource {
   std::shared_ptr<const io::FileInfo> file;  // null: there is no data set in the expression
   const io::Variable* variable = nullptr;    // in *file; null if file is
   bool keeps_units = false;
   bool stored = false;       // elements as they are stored (open_stored), in other places at most
   std::string cell_methods;  // CF 7.3, of the reductions on the way: "time: mean lat: lon: maximum"
+  std::vector<ReducedAxis> reduced;  // of these, innermost first
 };
 
 // Walks from the node to its leftmost data set (`where` counts its condition last).

@@ -167,6 +167,8 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
   describe.chunks = options.chunks;
   describe.chunks_of = options.chunks_of;
   describe.copies = options.copies;
+  describe.texts_file = options.texts_file;
+  describe.texts = options.texts;
   describe.keep_filters = options.keep_filters;
   describe.history = options.history;
   describe.history_line = history_line;
@@ -252,6 +254,11 @@ std::uint64_t StorePlan::hash() const {
 std::int64_t StorePlan::inline_bytes() const {
   std::int64_t bytes = 0;
   for (const io::OutputVariable& variable : file.variables) {
+    if (variable.texts) {
+      for (const std::string& text : variable.texts->values) {
+        bytes += static_cast<std::int64_t>(text.size() + sizeof text);
+      }
+    }
     if (variable.inline_data) bytes += static_cast<std::int64_t>(variable.inline_data->size());
   }
   return bytes;

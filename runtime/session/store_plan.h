@@ -30,6 +30,9 @@ struct StoreOptions {
   std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
   // The arrays are variables of files under their own paths (api::OutputOptions).
   bool copies = false;
+  // Of a copied file: data sets of text that go along, by path.
+  std::shared_ptr<const io::FileInfo> texts_file = nullptr;
+  std::vector<std::string> texts = {};
   // What is stored (api::open_stored) keeps its filters, where these can be applied here.
   bool keep_filters = false;
   // Of single variables, by name: computed in parts along an axis, each by a graph of its own. A

@@ -135,9 +135,9 @@ class Copies(Case):
         name = self.make(extra=True)
         said = self.run_copy("subset", name, "out.nc", "-d", "time,2000-01-02,2000-01-05", "-d",
                              "lat,-20.0,50.0", "-d", "lon,0,4,2")
-        self.assertIn("/s is left out: it holds no numbers", said)
+        self.assertNotIn("left out", said)
         with xr.open_dataset(self.path(name)) as a, xr.open_dataset(self.path("out.nc")) as b:
-            part = a.isel(time=slice(1, 5), lat=slice(1, 4), lon=slice(0, 5, 2)).drop_vars("s")
+            part = a.isel(time=slice(1, 5), lat=slice(1, 4), lon=slice(0, 5, 2))
             self.assertEqual(b.encoding["unlimited_dims"], {"time"})
             del part.attrs["history"], b.attrs["history"]
             xr.testing.assert_identical(part.load(), b.load())
@@ -208,7 +208,9 @@ class Copies(Case):
 
     def test_files_that_do_not_fit_say_why(self):
         first = self.make("a.nc")
-        for options, word in (({"lat": (0, 1, 2, 3)}, "the values of dimension lat"),
+        apart = "value 0 is 0 here and -45 in a.nc (4 of 4 differ, by at most 45)"
+        for options, word in (({"lat": (0, 1, 2, 3)}, "the values of dimension lat differ: " + apart),
+                              ({"lat": (-45, -15, 15, 46)}, "ncks -A -v lat a.nc b.nc"),
                               ({"units": "K"}, "its unit is `K`"),
                               ({"calendar": "360_day"}, "its calendar is `360_day`")):
             other = self.make("b.nc", **options)

@@ -1,5 +1,6 @@
 """rankine diff against NumPy on the same files."""
 
+import json
 import math
 import re
 import unittest
@@ -49,6 +50,35 @@ class Diff(Case):
                                    f"the first at {place(apart > 0)}")
         self.assertEqual((float(found[2]), found[3]), (apart.max(), place(apart)))
         self.assertEqual((float(found[4]), found[5]), (relative.max(), place(relative)))
+
+    def test_json_has_the_same_as_numbers(self):
+        other = self.values.copy()
+        other[1, 2, 3] += 2
+        other[4, 5, 6] = np.nan
+        self.write("a.h5", x=self.values, y=np.arange(3), same=np.ones(2), t=["a", "b"],
+                   e=np.zeros(2, [("a", "f4")]))
+        self.write("b.h5", x=other, y=np.arange(4), same=np.ones(2), t=["a", "c"],
+                   e=np.zeros(2, [("a", "f4")]))
+        result = self.run_here("diff", "a.h5", "b.h5", "--json", "--quiet")
+        self.assertEqual(result.returncode, 6)
+        found = json.loads(result.stdout)
+        self.assertEqual((found["first"], found["second"], found["differs"]),
+                         ("a.h5", "b.h5", True))
+        by_path = {v["path"]: v for v in found["variables"]}
+        x = by_path["/x"]
+        self.assertEqual((x["differs"], x["elements"], x["elements_differ"], x["missing_in_one"]),
+                         (True, 1980, 2, 1))
+        self.assertEqual((x["first_at"], x["absolute_at"], x["relative_at"]), ([1, 2, 3],) * 3)
+        self.assertAlmostEqual(x["absolute"], 2, 5)
+        self.assertEqual(by_path["/y"]["differences"], ["shape (4,) instead of (3,)"])
+        self.assertIsNone(by_path["/y"]["elements"])
+        self.assertEqual((by_path["/same"]["differs"], by_path["/same"]["elements_differ"],
+                          by_path["/same"]["first_at"]), (False, 0, None))
+        self.assertEqual(by_path["/t"]["differences"],
+                         ['1 of 2 texts differ, the first at (1,): "c" instead of "b"'])
+        self.assertEqual(by_path["/e"]["not_compared"], "values of type compound")
+        same = self.run_here("diff", "a.h5", "a.h5", "--json", "--quiet")
+        self.assertEqual((same.returncode, json.loads(same.stdout)["differs"]), (0, False))
 
     def test_equal_files_are_silent_whatever_their_chunks_and_filters(self):
         self.write("a.h5", x=self.values, s=np.float64(2), z=np.zeros((0, 3)),
@@ -135,7 +165,7 @@ class Diff(Case):
                 file["dim"].attrs["units"] = units
         lines = ["/dim: dimensions (x_degC) instead of (x_K)", "/only_a: only in the first",
                  "/shape: shape (3, 5) instead of (3, 4)",
-                 "/text: values of type string are not compared",
+                 '/text: 1 of 1 texts differ, the first at (): "q" instead of "p"',
                  "/type: type float32 instead of float64", "/x_K: only in the first",
                  "/only_b: only in the second", "/x_degC: only in the second"]
         self.assertEqual(self.diff("a.h5", "b.h5"), lines)

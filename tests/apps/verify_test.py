@@ -87,25 +87,38 @@ class Verify(Case):
         for chunk in ((399, 4, 0), (399, 2, 3), (600, 0, 0)):
             self.damage("small.h5", "summed", *chunk)
         places = [place for place, _ in self.bad("small.h5")["small.h5"]]
-        self.assertEqual(places, ["/summed, chunk (133, 1, 1)"])
+        self.assertEqual(places, [f"/summed, chunk {at}"
+                                  for at in ("(133, 1, 1)", "(133, 2, 0)", "(200, 0, 0)")])
 
-    def test_every_damaged_data_set_is_named_with_its_first_bad_chunk(self):
+    def test_every_damaged_chunk_is_named(self):
         name = self.make()
         for chunk in ((21, 0), (7, 40), (35, 20)):
             self.damage(name, "packed", *chunk)
         for chunk in ((35, 40), (14, 20)):
             self.damage(name, "summed", *chunk)
-        wanted = [("/packed, chunk (1, 2)", "corrupt deflate stream"),
-                  ("/summed, chunk (2, 1)", "wrong fletcher32 checksum")]
+        wanted = [(f"/packed, chunk {at}", "corrupt deflate stream")
+                  for at in ("(1, 2)", "(3, 0)", "(5, 1)")]
+        wanted += [(f"/summed, chunk {at}", "wrong fletcher32 checksum")
+                   for at in ("(2, 1)", "(5, 2)")]
         self.assertEqual(self.bad(name), {name: wanted})
         other = self.make("other.h5")
         self.assertEqual(self.bad(other, name, other), {other: [], name: wanted})
 
         alone = self.run_here("verify", name, "--quiet")
         self.assertEqual(alone.returncode, 3)
-        self.assertIn(b"whole.h5: 2 bad, 10 data sets, ", alone.stdout)
+        self.assertIn(b"whole.h5: 5 bad, 10 data sets, ", alone.stdout)
         self.assertIn(b"\n  bad: /packed, chunk (1, 2): corrupt deflate stream\n", alone.stdout)
         self.assertRegex(alone.stderr, rb"\Arankine: error: 1 of the files given .*\n  try: .*\n\Z")
+
+    def test_after_many_bad_chunks_the_rest_is_not_looked_at(self):
+        with h5py.File(self.path("many.h5"), "w") as file:
+            many = file.create_dataset("x", (40,), "f8", chunks=(1,), compression="gzip")
+            for i in range(40):
+                many.id.write_direct_chunk((i,), b"no stream")
+        found = self.bad("many.h5")["many.h5"]
+        self.assertEqual([place for place, _ in found], [f"/x, chunk ({i},)" for i in range(16)])
+        told = self.run_here("verify", "many.h5", "--quiet").stdout
+        self.assertIn(b"not checked: /x: the rest of it, after 16 bad chunks", told)
 
     def test_any_ranks_and_threads_say_the_same(self):
         name = self.make()

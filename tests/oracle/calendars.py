@@ -99,6 +99,56 @@ class Calendars(Test):
                 self.assertEqual(result.code, 2, result)
                 self.assertIn(words, result.err)
 
+    def test_edges_of_calendars_are_cftimes(self):
+        for calendar, units, first, days, dates in [
+                ("360_day", "days since 2000-01-01 12:30", (1999, 12, 1), 120,
+                 ["2000-02-30", "2000-02", "2000-01-30", "1999-12-30"]),
+                ("noleap", "days since 1999-12-31 23:59:59.5", (2000, 2, 20), 20, ["2000-02-28", "2000-02"]),
+                ("all_leap", "hours since 1999-01-01T06:00", (1999, 2, 20), 20, ["1999-02-29", "1999-02"]),
+                ("julian", "days since 1900-02-28 18:00 +6", (1900, 2, 20), 20,
+                 ["1900-02-29", "1900-02"]),
+                ("proleptic_gregorian", "days since 0000-01-01", (0, 2, 20), 20, ["0000-02-29"]),
+                ("proleptic_gregorian", "days since 2000-1-1", (1900, 2, 20), 20, ["1900-02"]),
+                ("standard", "days since 0001-01-01", (1582, 10, 1), 25,
+                 ["1582-10-04", "1582-10-15", "1582-10"]),
+                ("standard", "days since 2000-01-01", (1500, 2, 20), 20, ["1500-02-29"])]:
+            # Counted by days from a moment inside of the first one, in units without a zone.
+            plain = "seconds since " + "{:04d}-{:02d}-{:02d} 05:00:00".format(*first)
+            moments = cftime.num2date(np.arange(days) * 86400, plain, calendar)
+            zone = 6 / 24 if units.endswith("+6") else 0  # which cftime does not read
+            values = cftime.date2num(moments, units.removesuffix(" +6"), calendar) + zone
+            path = self.folder / "edge.nc"
+            write(path, values, units, calendar)
+            for date in dates:
+                with self.each(f"{calendar}, {units}: {date}"):
+                    parts = tuple(map(int, date.split("-")))
+                    wanted = [i for i, d in enumerate(moments) if key(d, len(parts)) == parts]
+                    self.assertEqual(self.selected(path, date), wanted)
+                    self.assertTrue(wanted)
+            with self.each(f"{calendar}, {units}: info"):
+                ends = [moments[i].isoformat()[:16] for i in (0, -1)]
+                told = check_run("info", path).out
+                for end in ends:
+                    self.assertIn(end, told)
+
+    def test_dates_that_a_calendar_lacks_and_units_without_a_length(self):
+        for calendar, units, date, word in [
+                ("360_day", "days since 2000-01-01", "2000-01-31", "no such date"),
+                ("noleap", "days since 2000-01-01", "2000-02-29", "no such date"),
+                ("proleptic_gregorian", "days since 2000-01-01", "1900-02-29", "no such date"),
+                ("standard", "days since 1582-10-01", "1582-10-10", "no such date"),
+                ("standard", "months since 2000-01-01", "2000-02", "counts months or years"),
+                ("noleap", "years since 2000-01-01", "2000-02", "counts months or years"),
+                ("standard", "days since 2001-02-29", "2001-03", "does not count time"),
+                ("none", "days since 2001-01-01", "2001-03", "does not count time")]:
+            with self.each(f"{calendar}, {units}: {date}"):
+                path = self.folder / "lacks.nc"
+                write(path, np.arange(90.0), units, calendar)
+                result = run("subset", path, "-d", f"time,{date}", "-o", self.folder / "no.nc")
+                self.assertEqual(result.code, 2, result)
+                self.assertIn(word, self.block_of(result))
+                self.assertEqual(run("info", path).code, 0)
+
 
 if __name__ == "__main__":
     support.main()

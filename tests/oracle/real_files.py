@@ -1,6 +1,9 @@
-"""Every real file: `info` describes or refuses it, `eval` gives the mean of every data set of
-numbers that numpy.ma gives, or refuses it with one error block."""
+"""Every real file: `info` describes or refuses it, `verify` reads it, copies keep its texts, `eval`
+gives the mean of every data set of numbers that numpy.ma gives, or refuses it with one error
+block."""
 import concurrent.futures
+import json
+import subprocess
 
 import h5py
 import numpy as np
@@ -136,6 +139,46 @@ class RealFiles(Test):
                 else:
                     self.assertEqual(result.err, "")
                     self.assertTrue(result.out.startswith("{"))
+
+    def test_verify_finds_bad_only_what_h5py_cannot_read(self):
+        everything = files()
+        result = support.run("verify", "--json", "--quiet", *everything, timeout=300)
+        self.assertIn(result.code, (0, 3), result.err)
+        checks = json.loads(result.out)
+        self.assertEqual([check["path"] for check in checks], list(map(str, everything)))
+        for path, check in zip(everything, checks):
+            bad = {finding["place"].split(", chunk")[0] for finding in check["bad"]}
+            for name, direct in numeric_datasets(path).items() if bad else ():
+                with self.each(f"{path.relative_to(DATA)}:{name}"):
+                    self.assertFalse(name in bad and direct and is_sound(path, name), check["bad"])
+
+    def test_copies_have_the_texts_and_numbers_and_open_in_netcdf(self):
+        for number, path in enumerate(files()):
+            if number % 9 != 4:
+                continue
+            output = self.folder / f"copy{number}.nc"
+            result = support.run("rechunk", path, "-o", output, "--quiet")
+            with self.each(str(path.relative_to(DATA))):
+                self.assertIn(result.code, (0, 2, 3), str(result))
+                if result.code:
+                    self.block_of(result)
+                    continue
+                subprocess.run(["ncdump", "-h", output], check=True, capture_output=True)
+                self.compare_texts(path, output)
+
+    def compare_texts(self, path, output):
+        with h5py.File(path) as a, h5py.File(output) as b:
+            def look(name, item):
+                kind = h5py.check_string_dtype(item.dtype) if isinstance(item, h5py.Dataset) else None
+                if kind is None or name not in a or "/_nc4_non_coord_" in "/" + name:
+                    return
+                wanted, got = np.asarray(a[name][()]).reshape(-1), np.asarray(item[()]).reshape(-1)
+                for x, y in zip(wanted, got, strict=True):
+                    x, y = (t.encode() if isinstance(t, str) else bytes(t) for t in (x, y))
+                    x = x.split(b"\0")[0]
+                    if all(c < 128 for c in x):
+                        self.assertEqual(y.rstrip(b" \0"), x.rstrip(b" "), name)
+            b.visititems(look)
 
     def test_means(self):
         everything = files()

@@ -22,7 +22,7 @@ assert b.encoding['unlimited_dims'] == {'time'}, b.encoding
 assert set(b.tas.dims) == {'time', 'lat', 'lon'}
 for name in ['time', 'lat', 'lon', 'height', 'tlat']:
     xr.testing.assert_identical(a[name].variable, b[name].variable)
-for name in ['time_bnds', 'lat_bnds', 'areacella', 'tas_flag']:
+for name in ['time_bnds', 'lat_bnds', 'areacella', 'tas_flag', 'region']:
     xr.testing.assert_identical(a[name].variable, b[name].variable)
 raw = nc.Dataset('out.nc'); raw.set_auto_maskandscale(False)
 assert raw['time'].dtype == np.int32 and raw['lon'].dtype == np.float64
@@ -32,9 +32,9 @@ assert '_FillValue' not in raw['areacella'].ncattrs()
 assert raw['crs'].grid_mapping_name == 'latitude_longitude'
 tas = raw['tas']
 assert tas._FillValue == np.float32(1e20) and 'valid_min' not in tas.ncattrs()
-assert tas.coordinates == 'height tlat' and tas.grid_mapping == 'crs'
+assert tas.coordinates == 'height region tlat' and tas.grid_mapping == 'crs'
 assert tas.cell_measures == 'area: areacella' and tas.ancillary_variables == 'tas_flag'
-assert raw.getncattr('coordinates') == 'height time'
+assert raw.getncattr('coordinates') == 'height region time'
 )");
 }
 
@@ -56,10 +56,13 @@ TEST_F(Climate, KeepsWhatRemainsAfterAReduction) {
   const Array tas = get("tas");
   const io::OutputFile mean = describe({{"m", tas.mean("time")}});
   EXPECT_EQ(find(mean, "m")->dims, (Dims{"lat", "lon"}));
-  EXPECT_EQ(find(mean, "time"), nullptr);
-  EXPECT_EQ(find(mean, "time_bnds"), nullptr);
+  ASSERT_NE(find(mean, "time"), nullptr);
+  EXPECT_EQ(find(mean, "time")->dims, Dims());
+  EXPECT_EQ(find(mean, "time_bnds")->dims, Dims({"bnds"}));
+  EXPECT_EQ(doubles(mean, "time"), (std::vector<double>{25}));
+  EXPECT_EQ(doubles(mean, "time_bnds"), (std::vector<double>{-5, 55}));
   EXPECT_NE(find(mean, "lat_bnds"), nullptr);
-  EXPECT_EQ(text(mean, "m", "coordinates"), "height tlat");
+  EXPECT_EQ(text(mean, "m", "coordinates"), "height region tlat time");
   EXPECT_EQ(text(mean, "m", "ancillary_variables"), "(none)");
   EXPECT_EQ(text(mean, "m", "cell_measures"), "area: areacella");
   EXPECT_EQ(text(mean, "m", "units"), "K");
@@ -68,7 +71,7 @@ TEST_F(Climate, KeepsWhatRemainsAfterAReduction) {
   const io::OutputFile series = describe({{"s", tas.max({"lat", "lon"}).std("time")}});
   EXPECT_EQ(text(series, "s", "cell_methods"),
             "area: mean lat: lon: maximum time: standard_deviation");
-  EXPECT_EQ(text(series, "s", "coordinates"), "height");
+  EXPECT_EQ(text(series, "s", "coordinates"), "height time");
   EXPECT_EQ(text(series, "s", "cell_measures"), "(none)");
   EXPECT_TRUE(find(series, "s")->chunk.empty());
   EXPECT_FALSE(find(series, "s")->inline_data.has_value());

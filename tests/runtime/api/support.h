@@ -80,7 +80,7 @@ def climate(path, first=0, times=6, units='days since 2000-01-01', missing=1e20)
 // The description with zeros as data, written as a file.
 inline void write_described(const std::string& path, io::OutputFile file) {
   for (io::OutputVariable& variable : file.variables) {
-    if (variable.inline_data) continue;
+    if (!io::is_logged(variable)) continue;
     variable.chunk.clear();
     variable.inline_data.emplace(static_cast<std::size_t>(volume(variable.shape)) *
                                  size_of(variable.dtype));
@@ -103,6 +103,16 @@ inline const io::OutputVariable* find(const io::OutputFile& file, const std::str
     if (variable.name == name) return &variable;
   }
   return nullptr;
+}
+
+// The values of a variable that is float64 and written whole.
+inline std::vector<double> doubles(const io::OutputFile& file, const std::string& name) {
+  const io::OutputVariable* variable = find(file, name);
+  if (variable == nullptr || !variable->inline_data) return {};
+  const io::Numbers numbers{variable->dtype, *variable->inline_data};
+  std::vector<double> values;
+  for (std::size_t i = 0; i < numbers.count(); ++i) values.push_back(numbers.as_double(i));
+  return values;
 }
 
 // The text of an attribute; "(none)" if there is no such attribute or variable.

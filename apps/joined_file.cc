@@ -20,7 +20,7 @@ namespace {
 
 std::vector<File> look_into(const std::vector<std::string>& paths) {
   std::vector<File> files;
-  for (io::FileInfo& info : io::probe_files(paths)) {
+  for (io::FileInfo& info : io::probe_files(paths, {.coordinates = true})) {
     files.push_back(std::make_shared<const io::FileInfo>(std::move(info)));
   }
   return files;
@@ -186,8 +186,15 @@ Rebasing rebasing(const File& first, const io::Variable& variable, const File& f
   }
   Rebasing result;
   result.offset = to->from(*from, 0);
-  result.scale = to->from(*from, 1) - result.offset;
+  result.scale = to->scale_of(*from);
   return result;
+}
+
+// Records that the variable lacks, of those its file has.
+std::int64_t missing_records(const File& file, const io::Variable& part, std::size_t axis) {
+  const std::string& path = part.dim_paths.size() > axis ? part.dim_paths[axis] : "";
+  const auto found = std::ranges::find(file->dimensions, path, &io::Dimension::path);
+  return path.empty() || found == file->dimensions.end() ? 0 : found->length - part.shape[axis];
 }
 
 void check_part(const File& first, const io::Variable& variable, const File& file,
@@ -201,10 +208,43 @@ void check_part(const File& first, const io::Variable& variable, const File& fil
   for (std::size_t k = 0; fits && k < variable.shape.size(); ++k) {
     fits = k == axis || part->shape[k] == variable.shape[k];
   }
+  if (fits && missing_records(file, *part, axis) != 0) {
+    throw input_error("it lacks the last " + std::to_string(missing_records(file, *part, axis)) +
+                          " records that its file has",
+                      place_of(file, *part), "leave it out: name the others by -v");
+  }
   if (fits) return;
   throw input_error("its shape is " + to_string(part->shape) + ", in " + first->path + " it is " +
                         to_string(variable.shape),
                     place_of(file, *part));
+}
+
+const io::CoordinateSummary* summary_of(const File& file, const std::string& path) {
+  const auto found = std::ranges::find(file->coordinates, path, &io::CoordinateSummary::path);
+  return found == file->coordinates.end() || found->count == 0 ? nullptr : &*found;
+}
+
+// The files stand in the order in which they are named. "" if their records do, too.
+std::string disorder_of(const std::vector<File>& files, const std::string& path,
+                        const std::vector<Rebasing>& rebasings) {
+  const io::CoordinateSummary* before = nullptr;
+  double end = 0;
+  int direction = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const io::CoordinateSummary* here = summary_of(files[i], path);
+    if (here == nullptr) continue;
+    const auto value = [&](double x) { return x * rebasings[i].scale + rebasings[i].offset; };
+    const double begin = value(here->first);
+    if (direction == 0 && here->last != here->first) direction = here->last > here->first ? 1 : -1;
+    if (before != nullptr && direction == 0 && begin != end) direction = begin > end ? 1 : -1;
+    if (before != nullptr && (begin == end || (begin > end) != (direction > 0))) {
+      return "the records of " + files[i]->path + " do not come after those before: " + path +
+             " is in no order";
+    }
+    before = here;
+    end = value(here->last);
+  }
+  return {};
 }
 
 // The other dimensions must have the same labels in all files.
@@ -220,12 +260,15 @@ void check_labels(const std::vector<File>& files, const io::Variable& variable, 
         known(path))
       continue;
     checked.push_back(path);
-    const auto wanted = api::coordinate_values(*files.front(), path);
     for (std::size_t i = 1; i < files.size(); ++i) {
       const io::Variable* there = files[i]->variable(path);
       if (there == nullptr || there->is_pure_dimension) continue;
+      const io::CoordinateSummary* a = summary_of(files.front(), path);
+      const io::CoordinateSummary* b = summary_of(files[i], path);
+      if (a != nullptr && b != nullptr && a->hash == b->hash) continue;
       const std::string difference =
-          io::difference_of(api::coordinate_values(*files[i], path), wanted, files.front()->path);
+          io::difference_of(api::coordinate_values(*files[i], path),
+                            api::coordinate_values(*files.front(), path), files.front()->path);
       if (difference.empty()) continue;
       throw input_error("the values of dimension " + variable.dims[k] + " differ: " + difference,
                         place_of(files[i], *there),
@@ -256,6 +299,8 @@ class Joiner {
     return joined;
   }
 
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
  private:
   Array stored(std::size_t file, const io::Variable& variable) const {
     return api::open_stored(files_[file], variable.path, Here::current());
@@ -265,6 +310,10 @@ class Joiner {
     std::vector<Rebasing> rebasings;
     for (std::size_t i = 0; i < files_.size(); ++i) {
       rebasings.push_back(rebasing(files_[0], *joined.variable, files_[i], *joined.parts[i]));
+    }
+    if (is_coordinate(*joined.variable)) {
+      const std::string word = disorder_of(files_, joined.variable->path, rebasings);
+      if (!word.empty()) warnings_.push_back(word);
     }
     const bool moved = std::ranges::any_of(rebasings, &Rebasing::is_needed);
     joined.as_stored = joined.as_stored && !moved;
@@ -314,6 +363,7 @@ class Joiner {
   const std::vector<File> files_;
   const std::string dimension_;
   std::vector<std::string> checked_;  // dimensions with the same labels in all files
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace
@@ -354,6 +404,7 @@ JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
         joined.variables.push_back(joiner.join(*bounds));
     }
   }
+  for (const std::string& word : joiner.warnings()) joined.left_out.push_back(word);
   return joined;
 }
 

@@ -271,6 +271,15 @@ FileInfo join_files(std::vector<FileInfo> files, const std::string& name) {
   return Join(std::move(files), name).run();
 }
 
+namespace {
+
+// Chunks of fill, no longer than those of data.
+void push_gap(std::int64_t gap, std::int64_t longest, std::vector<std::int64_t>& lengths) {
+  for (; gap > 0; gap -= lengths.back()) lengths.push_back(std::min(gap, longest));
+}
+
+}  // namespace
+
 Dataset joined_dataset(const FileInfo& info, const Variable& variable) {
   const Joined& joined = *info.joined;
   const auto found = joined.variables.find(variable.path);
@@ -297,7 +306,14 @@ Dataset joined_dataset(const FileInfo& info, const Variable& variable) {
   std::vector<AxisChunks> axes;
   for (std::size_t i = 0; i < joined.members.size(); ++i) {
     const JoinedPart& entry = found->second.parts[i];
-    if (entry.length == 0) continue;
+    // Records that the variable lacks at the end of a member are missing.
+    const std::int64_t end =
+        i + 1 < joined.members.size() ? found->second.parts[i + 1].start : variable.shape[axis];
+    const std::int64_t gap = end - entry.start - entry.length;
+    if (entry.length == 0) {
+      push_gap(gap, variable.chunk.empty() ? 1 : variable.chunk[axis], lengths);
+      continue;
+    }
     Part part;
     part.dataset = make_dataset(joined.members[i], variable.path);
     part.dataset.decode = entry.decode;
@@ -312,6 +328,7 @@ Dataset joined_dataset(const FileInfo& info, const Variable& variable) {
     }
     const AxisChunks& cuts = part.dataset.grid.axis(axis);
     for (std::int64_t c = 0; c < cuts.count(); ++c) lengths.push_back(cuts.chunk(c).length());
+    push_gap(gap, cuts.longest(), lengths);
     if (axes.empty()) axes = part.dataset.grid.axes();
     parts.push_back(std::move(part));
   }

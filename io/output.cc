@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <system_error>
+
+#include "runtime/base/hash.h"
 
 namespace rankine::io {
 namespace {

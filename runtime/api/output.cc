@@ -136,7 +136,7 @@ class OutputBuilder {
     for (std::size_t i = 0; i < arrays_.size(); ++i) times_.look_at(sources_[i], axes_[i]);
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
       auto attributes = attributes_of(i);
-      times_.add(arrays_[i].name, sources_[i], axes_[i], attributes);
+      times_.add(sources_[i], axes_[i]);
       file_.variables[i].attributes = std::move(attributes);
     }
     for (const std::string& path : options_.texts) {

@@ -3,38 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <sstream>
 
 namespace rankine::api {
 namespace {
-
-std::string* find_text(std::vector<io::Attribute>& attributes, const std::string& name) {
-  const auto found = std::ranges::find(attributes, name, &io::Attribute::name);
-  return found == attributes.end() ? nullptr : std::get_if<std::string>(&found->value);
-}
-
-void append_word(std::vector<io::Attribute>& attributes, const std::string& name,
-                 const std::string& word) {
-  if (std::string* text = find_text(attributes, name)) {
-    std::istringstream words(*text);
-    for (std::string known; words >> known;) {
-      if (known == word) return;
-    }
-    *text += (text->empty() ? "" : " ") + word;
-  } else {
-    attributes.push_back({name, word});
-  }
-}
-
-// "time: mean" of another coordinate than the one called time here.
-void rename_axis(std::string& methods, const std::string& from, const std::string& to) {
-  std::istringstream words(methods);
-  std::string result;
-  for (std::string word; words >> word;) {
-    result += (result.empty() ? "" : " ") + (word == from + ":" ? to + ":" : word);
-  }
-  methods = std::move(result);
-}
 
 // "days since 2000-01-01"
 bool counts_time(const io::Variable& variable) {
@@ -133,33 +104,22 @@ std::string ReducedTimes::kept_dimension(const ReducedAxis& axis,
   return {};
 }
 
-std::string ReducedTimes::write(const std::string& group, const std::string& kept,
-                                const Cell& cell) {
+void ReducedTimes::write(const std::string& name, const Cell& cell) {
+  if (!written_.insert(name).second) return;
   const io::Variable& times = *cell.times.variable;
-  const Key key{times.path, group, kept, cell.lower, cell.upper};
-  if (const auto known = written_.find(key); known != written_.end()) return known->second;
-  const std::string base = group + netcdf_name(io::last_part(times.path));
-  const std::string name = kept.empty() ? dimensions_.claim_name(base) : kept;
-  const std::string own = cell.bounds == nullptr ? "" : io::last_part(cell.bounds->path);
-  const std::string bounds = dimensions_.claim_name(
-      group + netcdf_name(own.empty() ? io::last_part(name) + "_bnds" : own));
-  const std::string corners = cell.bounds == nullptr ? "" : cell.bounds->dims[1];
-  std::vector<std::string> dims;
-  if (!kept.empty()) dims.push_back(kept);
-  const Extents shape(dims.size(), 1);
-  io::OutputVariable time = doubles(name, dims, shape, {cell.middle});
+  const std::string own =
+      cell.bounds == nullptr ? name + "_bnds" : io::last_part(cell.bounds->path);
+  const std::string bounds = dimensions_.claim_name(netcdf_name(own));
+  const std::string corners = cell.bounds == nullptr ? "bnds" : cell.bounds->dims[1];
+  io::OutputVariable time = doubles(name, {name}, {1}, {cell.middle});
   time.attributes = related_.attributes(cell.times.file, times, {}, true);
   std::erase_if(time.attributes, [](const io::Attribute& a) {
     return a.name == "dtype" || a.name == "actual_range" || a.name == "cell_methods";
   });
-  time.attributes.push_back({cell.climatology ? "climatology" : "bounds", io::last_part(bounds)});
+  time.attributes.push_back({cell.climatology ? "climatology" : "bounds", bounds});
   file_.variables.push_back(std::move(time));
-  Extents pairs = shape;
-  pairs.push_back(2);
-  dims.push_back(dimensions_.place_extra(corners.empty() ? "bnds" : corners, 2, dims));
-  file_.variables.push_back(doubles(bounds, dims, pairs, {cell.lower, cell.upper}));
-  written_.emplace(key, name);
-  return name;
+  const std::string pair = dimensions_.place_extra(corners, 2, {name});
+  file_.variables.push_back(doubles(bounds, {name, pair}, {1, 2}, {cell.lower, cell.upper}));
 }
 
 void ReducedTimes::look_at(const OutputSource& source, const std::vector<PlacedAxis>& axes) {
@@ -170,24 +130,14 @@ void ReducedTimes::look_at(const OutputSource& source, const std::vector<PlacedA
   }
 }
 
-void ReducedTimes::add(const std::string& name, const OutputSource& source,
-                       const std::vector<PlacedAxis>& axes,
-                       std::vector<io::Attribute>& attributes) {
+void ReducedTimes::add(const OutputSource& source, const std::vector<PlacedAxis>& axes) {
   for (const ReducedAxis& axis : source.reduced) {
-    const auto& cell = cell_of(axis);
     const std::string kept = kept_dimension(axis, axes);
-    if (!cell) continue;
-    if (!kept.empty()) {
-      const auto& dimension = dimensions_.named(kept);
-      const bool free = !dimension.labels && !dimension.owned && wanted_[kept].size() == 1;
-      if (free) write("", kept, *cell);
-      continue;
-    }
-    const std::string written = io::last_part(write(io::group_part(name), "", *cell));
-    append_word(attributes, "coordinates", written);
-    if (std::string* methods = find_text(attributes, "cell_methods")) {
-      rename_axis(*methods, axis.array->dims[axis.axis], written);
-    }
+    if (kept.empty()) continue;
+    const auto& dimension = dimensions_.named(kept);
+    const bool free = !dimension.labels && !dimension.owned && wanted_[kept].size() == 1;
+    const auto& cell = cell_of(axis);
+    if (free && cell) write(kept, *cell);
   }
 }
 

@@ -1,12 +1,11 @@
-// What is left of the time that reductions were taken over: a coordinate with the bounds of all
-// that went in (CF 1.11, 7.1 and 7.4).
+// The time of a dimension of length 1 that is left of a reduction (keepdims): with the bounds of
+// all that went in (CF 1.11, 7.1 and 7.4).
 #pragma once
 
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -28,11 +27,10 @@ class ReducedTimes {
   // All arrays come here before the first one is added.
   void look_at(const OutputSource& source, const std::vector<PlacedAxis>& axes);
 
-  // Appends coordinate and bounds of each time axis that was reduced on the way to array `name`,
-  // once per file, and names them in its attributes. `axes`: of the array. After all coordinates of
-  // dimensions are in the file.
-  void add(const std::string& name, const OutputSource& source, const std::vector<PlacedAxis>& axes,
-           std::vector<io::Attribute>& attributes);
+  // Appends coordinate and bounds of each time axis that was reduced on the way to the array and of
+  // which keepdims left a dimension, once per dimension. `axes`: of the array. After all
+  // coordinates of dimensions are in the file.
+  void add(const OutputSource& source, const std::vector<PlacedAxis>& axes);
 
  private:
   // From the earliest bound to the latest one, or from the first to the last time where the file
@@ -43,14 +41,13 @@ class ReducedTimes {
     bool climatology = false;
     double middle = 0, lower = 0, upper = 0;
   };
-  using Key = std::tuple<std::string, std::string, std::string, double, double>;
 
   const std::optional<Cell>& cell_of(const ReducedAxis& axis);
   std::optional<Cell> find_cell(const ReducedAxis& axis);
   void take_bounds(const AxisSegments& segments, Cell& cell);
   // The dimension of length 1 that keepdims left of the axis; "" if there is none.
   std::string kept_dimension(const ReducedAxis& axis, const std::vector<PlacedAxis>& axes) const;
-  std::string write(const std::string& group, const std::string& kept, const Cell& cell);
+  void write(const std::string& name, const Cell& cell);
 
   CoordinateReader& reader_;
   OutputDimensions& dimensions_;
@@ -59,7 +56,7 @@ class ReducedTimes {
   std::map<std::pair<const expr::Node*, std::size_t>, std::optional<Cell>> cells_;
   // What arrays would call a dimension that keepdims left: more than one time is none.
   std::map<std::string, std::set<std::pair<double, double>>> wanted_;
-  std::map<Key, std::string> written_;  // -> name of the coordinate
+  std::set<std::string> written_;  // coordinates
 };
 
 }  // namespace rankine::api

@@ -56,13 +56,10 @@ TEST_F(Climate, KeepsWhatRemainsAfterAReduction) {
   const Array tas = get("tas");
   const io::OutputFile mean = describe({{"m", tas.mean("time")}});
   EXPECT_EQ(find(mean, "m")->dims, (Dims{"lat", "lon"}));
-  ASSERT_NE(find(mean, "time"), nullptr);
-  EXPECT_EQ(find(mean, "time")->dims, Dims());
-  EXPECT_EQ(find(mean, "time_bnds")->dims, Dims({"bnds"}));
-  EXPECT_EQ(doubles(mean, "time"), (std::vector<double>{25}));
-  EXPECT_EQ(doubles(mean, "time_bnds"), (std::vector<double>{-5, 55}));
+  EXPECT_EQ(find(mean, "time"), nullptr);
+  EXPECT_EQ(find(mean, "time_bnds"), nullptr);
   EXPECT_NE(find(mean, "lat_bnds"), nullptr);
-  EXPECT_EQ(text(mean, "m", "coordinates"), "height region tlat time");
+  EXPECT_EQ(text(mean, "m", "coordinates"), "height region tlat");
   EXPECT_EQ(text(mean, "m", "ancillary_variables"), "(none)");
   EXPECT_EQ(text(mean, "m", "cell_measures"), "area: areacella");
   EXPECT_EQ(text(mean, "m", "units"), "K");
@@ -71,7 +68,7 @@ TEST_F(Climate, KeepsWhatRemainsAfterAReduction) {
   const io::OutputFile series = describe({{"s", tas.max({"lat", "lon"}).std("time")}});
   EXPECT_EQ(text(series, "s", "cell_methods"),
             "area: mean lat: lon: maximum time: standard_deviation");
-  EXPECT_EQ(text(series, "s", "coordinates"), "height time");
+  EXPECT_EQ(text(series, "s", "coordinates"), "height");
   EXPECT_EQ(text(series, "s", "cell_measures"), "(none)");
   EXPECT_TRUE(find(series, "s")->chunk.empty());
   EXPECT_FALSE(find(series, "s")->inline_data.has_value());

@@ -72,6 +72,12 @@ bool lock_owner(const PosixFile& owner) {
     throw Error(ExitCode::kUsage, "another run is writing this output", owner.path(),
                 "wait for it, or choose another name");
   }
+  if (result != 0) {
+    std::fputs(
+        "rankine: warning: this file system has no locks: another run that writes the same "
+        "output would not be noticed\n",
+        stderr);
+  }
   struct stat held {};
   const auto named = status_of(owner.path());
   return ::fstat(owner.descriptor(), &held) == 0 && named && same_file(held, *named);

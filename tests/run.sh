@@ -76,7 +76,11 @@ release_suite() {
   local which=()
   [ "$full" = 1 ] || [ "$preset" = release ] || which=(-LE long)
   build release all -DCMAKE_BUILD_TYPE=Release -DRANKINE_BUILD_TESTS=ON
-  suite release "${which[@]}"
+  if [ "$full" = 1 ]; then
+    RANKINE_KILLS=200 RANKINE_LONG=1 suite release  # kills of runs; damage everywhere
+  else
+    suite release "${which[@]}"
+  fi
 }
 # sanitized_suite NAME SANITIZER
 sanitized_suite() {

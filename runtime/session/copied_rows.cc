@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "io/probe.h"
@@ -89,11 +90,30 @@ bool stored_alike(const expr::FromDataset& leaf, const io::OutputVariable& varia
          same_filters(dataset, variable) && same_fill(leaf, variable);
 }
 
+// By data set: one child reads them all.
+using Indexes = std::map<const io::Dataset*, io::ChunkIndex>;
+
+Indexes read_indexes(const Pieces& pieces, const io::OutputVariable& variable) {
+  Indexes indexes;
+  for (const Piece& piece : pieces) {
+    if (stored_alike(*piece.leaf, variable)) indexes.try_emplace(piece.leaf->dataset.get());
+  }
+  std::vector<io::Place> places;
+  for (const auto& [dataset, index] : indexes) places.push_back({dataset->file, dataset->path});
+  if (places.empty()) return indexes;
+  auto found = io::probe_indexes(places);
+  std::size_t next = 0;
+  for (auto& [dataset, index] : indexes) index = std::move(found[next++]);
+  return indexes;
+}
+
 class Rows {
  public:
-  Rows(const io::OutputVariable& variable, std::vector<io::CopiedInput>& inputs)
+  Rows(const io::OutputVariable& variable, const Pieces& pieces,
+       std::vector<io::CopiedInput>& inputs)
       : variable_(variable),
         inputs_(inputs),
+        indexes_(read_indexes(pieces, variable)),
         counts_(io::chunk_grid(variable).counts()),
         row_chunks_(volume(Extents(counts_.begin() + 1, counts_.end()))) {}
 
@@ -109,7 +129,7 @@ class Rows {
         end == variable_.shape[0] && piece.start + piece.count == dataset.shape[0];
     const std::int64_t last = ends_both ? counts_[0] : end / length;
     if (first >= last) return;
-    const io::ChunkIndex& index = index_of(dataset);
+    const io::ChunkIndex& index = indexes_.at(&dataset);
     const std::int64_t shift = (piece.start - at) / length;  // from rows of the output to its own
     const std::size_t input = input_of(dataset);
     for (std::int64_t row = first; row < last; ++row) add_row(index, row, shift, input);
@@ -140,14 +160,6 @@ class Rows {
     ++run.rows;
   }
 
-  const io::ChunkIndex& index_of(const io::Dataset& dataset) {
-    if (dataset_ != &dataset) {
-      index_ = std::move(io::probe_indexes(dataset.file, {dataset.path}).front());
-      dataset_ = &dataset;
-    }
-    return index_;
-  }
-
   std::size_t input_of(const io::Dataset& dataset) {
     const auto known = std::ranges::find(inputs_, dataset.file, &io::CopiedInput::path);
     const auto number = static_cast<std::size_t>(known - inputs_.begin());
@@ -159,10 +171,9 @@ class Rows {
 
   const io::OutputVariable& variable_;
   std::vector<io::CopiedInput>& inputs_;
+  const Indexes indexes_;
   const Extents counts_;
   const std::int64_t row_chunks_;
-  const io::Dataset* dataset_ = nullptr;  // of index_
-  io::ChunkIndex index_;
   std::vector<CopiedRows> runs_;
 };
 
@@ -172,7 +183,7 @@ std::vector<CopiedRows> copied_rows(const expr::NodePtr& array, const io::Output
                                     std::vector<io::CopiedInput>& inputs) {
   const auto pieces = pieces_of(*array);
   if (!pieces || volume(variable.shape) == 0) return {};
-  Rows rows(variable, inputs);
+  Rows rows(variable, *pieces, inputs);
   std::int64_t at = 0;
   for (const Piece& piece : *pieces) {
     rows.add(piece, at);

@@ -70,6 +70,12 @@ void check_unchanged(const std::vector<io::JobInput>& inputs) {
   }
 }
 
+Error then_resume(Error error) {
+  error.remedy +=
+      (error.remedy.empty() ? "" : "; then ") + std::string("the same command with --resume");
+  return error;
+}
+
 // The run ends, but not for good.
 Error stopped(const Error& error, std::int64_t chunks, std::int64_t all,
               const std::string& output) {
@@ -78,9 +84,7 @@ Error stopped(const Error& error, std::int64_t chunks, std::int64_t all,
                : std::to_string(chunks) + " of " + std::to_string(all) + " chunks are kept";
   Error resumable(ExitCode::kStopped, error.message + "; " + kept,
                   error.where.empty() ? output : error.where, "the same command with --resume");
-  if (!is_stop(error) && !error.remedy.empty()) {
-    resumable.remedy = error.remedy + "; then " + resumable.remedy;
-  }
+  if (!is_stop(error)) resumable.remedy = then_resume(error).remedy;
   if (!is_stop(error)) resumable.task_story = error.task_story;
   return resumable;
 }
@@ -169,7 +173,7 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                         const io::JobHeader& header, bool overwrite,
                         session::WorkingFiles& working) {
   session::Work work;
-  work.client_bytes = plan.inline_bytes();
+  work.client_bytes = plan.inline_bytes() + plan.copied_bytes();
   const bool resumable = plan.computes() && plan.resumable;
   if (resumable) working.keep_if_job_ends(true);
   if (plan.computes()) {
@@ -183,11 +187,16 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   } catch (const Error& error) {
     if (!plan.computes()) throw;
     const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
-    const session::Engine::Kept kept = engine_.discard(resumable && (stops || working.kept()));
-    if (!stops) throw;
+    // What failed here may not fail again: memory ran out, a disk was not there.
+    const bool may_go = stops || error.exit_code == ExitCode::kTaskFailed;
+    const session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
     const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
-    if (!resumable || nothing) throw without_journal(error);
+    if (!resumable || nothing || !may_go) {
+      if (stops) throw without_journal(error);
+      throw;
+    }
     working.set_kept(true);
+    if (!stops) throw then_resume(error);
     throw stopped(error, kept.chunks, plan.computed_chunks(), paths.final);
   }
   const Stopwatch write;

@@ -35,10 +35,14 @@ bool takes_held(const NamedArrays& arrays) {
   });
 }
 
-void add_inputs(const io::Dataset& dataset, std::map<std::string, io::JobInput>& by_path) {
-  by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
+// joined: the name that stands for many files, or "".
+void add_inputs(const io::Dataset& dataset, const std::string& joined,
+                std::map<std::string, io::JobInput>& by_path) {
+  if (dataset.file != joined) {
+    by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
+  }
   if (!dataset.parts) return;
-  for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, by_path);
+  for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, joined, by_path);
 }
 
 std::string plugin_warning(const io::Codec& codec) {
@@ -150,7 +154,9 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
 
 std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& targets) {
   std::map<std::string, io::JobInput> by_path;
-  for (const expr::FromDataset* data : reads_of(targets)) add_inputs(*data->dataset, by_path);
+  for (const expr::FromDataset* data : reads_of(targets)) {
+    add_inputs(*data->dataset, data->file->joined ? data->file->path : "", by_path);
+  }
   std::vector<io::JobInput> inputs;
   for (auto& [path, input] : by_path) inputs.push_back(std::move(input));
   return inputs;
@@ -262,6 +268,16 @@ std::int64_t StorePlan::inline_bytes() const {
     if (variable.inline_data) bytes += static_cast<std::int64_t>(variable.inline_data->size());
   }
   return bytes;
+}
+
+// Placements and orders to copy are made of them.
+std::int64_t StorePlan::copied_bytes() const {
+  constexpr std::int64_t kForms = 3;
+  std::int64_t records = 0;
+  for (const io::CopiedInput& input : copied) {
+    records += static_cast<std::int64_t>(input.records.size());
+  }
+  return records * kForms * static_cast<std::int64_t>(sizeof(io::LogRecord));
 }
 
 void StorePlan::take_results(std::vector<std::vector<std::byte>> results) {

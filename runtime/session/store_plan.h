@@ -103,6 +103,7 @@ struct StorePlan {
   std::uint64_t numeric_hash = 0;  // of the arrays as they were given, whatever is copied or parted
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;
+  std::int64_t copied_bytes() const;  // of the records of `copied`
   // The logged variables alone.
   LoggedParts logged_parts() const;
   // From the numbers of logged_parts() to those of `file`; keeps the order (variable, chunk).

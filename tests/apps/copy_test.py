@@ -2,6 +2,7 @@
 filters, groups, record dimensions; the same bytes for any ranks and threads."""
 
 import filecmp
+import os
 import unittest
 
 import h5py
@@ -199,6 +200,38 @@ class Copies(Case):
                 part.close()
         hours = raw(self.path("out.nc"), "time_bnds")[5:8]
         np.testing.assert_allclose(hours, 5 + np.array([[-.5, .5], [.5, 1.5], [1.5, 2.5]]) / 24)
+
+    def test_distant_dates_to_count_from_move_no_time(self):
+        names = [self.make("a.nc", times=2),
+                 self.make("b.nc", times=3, units="hours since 1900-01-01", first=877_000)]
+        self.run_copy("concat", *names, "out.nc", "--quiet")
+        days = (877_000 + np.arange(3)) / 24 - 36500  # without leap days
+        np.testing.assert_allclose(raw(self.path("out.nc"), "time")[2:], days, rtol=0, atol=1e-9)
+
+    def test_records_that_lack_or_stand_in_no_order(self):
+        names = [self.make("a.nc", times=4), self.make("b.nc", first=2, times=4)]
+        said = self.run_copy("concat", *names, "out.nc")
+        self.assertIn("warning: the records of b.nc do not come after those before", said)
+        with nc.Dataset(self.path("a.nc"), "a") as file:
+            file.createVariable("k", "i4", ("time",))
+            file["k"].set_auto_mask(False)
+        with h5py.File(self.path("a.nc"), "a") as file:
+            file["k"].resize((2,))
+        with h5py.File(self.path("b.nc"), "a") as file:
+            file.create_dataset("k", (4,), "i4", chunks=(2,), maxshape=(None,))
+            file["k"].dims[0].attach_scale(file["time"])
+        result = self.run_here("concat", *names, "o.nc", "--quiet")
+        self.assert_block(result, 3, "lacks the last 2 records", "a.nc:/k", "-v")
+
+    def test_the_longest_name_an_output_may_have(self):
+        name, others = self.make(), self.path(".o.nc.scratch")
+        with open(others, "w", encoding="ascii") as file:
+            file.write("mine")
+        for length in (240, 246):
+            self.run_copy("subset", name, "o" * length, "-v", "tas", "--quiet")
+            self.run_copy("subset", name, "o" * length, "-v", "tas", "--quiet", "--resume")
+        self.run_copy("subset", name, "o.nc", "--quiet")
+        self.assertTrue(os.path.exists(others))
 
     def test_whole_numbers_stay_whole_numbers_of_their_type(self):
         names = [self.make("a.nc", times=2), self.make("b.nc", times=2, units="days since 2000-02-01")]

@@ -146,7 +146,7 @@ class Resume(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         words = ["rechunk", "s.nc", "-c", "time=400,lat=9,lon=9", "--memory", "190MiB"]
         self.reference(words)
-        in_scratch = self.path("..o.nc.scratch.rankine")
+        in_scratch = self.path("..rankine-*.scratch.rankine")
         for part, journal in enumerate((in_scratch, self.journal, self.journal, self.journal)):
             with self.subTest(part=part):
                 how = kill_all if part % 2 else lambda process: process.send_signal(signal.SIGTERM)
@@ -158,7 +158,7 @@ class Resume(Case):
                 found, _ = self.resume(words, ranks=2 if part == 3 else 0)
                 self.assertGreater(found, 0)
                 if part in (1, 2):
-                    self.assertIn(b".o.nc.scratch is whole: nothing is left to do", self.told)
+                    self.assertIn(b".scratch is whole: nothing is left to do", self.told)
                 self.assert_same()
                 self.assertEqual([e for e in self.entries() if "scratch" in e], [])
                 self.assertIn(b"nothing is left to do",
@@ -171,6 +171,15 @@ class Resume(Case):
         found, read = self.resume(MEAN)
         self.assertEqual(found, 0)
         self.assertLess(read, 0.9 * whole)
+        self.assert_same()
+
+    def test_a_reduction_to_one_number_goes_on(self):
+        words = ["eval", "m = mean(" + "sin(" * 30 + "t2m" + ")" * 31, "s.nc"]
+        whole = self.reference(words)
+        code, told = self.stop(words, 600, lambda process: process.send_signal(signal.SIGTERM))
+        self.assertEqual(code, 75, told)
+        self.assertIn("partial results are kept", told)
+        self.assertLess(self.resume(words, 2)[1], 0.99 * whole)
         self.assert_same()
 
     def test_states_count_for_the_same_layers_only(self):
@@ -269,6 +278,7 @@ class Resume(Case):
                      says="another expression")
         self.refused("eval", "a = t2m * 2 + 1", "s.nc", says="another expression")
         self.refused(*ANOMALY, "--chunks", "2,60,100", says="another expression")
+        self.refused(*ANOMALY, "--default-fill", says="another expression")
         times = os.stat(self.path("s.nc"))
         os.utime(self.path("s.nc"), ns=(times.st_atime_ns, times.st_mtime_ns + 1))
         self.refused(*ANOMALY, says="s.nc changed")
@@ -307,8 +317,11 @@ class Resume(Case):
         self.assert_block(self.run_here(*other), 2, "the output exists, made by another job")
         result = self.run_here(*other, "--overwrite")
         self.assertEqual(result.returncode, 0, result.stderr)
-        now = time.time_ns() + 10**9
-        os.utime(self.path("s.nc"), ns=(now, now))
+        self.assertEqual(self.run_here(*other).returncode, 0)
+        # An older file in the place of the input.
+        shutil.copy2(self.path("s.nc"), self.path("older.nc"))
+        os.utime(self.path("older.nc"), ns=(10**18, 10**18))
+        os.rename(self.path("older.nc"), self.path("s.nc"))
         self.assert_block(self.run_here(*other), 2, "the output exists")
 
     def test_nothing_to_tell_of(self):

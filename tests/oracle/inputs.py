@@ -111,6 +111,19 @@ class ManyFiles(Test):
         got = evaluate(self.folder, {"y": "x"}, [str(self.folder / "p_*.h5")])
         assert_same(got["y"][:, 0], np.array([1, 1, 2, 2, 10, 10], "f4"), "order of names")
 
+    def test_records_that_a_variable_lacks_are_missing(self):
+        files = []
+        for i, count in enumerate((2, 0, 4)):
+            files.append(self.folder / f"k_{i}.nc")
+            write_part(files[-1], np.arange(4) + 4 * i, self.values(4))
+            with netCDF4.Dataset(files[-1], "a") as file:
+                k = file.createVariable("k", "f4", ("time",), fill_value=-1)
+                if count:
+                    k[:count] = np.arange(count) + 10 * i
+        got = evaluate(self.folder, {"r": "k + 0"}, files)
+        nan = np.nan
+        assert_same(got["r"], np.array([0, 1, *[nan] * 6, 20, 21, 22, 23], "f4"), "lacking")
+
     def test_files_that_do_not_fit(self):
         write_part(self.folder / "a.nc", [0, 1], self.values(2))
         cases = {
@@ -219,6 +232,16 @@ class Virtual(Test):
         self.compare(path)
         (self.folder / "s3.h5").unlink()  # as many as there are
         self.compare(path)
+
+    def test_parts_over_each_other(self):
+        self.sources()
+        layout = self.layout((6, 5))
+        layout[:, 0] = self.source(0)[:, 0]
+        layout[:, 0] = self.source(1)[:, 1]
+        with h5py.File(self.make({"over": layout}), "r") as file:
+            wanted = file["over"][()]
+        got = evaluate(self.folder, {"r": "over"}, [str(self.folder / "v.h5")])
+        assert_same(got["r"][:, 1:], wanted[:, 1:], "what nothing fills")
 
     def test_missing_sources(self):
         self.sources()

@@ -54,6 +54,7 @@ TEST(Resume, KeepsWhatTookLongThoughItIsSmall) {
     }
     const int done = g_calls.exchange(0);
     g_stop_at = 0;
+    const StopSignals none_came;
     options.resume = true;
     session.store(means, folder / "o.nc", options);
     EXPECT_LE(g_calls, kChunks - done + kThreads);

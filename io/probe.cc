@@ -126,7 +126,9 @@ std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) 
         answers.push_back(std::move(*answer));
         continue;
       }
-      answers.push_back({failure_of(request.items[answers.size()], child.reason())});
+      ProbeAnswer failed;
+      failed.value = failure_of(request.items[answers.size()], child.reason());
+      answers.push_back(std::move(failed));
       break;
     }
   }

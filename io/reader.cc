@@ -102,6 +102,17 @@ class DatasetReader::Window {
   std::uint64_t end_ = 0;
 };
 
+namespace {
+
+// Rank 0 has seen the file. It may have made it a moment ago: then another host may not see it yet.
+double patience_for(std::int64_t mtime_ns) {
+  using std::chrono::nanoseconds;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return now - nanoseconds(mtime_ns) < std::chrono::minutes(1) ? 10 : 0;
+}
+
+}  // namespace
+
 DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     : dataset_(std::move(dataset)),
       index_(std::move(map.index)),
@@ -115,8 +126,8 @@ DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     return;
   }
   const std::string where = dataset_.file + ":" + dataset_.path;
-  // Rank 0 has seen it; it may have made it a moment ago.
-  file_ = open_elsewhere([&] { return PosixFile::open_read(dataset_.file); });
+  file_ = open_elsewhere([&] { return PosixFile::open_read(dataset_.file); },
+                         patience_for(dataset_.file_mtime_ns));
   if (file_.size() != dataset_.file_size || file_.mtime_ns() != dataset_.file_mtime_ns) {
     throw input_error("the file changed since it was opened", where,
                       "run again when nothing writes to it");

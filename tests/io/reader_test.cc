@@ -313,6 +313,8 @@ f['p'] = np.zeros((1000, 1000), 'f4'))");
 TEST(Reader, RefusesAFileThatChanged) {
   const TempFolder folder;
   const auto path = python_file(folder, "a.h5", "h5py.File(path, 'w')['d'] = np.arange(9)");
+  std::filesystem::last_write_time(  // another host would be given time to see a new file
+      path, std::filesystem::last_write_time(path) - std::chrono::hours(1));
   const FileInfo info = inspect(path);
   EXPECT_NO_THROW(open_reader(info, "/d"));
   std::filesystem::last_write_time(

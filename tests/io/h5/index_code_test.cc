@@ -59,7 +59,8 @@ TEST(IndexCode, TakesLittleForWhatIsRegular) {
   for (std::size_t i = 0; i < regular.size(); ++i) regular[i] = {4096 + i * 512, 512, 0};
   EXPECT_LT(pack_index(regular).size(), 16u);
   EXPECT_TRUE(same(unpack_index(pack_index(regular)), regular));
-  for (std::size_t i = 0; i < regular.size(); ++i) regular[i].size = 400 + i % 100;
+  for (std::size_t i = 0; i < regular.size(); ++i)
+    regular[i].size = 400 + static_cast<std::uint32_t>(i % 100);
   EXPECT_LT(pack_index(regular).size(), 6u * regular.size());
 }
 

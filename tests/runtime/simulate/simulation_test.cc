@@ -72,7 +72,7 @@ TEST(Simulation, AMessageTakesItsLatency) {
 // messages about it.
 // Tasks of the larger graphs.
 #ifdef RANKINE_SANITIZED
-constexpr std::int64_t kTasks = 160;
+constexpr std::int64_t kTasks = 320;
 #else
 constexpr std::int64_t kTasks = 800;
 #endif

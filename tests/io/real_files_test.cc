@@ -22,7 +22,7 @@ using testing::data_files;
 
 // Larger ones are read in part.
 #ifdef RANKINE_SANITIZED
-constexpr std::int64_t kMostElements = std::int64_t{1} << 20;
+constexpr std::int64_t kMostElements = std::int64_t{1} << 16;
 #else
 constexpr std::int64_t kMostElements = std::int64_t{1} << 25;
 #endif

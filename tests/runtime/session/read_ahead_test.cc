@@ -66,9 +66,9 @@ TEST(ReadingAhead, TellsTheSystemOfWhatIsReadLaterAndNeverOfTooMuch) {
   const io::test::TempFolder folder;
   const std::string file = holey_file(folder);
   for (const int threads : {1, 2}) {
+    const WatchedReads watched;  // as long as there are threads that close files
     testing::run_cluster(1, testing::threads(threads), [&](Session& session) {
       const Array x = open(file + ":/x");
-      const WatchedReads watched;
       EXPECT_EQ(session.compute(x.max()).item<float>(), 0);
       const Counted counted = count_calls();
       EXPECT_GE(counted.read, kChunks * (kChunk - 2 * kBlock));

@@ -235,13 +235,13 @@ class Virtual(Test):
 
     def test_parts_over_each_other(self):
         self.sources()
-        layout = self.layout((6, 5))
+        layout = self.layout((6, 2))  # as many elements as both parts have together
         layout[:, 0] = self.source(0)[:, 0]
         layout[:, 0] = self.source(1)[:, 1]
-        with h5py.File(self.make({"over": layout}), "r") as file:
-            wanted = file["over"][()]
+        self.make({"over": layout}, fill=-7)
         got = evaluate(self.folder, {"r": "over"}, [str(self.folder / "v.h5")])
-        assert_same(got["r"][:, 1:], wanted[:, 1:], "what nothing fills")
+        # HDF5 1.10 itself adds up the parts' elements, and then fills nothing.
+        assert_same(got["r"][:, 1], np.full(6, -7, "i4"), "what nothing fills")
 
     def test_missing_sources(self):
         self.sources()

@@ -56,6 +56,7 @@ std::size_t move_all(std::span<Byte> bytes, Move&& move) {
 SystemError::SystemError(ExitCode code, const std::string& what, std::string place, int number)
     : Error(code, number == 0 ? what : what + ": " + error_text(number), std::move(place)),
       error_number(number) {
+  transient = number != 0;
   if (number == ENOSPC || number == EDQUOT) {
     remedy =
         "free space there or write elsewhere; while it is written, an output takes twice its "

@@ -48,10 +48,11 @@ class Error : public std::exception {
   std::string where;       // file, data set, chunk, or position in the expression
   std::string remedy;      // what the user can do; may be empty
   std::string task_story;  // layer, coordinate and rank of the task that failed; may be empty
+  bool transient = false;  // the system refused; another time the same may succeed
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(exit_code, message, where, remedy, task_story);
+    archive(exit_code, message, where, remedy, task_story, transient);
   }
 };
 

@@ -187,8 +187,9 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   } catch (const Error& error) {
     if (!plan.computes()) throw;
     const bool stops = is_stop(error) || error.exit_code == ExitCode::kStopped;
-    // What failed here may not fail again: memory ran out, a disk was not there.
-    const bool may_go = stops || error.exit_code == ExitCode::kTaskFailed;
+    // What failed here may not fail again: memory ran out, a disk was not there. An input that is
+    // damaged, or that changed while it was read, fails again.
+    const bool may_go = stops || error.transient || error.exit_code == ExitCode::kTaskFailed;
     const session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
     const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
     if (!resumable || nothing || !may_go) {

@@ -249,9 +249,10 @@ class Bench:
                                                self.path("h5repack.nc")])
         systems["rankine"]()
         with h5py.File(self.path("ours.nc")) as ours, h5py.File(source) as right:
-            for first in range(0, t, 64):
-                np.testing.assert_array_equal(ours["t2m"][first:first + 64],
-                                              right["t2m"][first:first + 64])
+            values = right["t2m"][...]  # each order of chunks is read once, as it lies
+            for first in range(0, y, 16):
+                np.testing.assert_array_equal(ours["t2m"][:, first:first + 16],
+                                              values[:, first:first + 16])
         seconds = take_turns(systems, self.options.turns)
         self.report("rechunk", "deflate-1", "to space", seconds, self.gigabytes(),
                     "" if "nccopy" not in seconds else

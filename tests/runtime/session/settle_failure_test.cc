@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <new>
 
@@ -50,6 +52,56 @@ TEST(Settling, TellsOfAnyFailureOfAnyRankAndLeavesTheJournal) {
     session.store({{"a", x}}, output, options);  // all ranks are still there
     EXPECT_TRUE(fs::exists(output));
     EXPECT_FALSE(fs::exists(folder / ".o.nc.rankine"));
+  });
+}
+
+// A disk that goes away after some reads.
+struct LostDisk {
+  LostDisk() {
+    reads_left() = 40;
+    io::file_calls().pread = read;
+    io::file_calls().preadv2 = in_no_memory;
+  }
+  ~LostDisk() { io::file_calls() = saved; }
+  static std::atomic<int>& reads_left() {
+    static std::atomic<int> left;
+    return left;
+  }
+  static ssize_t in_no_memory(int, const iovec*, int, off_t, int) {
+    errno = EAGAIN;
+    return -1;
+  }
+  static ssize_t read(int descriptor, void* to, std::size_t size, off_t offset) {
+    if (reads_left()-- > 0) return ::pread(descriptor, to, size, offset);
+    errno = EIO;
+    return -1;
+  }
+  const io::FileCalls saved = io::file_calls();
+};
+
+TEST(Storing, GoesOnWhenTheInputIsThereAgain) {
+  const io::test::TempFolder folder;
+  const std::string input = folder / "i.nc";
+  const std::string output = folder / "o.nc";
+  testing::run_cluster(1, testing::threads(1), [&](Session& session) {
+    session.store({{"a", arange(300, 4).rename({"x"})}}, input);
+    const Array x = open(input + ":/a") + 1;
+    try {
+      const LostDisk lost;
+      session.store({{"b", x}}, output);
+      FAIL() << "it was stored";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, ExitCode::kInput);
+      EXPECT_NE(error.message.find("cannot read"), std::string::npos) << error.message;
+      EXPECT_NE(error.remedy.find("--resume"), std::string::npos) << error.remedy;
+    }
+    EXPECT_FALSE(fs::exists(output));
+    EXPECT_TRUE(fs::exists(folder / ".o.nc.rankine/job"));
+    StoreOptions options;
+    options.resume = true;
+    session.store({{"b", x}}, output, options);
+    const NdArray last = session.compute(open(output + ":/b").slice({Range{299, 300, 1}}));
+    EXPECT_EQ(last.item<std::int64_t>(), 300);
   });
 }
 

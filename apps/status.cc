@@ -8,6 +8,7 @@
 #include "apps/text.h"
 #include "apps/verbs.h"
 #include "io/journal.h"
+#include "io/probe.h"
 
 namespace rankine::apps {
 namespace {
@@ -29,6 +30,12 @@ struct Status {
   std::vector<std::int64_t> finished;  // chunks, by variable of the job
 };
 
+// It came under its name whole, but what happened since nobody knows.
+void check_opens(const std::string& output) {
+  io::Probed probed = std::move(io::try_probe_files({output}).front());
+  if (!probed.info) throw std::move(probed.error);
+}
+
 Status look(const std::string& output) {
   Status status;
   status.paths = io::output_paths(output);
@@ -48,6 +55,7 @@ Status look(const std::string& output) {
   if (!status.whole && !status.running && !status.job) {
     throw input_error("there is neither an output nor a run that writes it", status.paths.final);
   }
+  if (!status.running && !status.job) check_opens(status.paths.final);
   return status;
 }
 

@@ -47,9 +47,12 @@ void check_inputs(const JobHeader& journal, const JobHeader& mine, const OutputP
              paths);
     }
     if (*before != input) {
+      const std::string how = before->size == input.size
+                                  ? "it was written to, or is another file of that size"
+                                  : std::to_string(before->size) + " bytes then, " +
+                                        std::to_string(input.size) + " now";
       refuse("the input " + input.path + " changed since the journal of this output was begun (" +
-                 std::to_string(before->size) + " bytes then, " + std::to_string(input.size) +
-                 " now)",
+                 how + ")",
              paths);
     }
   }

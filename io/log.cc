@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
@@ -68,6 +69,14 @@ void stopping_if_it_fails(Write write) {
   }
 }
 
+bool no_room(const SystemError& error) {
+  return error.error_number == ENOSPC || error.error_number == EDQUOT;
+}
+
+bool all_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
 // Walks through a log: known positions by their headers, lost ones by looking for the next header.
 class Scanner {
  public:
@@ -128,6 +137,7 @@ class Scanner {
     const std::uint64_t offset = found.position + sizeof header;
     file_.pread_full(payload_, offset);
     if (hash_bytes(payload_) != header.payload_checksum) {
+      if (header.graph != 0 && all_zero(payload_)) return;
       scan.damaged.push_back("chunk " + std::to_string(header.chunk) + " of variable " +
                              std::to_string(header.variable) + " at byte " +
                              std::to_string(offset) + " is damaged");
@@ -142,7 +152,7 @@ class Scanner {
     for (std::uint64_t at = from; at < to;) {
       const auto bytes = std::span(block_).first(std::min<std::uint64_t>(block_.size(), to - at));
       file_.pread_full(bytes, at);
-      if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
+      if (!all_zero(bytes)) {
         scan.damaged.push_back("bytes " + std::to_string(from) + " to " + std::to_string(to) +
                                " hold no record");
         return;
@@ -190,6 +200,7 @@ void LogWriter::sync_at_times() {
   while (!woken_.wait_for(lock, kBetweenLooks, [&] { return closing_; })) {
     // Not end_: what was only reserved may be written after the sync.
     const std::uint64_t end = written_;
+    const std::vector<LogRecord> superseded = std::exchange(superseded_, {});
     const bool stop = StopSignals::received() != 0;
     const bool due =
         since.seconds() >= limits_.seconds || end - synced >= limits_.bytes || (stop && !stopping);
@@ -198,6 +209,7 @@ void LogWriter::sync_at_times() {
     std::optional<Error> failure;
     try {
       file_.fdatasync();
+      for (const LogRecord& state : superseded) file_.punch_hole(state.offset, state.size);
     } catch (Error& error) {
       failure = std::move(error);
     }
@@ -217,11 +229,35 @@ void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
   add(record, payload);
 }
 
-void LogWriter::append_state(const LogRecord& record, std::span<const std::byte> payload) {
-  add(record, payload);
+std::optional<LogRecord> LogWriter::append_state(const LogRecord& record,
+                                                 std::span<const std::byte> payload) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (full_) return std::nullopt;
+  }
+  return add(record, payload);
 }
 
-void LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
+void LogWriter::supersede(const LogRecord& state) {
+  const std::lock_guard lock(mutex_);
+  superseded_.push_back(state);
+}
+
+// Makes room for a chunk. True if there was a state to drop.
+bool LogWriter::drop_states() {
+  const std::lock_guard lock(mutex_);
+  full_ = true;
+  superseded_.clear();
+  bool dropped = false;
+  std::erase_if(records_, [&](const LogRecord& record) {
+    if (!record.is_state()) return false;
+    dropped |= file_.punch_hole(record.offset, record.size);
+    return true;
+  });
+  return dropped;
+}
+
+std::optional<LogRecord> LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
   if (payload.empty() || payload.size() > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ExitCode::kTaskFailed,
                 "a chunk of " + std::to_string(payload.size()) + " bytes cannot be stored", path_);
@@ -240,12 +276,32 @@ void LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
                 record.checksum,
                 0};
   header.header_checksum = header_checksum(header, position);
-  stopping_if_it_fails(
-      [&] { write_record(position, std::as_bytes(std::span(&header, 1)), payload); });
+  if (!write(record, position, std::as_bytes(std::span(&header, 1)), payload)) return std::nullopt;
   const std::lock_guard lock(mutex_);
   if (sync_failure_) throw stopped(*sync_failure_);
   records_.push_back(record);
   written_ += aligned(sizeof(Header) + payload.size());
+  return record;
+}
+
+// False if there is no room for a state.
+bool LogWriter::write(const LogRecord& record, std::uint64_t position,
+                      std::span<const std::byte> header, std::span<const std::byte> payload) {
+  try {
+    write_record(position, header, payload);
+    return true;
+  } catch (SystemError& error) {
+    if (!no_room(error)) throw stopped(std::move(error));
+    if (record.is_state()) {
+      const std::lock_guard lock(mutex_);
+      full_ = true;
+      file_.punch_hole(record.offset, record.size);  // what was written of it
+      return false;
+    }
+    if (!drop_states()) throw stopped(std::move(error));
+  }
+  stopping_if_it_fails([&] { write_record(position, header, payload); });
+  return true;
 }
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,

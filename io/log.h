@@ -58,8 +58,15 @@ class LogWriter {
   // (stopped: "cannot write PATH: No space left on device"); the log is then still readable. Also
   // if an earlier sync failed: what it should have kept may be lost.
   void append(std::uint32_t variable, std::int64_t chunk, std::span<const std::byte> payload);
-  // Likewise a state. record: graph, layer, output and position.
-  void append_state(const LogRecord& record, std::span<const std::byte> payload);
+  // Likewise a state; record: graph, layer, output and position. Returns the whole record. Nothing
+  // when the disk is full, now and from then on: no state is worth the room that a chunk needs,
+  // and a chunk that finds none takes that of all states.
+  std::optional<LogRecord> append_state(const LogRecord& record,
+                                        std::span<const std::byte> payload);
+  // What was made of this state has been appended as well. Its space is given back after the next
+  // sync: not before, or a node that dies could take both with it. So the states on the disk are
+  // those that are needed, and what came between two syncs.
+  void supersede(const LogRecord& state);
 
   // Everything appended so far, in no particular order. Not during append.
   const std::vector<LogRecord>& records() const { return records_; }
@@ -75,7 +82,10 @@ class LogWriter {
  private:
   void sync_at_times();
   void stop_syncing();
-  void add(LogRecord record, std::span<const std::byte> payload);
+  bool drop_states();
+  std::optional<LogRecord> add(LogRecord record, std::span<const std::byte> payload);
+  bool write(const LogRecord& record, std::uint64_t position, std::span<const std::byte> header,
+             std::span<const std::byte> payload);
   void write_record(std::uint64_t position, std::span<const std::byte> header,
                     std::span<const std::byte> payload);
 
@@ -85,7 +95,9 @@ class LogWriter {
   const SyncLimits limits_;
   std::mutex mutex_;  // protects the members below
   std::vector<LogRecord> records_;
-  std::uint64_t written_ = 0;  // space of records_
+  std::vector<LogRecord> superseded_;  // since the last sync
+  bool full_ = false;                  // no more states
+  std::uint64_t written_ = 0;          // space of records_, also of those that were dropped
   std::optional<Error> sync_failure_;
   bool closing_ = false;
   std::condition_variable woken_;
@@ -102,6 +114,7 @@ struct LogScan {
 
 // Reads a log back and verifies every payload. Threads write records side by side, so a killed
 // writer may leave holes of zeros: they are skipped and what follows is found again by its header.
+// So are states whose space was given back.
 // Throws Error (input) if the file cannot be read.
 LogScan scan_log(const std::string& path);
 

@@ -233,6 +233,11 @@ void PosixFile::truncate(std::uint64_t size) const {
   }
 }
 
+bool PosixFile::punch_hole(std::uint64_t offset, std::uint64_t size) const {
+  return ::fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     static_cast<off_t>(offset), static_cast<off_t>(size)) == 0;
+}
+
 std::uint64_t PosixFile::size() const {
   return static_cast<std::uint64_t>(status_of(descriptor_, path_).st_size);
 }

@@ -76,6 +76,9 @@ class PosixFile {
   void fsync() const;
   void fdatasync() const;
   void truncate(std::uint64_t size) const;
+  // Gives the space of these bytes back; they read as zeros then. False, and nothing done, where
+  // the file system cannot.
+  bool punch_hole(std::uint64_t offset, std::uint64_t size) const;
   std::uint64_t size() const;
   std::int64_t mtime_ns() const;
   void close();

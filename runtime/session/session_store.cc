@@ -77,12 +77,12 @@ Error then_resume(Error error) {
 }
 
 // The run ends, but not for good.
-Error stopped(const Error& error, std::int64_t chunks, std::int64_t all,
+Error stopped(const Error& error, const session::Engine::Kept& kept, std::int64_t all,
               const std::string& output) {
-  const std::string kept =
-      all == 0 ? "partial results are kept"
-               : std::to_string(chunks) + " of " + std::to_string(all) + " chunks are kept";
-  Error resumable(ExitCode::kStopped, error.message + "; " + kept,
+  std::string what = std::to_string(kept.chunks) + " of " + std::to_string(all) + " chunks";
+  if (all == 0) what = "partial results";
+  if (all != 0 && kept.states != 0) what += " and partial results";
+  Error resumable(ExitCode::kStopped, error.message + "; " + what + " are kept",
                   error.where.empty() ? output : error.where, "the same command with --resume");
   if (!is_stop(error)) resumable.remedy = then_resume(error).remedy;
   if (!is_stop(error)) resumable.task_story = error.task_story;
@@ -191,14 +191,15 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
     // damaged, or that changed while it was read, fails again.
     const bool may_go = stops || error.transient || error.exit_code == ExitCode::kTaskFailed;
     const session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
+    // Who was told to stop goes on later, however little there is; a failure needs a reason to.
     const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
-    if (!resumable || nothing || !may_go) {
+    if (!resumable || !may_go || (nothing && !is_stop(error))) {
       if (stops) throw without_journal(error);
       throw;
     }
     working.set_kept(true);
     if (!stops) throw then_resume(error);
-    throw stopped(error, kept.chunks, plan.computed_chunks(), paths.final);
+    throw stopped(error, kept, plan.computed_chunks(), paths.final);
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
@@ -212,7 +213,7 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                         error.exit_code == ExitCode::kStopped;
     if (!may_go) throw;
     if (!resumable) throw without_journal(error);
-    throw stopped(error, plan.computed_chunks(), plan.computed_chunks(), paths.final);
+    throw stopped(error, {plan.computed_chunks(), 0}, plan.computed_chunks(), paths.final);
   }
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();

@@ -1,6 +1,7 @@
 #include "runtime/session/store_plan.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "io/codec/table.h"
@@ -39,7 +40,9 @@ bool takes_held(const NamedArrays& arrays) {
 void add_inputs(const io::Dataset& dataset, const std::string& joined,
                 std::map<std::string, io::JobInput>& by_path) {
   if (dataset.file != joined) {
-    by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
+    // Whichever folder it is named from.
+    const std::string path = std::filesystem::path(dataset.file).lexically_normal().string();
+    by_path[path] = {path, dataset.file_size, dataset.file_mtime_ns};
   }
   if (!dataset.parts) return;
   for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, joined, by_path);

@@ -1,5 +1,6 @@
 #include "runtime/worker/graph_journal.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "runtime/base/hash.h"
@@ -77,7 +78,6 @@ void GraphJournal::store(std::uint32_t variable, std::int64_t chunk,
 
 bool GraphJournal::is_dear(const TaskId& task, const std::vector<Output>& outputs,
                            double seconds) const {
-  if (outputs.empty() || !plan::Checkpoints::may_log(topology_, task.layer)) return false;
   if (checkpoints_.has(topology_, task)) return true;
   double bytes = 0;
   for (const Output& output : outputs) bytes += double(output.bytes.buffer->size());
@@ -86,17 +86,47 @@ bool GraphJournal::is_dear(const TaskId& task, const std::vector<Output>& output
 
 void GraphJournal::keep_states(const TaskId& task, const std::vector<Output>& outputs,
                                double seconds) const {
-  if (!is_dear(task, outputs, seconds)) return;
+  if (outputs.empty() || !plan::Checkpoints::may_log(topology_, task.layer)) return;
+  const std::vector<ChunkId> below = logged_for(task);
+  // Cheap to make from what is logged, but it takes the place of several.
+  const bool replaces = below.size() > outputs.size();
+  if (!replaces && !is_dear(task, outputs, seconds)) return;
   for (const Output& output : outputs) {
     const std::size_t size = output.bytes.buffer->size();
-    if (size == 0 || size > std::numeric_limits<std::uint32_t>::max()) continue;
+    if (size == 0) continue;
+    if (size > std::numeric_limits<std::uint32_t>::max()) return;
     io::LogRecord record;
     record.graph = graph_hash_;
     record.variable = output.chunk.layer;
     record.filter_mask = output.chunk.output;
     record.chunk = output.chunk.position;
-    log_.append_state(record, std::as_const(*output.bytes.buffer).bytes());
+    const auto logged = log_.append_state(record, std::as_const(*output.bytes.buffer).bytes());
+    if (!logged) return;
+    const std::lock_guard lock(mutex_);
+    logged_.emplace(output.chunk, *logged);
   }
+  const std::lock_guard lock(mutex_);
+  for (const ChunkId& chunk : below) {
+    const auto found = logged_.find(chunk);
+    log_.supersede(found->second);
+    logged_.erase(found);
+  }
+}
+
+// The logged states that this task alone reads: whoever takes over begins with what it left, and
+// needs them no more. So of a tree, of any height, only the uppermost states of each part stay.
+std::vector<ChunkId> GraphJournal::logged_for(const TaskId& task) const {
+  std::vector<ChunkId> found;
+  const std::lock_guard lock(mutex_);
+  if (logged_.empty()) return found;
+  topology_.for_each_input(task, [&](const ChunkId& chunk) {
+    if (!logged_.contains(chunk)) return;
+    bool alone = true;
+    topology_.for_each_consumer(chunk, [&](const TaskId& other) { alone &= other == task; });
+    // Through two edges it comes twice.
+    if (alone && std::ranges::find(found, chunk) == found.end()) found.push_back(chunk);
+  });
+  return found;
 }
 
 }  // namespace rankine::worker

@@ -48,12 +48,13 @@ class GraphJournal {
   // Whether an earlier run did.
   bool is_stored(std::uint32_t variable, std::int64_t chunk) const;
   // Logs what the task left, if it is dear: by the plan (plan/checkpoints.h), or by the seconds it
-  // took.
+  // took; or if it takes the place of several states. What those took on the disk is given back.
   void keep_states(const graph::TaskId& task, const std::vector<Output>& outputs,
                    double seconds) const;
 
  private:
   bool is_dear(const graph::TaskId& task, const std::vector<Output>& outputs, double seconds) const;
+  std::vector<graph::ChunkId> logged_for(const graph::TaskId& task) const;
   struct ChunkHash {
     std::size_t operator()(const graph::ChunkId& chunk) const {
       return graph::TaskIdHash()(chunk.task()) * 31 + chunk.output;
@@ -73,7 +74,9 @@ class GraphJournal {
   // Logs that are open at a time: thousands would exceed what a process may have. Who holds one may
   // go on with it.
   static constexpr std::size_t kMostOpen = 16;
-  mutable std::mutex mutex_;  // protects the member below
+  mutable std::mutex mutex_;  // protects the members below
+  // Of this run and this rank, while nobody has logged what becomes of them.
+  mutable std::unordered_map<graph::ChunkId, io::LogRecord, ChunkHash> logged_;
   mutable std::map<std::int32_t, std::shared_ptr<const io::PosixFile>> log_files_;
 };
 

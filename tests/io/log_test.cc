@@ -245,6 +245,46 @@ TEST(Log, KeepsStatesApartFromChunks) {
   EXPECT_EQ(scan.records, log.records());
 }
 
+LogRecord state_of(std::int64_t chunk) {
+  LogRecord state;
+  state.graph = 77;
+  state.chunk = chunk;
+  return state;
+}
+
+std::int64_t bytes_on_disk(const std::string& path) {
+  struct stat status {};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0);
+  return std::int64_t{status.st_blocks} * 512;
+}
+
+TEST(Log, GivesBackTheSpaceOfStatesThatAreNeededNoMore) {
+  TempFolder folder;
+  std::mt19937_64 random(11);
+  LogWriter log(folder / "logs", 0, {0.01, std::uint64_t{1} << 40});
+  log.append(0, 0, payload(1000, random));
+  const auto first = log.append_state(state_of(0), payload(1 << 20, random));
+  const auto second = log.append_state(state_of(1), payload(1 << 20, random));
+  const auto both = log.append_state(state_of(2), payload(1 << 20, random));
+  ASSERT_TRUE(first && second && both);
+  log.supersede(*first);
+  log.supersede(*second);
+  for (int looks = 0; bytes_on_disk(log.path()) > (3 << 19) && looks < 2000; ++looks) {
+    log.append(0, looks + 1, payload(10, random));  // else there is nothing to sync
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  log.close();
+  EXPECT_LE(bytes_on_disk(log.path()), 3 << 19);
+  const LogScan scan = scan_log(log.path());
+  EXPECT_TRUE(scan.damaged.empty());
+  EXPECT_FALSE(scan.torn);
+  std::vector<std::int64_t> states;
+  for (const LogRecord& record : scan.records) {
+    if (record.is_state()) states.push_back(record.chunk);
+  }
+  EXPECT_EQ(states, std::vector<std::int64_t>{2});
+}
+
 std::atomic<int> g_syncs{0};
 
 void wait_for_syncs(int count) {
@@ -301,16 +341,51 @@ TEST(Log, ReportsASyncThatFailed) {
   LogWriter log(folder / "logs", 0, {0.01, 1});
   log.append(0, 0, payload(10, random));
   wait_for_syncs(1);
+  const auto refused = [&] {
+    try {
+      log.append(0, 1, payload(10, random));
+      return false;
+    } catch (const Error& error) {
+      return error.exit_code == ExitCode::kStopped;
+    }
+  };
+  for (int tries = 0; !refused() && tries < 2000; ++tries) {  // the sync has to come to its end
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(refused());
   EXPECT_THROW(log.close(), Error);
   file_calls() = real;
 }
 
-TEST(Log, StaysReadableWhenTheDiskIsFull) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
+bool mount_small(const TempFolder& folder) {
+  return ::geteuid() == 0 &&
+         ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") == 0;
+}
+
+TEST(Log, GivesTheRoomOfStatesToChunksWhenTheDiskIsFull) {
   TempFolder folder;
-  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_SKIP() << "this machine does not let root mount a file system";
+  if (!mount_small(folder)) GTEST_SKIP() << "mounting a small file system needs root";
+  {
+    std::mt19937_64 random(12);
+    LogWriter log(folder / "logs", 0);
+    int states = 0;
+    while (states < 100 && log.append_state(state_of(states), payload(50'000, random))) ++states;
+    EXPECT_GT(states, 10);
+    EXPECT_LT(states, 100);
+    EXPECT_FALSE(log.append_state(state_of(states), payload(10, random)));
+    for (std::int64_t i = 0; i < 10; ++i) log.append(0, i, payload(50'000, random));
+    log.close();
+    const LogScan scan = scan_log(log.path());
+    EXPECT_EQ(scan.records, log.records());
+    EXPECT_EQ(scan.records.size(), 10u);
+    EXPECT_TRUE(scan.damaged.empty());
   }
+  ::umount(folder.path().c_str());
+}
+
+TEST(Log, StaysReadableWhenTheDiskIsFull) {
+  TempFolder folder;
+  if (!mount_small(folder)) GTEST_SKIP() << "mounting a small file system needs root";
   {
     std::mt19937_64 random(6);
     LogWriter log(folder / "logs", 0);

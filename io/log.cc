@@ -200,11 +200,11 @@ void LogWriter::sync_at_times() {
   while (!woken_.wait_for(lock, kBetweenLooks, [&] { return closing_; })) {
     // Not end_: what was only reserved may be written after the sync.
     const std::uint64_t end = written_;
-    const std::vector<LogRecord> superseded = std::exchange(superseded_, {});
     const bool stop = StopSignals::received() != 0;
     const bool due =
         since.seconds() >= limits_.seconds || end - synced >= limits_.bytes || (stop && !stopping);
     if (end == synced || !due) continue;
+    const std::vector<LogRecord> superseded = std::exchange(superseded_, {});
     lock.unlock();
     std::optional<Error> failure;
     try {

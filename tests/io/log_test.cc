@@ -261,7 +261,7 @@ std::int64_t bytes_on_disk(const std::string& path) {
 TEST(Log, GivesBackTheSpaceOfStatesThatAreNeededNoMore) {
   TempFolder folder;
   std::mt19937_64 random(11);
-  LogWriter log(folder / "logs", 0, {0.01, std::uint64_t{1} << 40});
+  LogWriter log(folder / "logs", 0, {0.5, std::uint64_t{1} << 40});  // several looks to a sync
   log.append(0, 0, payload(1000, random));
   const auto first = log.append_state(state_of(0), payload(1 << 20, random));
   const auto second = log.append_state(state_of(1), payload(1 << 20, random));

@@ -1,7 +1,6 @@
 #include "runtime/session/store_plan.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "io/codec/table.h"
@@ -40,9 +39,7 @@ bool takes_held(const NamedArrays& arrays) {
 void add_inputs(const io::Dataset& dataset, const std::string& joined,
                 std::map<std::string, io::JobInput>& by_path) {
   if (dataset.file != joined) {
-    // Whichever folder it is named from.
-    const std::string path = std::filesystem::path(dataset.file).lexically_normal().string();
-    by_path[path] = {path, dataset.file_size, dataset.file_mtime_ns};
+    by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
   }
   if (!dataset.parts) return;
   for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, joined, by_path);

@@ -113,6 +113,8 @@ void add_run_options(CLI::App& verb) {
   value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
   value("--resources", "NAME=N,...", "what each rank has for tasks that ask for it");
   value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
+  value("--straight", "on|off",
+        "chunks without filters go to their place at once, not through the journal (default: on)");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
   on("--resume", "go on with what an earlier run of the same job finished");

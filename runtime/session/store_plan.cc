@@ -237,7 +237,7 @@ std::int64_t StorePlan::computed_chunks() const {
 bool StorePlan::computes() const { return !later.empty() || !targets.empty(); }
 
 LoggedParts StorePlan::logged_parts() const {
-  LoggedParts logged{{}, copied};
+  LoggedParts logged{{}, copied, begun};
   for (const std::uint32_t variable : logged_variables) {
     logged.file.variables.push_back(file.variables[variable]);
   }

@@ -101,6 +101,7 @@ struct StorePlan {
   std::int64_t computed_chunks() const;  // of those that are logged; the others are copied
   // Equal: the same bytes, but for the date in `history`.
   std::uint64_t hash() const;
+  bool begun = false;              // LoggedParts::begun
   std::uint64_t numeric_hash = 0;  // of the arrays as they were given, whatever is copied or parted
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;

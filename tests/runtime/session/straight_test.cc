@@ -3,15 +3,18 @@
 // other left.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
 
 #include "io/journal.h"
+#include "io/posix_file.h"
 #include "runtime/base/stop_signals.h"
 #include "tests/io/h5/sample_output.h"
 #include "tests/support/blocks.h"
@@ -61,10 +64,10 @@ class Straight : public ::testing::Test {
     });
     oracle = io::test::read_file(folder / "log.nc");
   }
-  // Until a signal; true if it left a journal.
-  bool stop(int ranks, bool straight, StoreOptions options) {
+  // Until a signal, at one of the calls; true if it left a journal.
+  bool stop(int ranks, bool straight, const StoreOptions& options, int calls = kChunks / 2) {
     g_calls = 0;
-    g_stop_at = kChunks / 2;
+    g_stop_at = calls;
     const StopSignals signals;
     testing::run_cluster(ranks, settings_of(2, straight), [&](Session& session) {
       EXPECT_THROW(session.store(some_arrays(), output, options), Error);
@@ -168,6 +171,27 @@ TEST_F(Straight, LeavesNothingThatBelongsToOtherOutputs) {
   fs::remove(output);
   ASSERT_TRUE(stop(1, true, other));
   EXPECT_FALSE(fs::exists(part));
+}
+
+int fail_to_sync_parts(int descriptor) {
+  std::error_code problem;
+  const fs::path file = fs::read_symlink("/proc/self/fd/" + std::to_string(descriptor), problem);
+  if (file.extension() != ".part") return ::fdatasync(descriptor);
+  errno = EIO;
+  return -1;
+}
+
+// Not even those of an earlier run: the pages of the whole file may be lost.
+TEST_F(Straight, CountsNothingThatCouldNotBeSynced) {
+  ASSERT_TRUE(stop(2, true, plain()));
+  StoreOptions options = plain();
+  options.resume = true;
+  io::file_calls().fdatasync = fail_to_sync_parts;
+  EXPECT_TRUE(stop(2, true, options, 5));
+  io::file_calls().fdatasync = ::fdatasync;
+  EXPECT_FALSE(fs::exists(part));
+  go_on(2, true);
+  EXPECT_EQ(g_calls, kChunks);
 }
 
 TEST_F(Straight, LeavesNothingOfWhatWasPersisted) {

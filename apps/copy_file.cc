@@ -96,6 +96,7 @@ StoreOptions store_options(const CopyOptions& options) {
   if (!options.codec.empty()) store.codec = options.codec;
   store.shuffle = options.shuffle != "off";
   store.fletcher32 = options.fletcher32;
+  store.libver = options.libver;
   return store;
 }
 
@@ -321,6 +322,7 @@ void add_copy_options(CLI::App& verb, const std::shared_ptr<CopyOptions>& option
       ->check(CLI::IsMember({"on", "off"}))
       ->type_name("on|off");
   verb.add_flag("--fletcher32", options->fletcher32, "store a checksum behind every chunk");
+  add_libver_option(verb, [options](io::Libver libver) { options->libver = libver; });
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
   verb.add_flag("--explain", options->explain,
                 "say first how it is done within the memory, and why");

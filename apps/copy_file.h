@@ -22,11 +22,12 @@ struct CopyOptions {
   std::string codec;                    // "": as it is
   std::string shuffle;                  // on, off, or "": as it is
   bool fletcher32 = false;
+  io::Libver libver = io::Libver::kV18;
   bool explain = false;
   bool plan_only = false;
 };
 
-// FILES, -o, -v, --overwrite, --codec, --shuffle, --fletcher32, --explain, --plan.
+// FILES, -o, -v, --overwrite, --codec, --shuffle, --fletcher32, --libver, --explain, --plan.
 void add_copy_options(CLI::App& verb, const std::shared_ptr<CopyOptions>& options);
 
 // Copies, in a session of its own. Returns the exit code.

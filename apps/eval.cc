@@ -42,6 +42,7 @@ int eval(Cli& cli, const ProgramOptions& options) {
       store.codec = options.codec;
       store.shuffle = options.shuffle;
       store.fletcher32 = options.fletcher32;
+      store.libver = options.libver;
       store.chunks_of = wished_chunks(options.chunks, results);
       session.store(results, options.output, store);
     }

@@ -65,6 +65,18 @@ void show_progress(Session& session) {
   });
 }
 
+void add_libver_option(CLI::App& verb, std::function<void(io::Libver)> set) {
+  verb.add_option_function<std::string>(
+          "--libver",
+          [set = std::move(set)](const std::string& word) {
+            set(word == "v110" ? io::Libver::kV110 : io::Libver::kV18);
+          },
+          "oldest HDF5 that reads the output: v110 makes smaller indexes of many chunks (default: "
+          "v18)")
+      ->check(CLI::IsMember({"v18", "v110"}))
+      ->type_name("v18|v110");
+}
+
 void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options) {
   verb.add_option("--codec", options->codec,
                   "none, deflate-N, zstd-N, lz4, blosc[-lz4|-lz4hc|-blosclz|-snappy|-zlib|-zstd], "
@@ -79,6 +91,7 @@ void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
       ->check(CLI::IsMember({"on", "off"}))
       ->type_name("on|off");
   verb.add_flag("--fletcher32", options->fletcher32, "store a checksum behind every chunk");
+  add_libver_option(verb, [options](io::Libver libver) { options->libver = libver; });
 }
 
 void add_run_options(CLI::App& verb) {
@@ -100,6 +113,8 @@ void add_run_options(CLI::App& verb) {
   value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
   value("--resources", "NAME=N,...", "what each rank has for tasks that ask for it");
   value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
+  value("--straight", "on|off",
+        "chunks without filters go to their place at once, not through the journal (default: on)");
   on("--quiet", "no stage table");
   on("--no-history", "copy the attribute history unchanged");
   on("--resume", "go on with what an earlier run of the same job finished");

@@ -1,6 +1,7 @@
 // What `eval` and `plan` have in common: an expression, its inputs, and the options of a run.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@ struct ProgramOptions {
   std::string codec = StoreOptions().codec;
   bool shuffle = true;
   bool fletcher32 = false;
+  io::Libver libver = io::Libver::kV18;
   bool json = false;
   int ranks = 1;  // of `plan`
 };
@@ -32,7 +34,10 @@ void add_program_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& 
 void add_output_option(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options,
                        const char* help);
 
-// --codec, --shuffle, --fletcher32: how the chunks of the output are stored.
+// --libver: set(version) is called if it is given.
+void add_libver_option(CLI::App& verb, std::function<void(io::Libver)> set);
+
+// --codec, --shuffle, --fletcher32, --libver: how the chunks of the output are stored.
 void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& options);
 
 // Why there is no such codec; "" if there is.

@@ -121,6 +121,7 @@ void add_sample(Cli& cli) {
       ->check([](const std::string& text) { return codec_problem(text); })
       ->excludes(deflate)
       ->type_name("CODEC");
+  add_libver_option(verb, [options](io::Libver libver) { options->sample.libver = libver; });
   verb.add_option("--missing", options->sample.missing, "fraction of missing values, 0 to 1")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()

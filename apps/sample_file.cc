@@ -61,13 +61,16 @@ std::string Sample::recipe() const {
   const bool plain = io::is_standard(codec);
   const std::string how =
       plain ? fmt::format("deflate={}", codec.level) : "codec=" + io::to_string(codec);
-  return fmt::format("seed={} shape={} chunks={} {} missing={} version={}", seed,
-                     fmt::join(shape, ","), fmt::join(chunk, ","), how, missing, RANKINE_VERSION);
+  const char* newer = libver == io::Libver::kV110 ? " libver=v110" : "";
+  return fmt::format("seed={} shape={} chunks={} {} missing={}{} version={}", seed,
+                     fmt::join(shape, ","), fmt::join(chunk, ","), how, missing, newer,
+                     RANKINE_VERSION);
 }
 
 io::OutputFile sample_file(const Sample& sample) {
   const SampleGrid grid = sample_grid(sample.shape);
   io::OutputFile file;
+  file.libver = sample.libver;
   file.dimensions = {{"time", sample.shape[0], true},
                      {"lat", sample.shape[1], false},
                      {"lon", sample.shape[2], false}};

@@ -12,9 +12,10 @@ namespace rankine::apps {
 
 struct Sample {
   std::uint64_t seed = 1;
-  Extents shape;       // days, latitudes, longitudes
-  Extents chunk;       // elements, at most the shape
-  io::Codec codec;     // of the field
+  Extents shape;    // days, latitudes, longitudes
+  Extents chunk;    // elements, at most the shape
+  io::Codec codec;  // of the field
+  io::Libver libver = io::Libver::kV18;
   double missing = 0;  // fraction of the elements, 0 to 1
 
   // Everything the bytes depend on, but for the versions of the libraries. Stands in the file.

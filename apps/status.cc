@@ -42,14 +42,13 @@ Status look(const std::string& output) {
   std::error_code problem;  // what cannot be looked at is not there
   status.whole = std::filesystem::is_regular_file(status.paths.final, problem);
   status.running = io::is_claimed(status.paths);
-  std::string journal = status.paths.log_folder;
-  status.job = io::read_job(journal);
+  io::OutputPaths journal = status.paths;
+  status.job = io::read_job(journal.log_folder);
   if (!status.job) {
-    const io::OutputPaths scratch = io::output_paths(io::scratch_path(status.paths));
-    journal = scratch.log_folder;
-    status.job = io::read_job(journal);
+    journal = io::output_paths(io::scratch_path(status.paths));
+    status.job = io::read_job(journal.log_folder);
     status.in_scratch = status.job.has_value();
-    status.running |= io::is_claimed(scratch);
+    status.running |= io::is_claimed(journal);
   }
   if (status.job) status.finished = io::finished_chunks(journal, *status.job);
   if (!status.whole && !status.running && !status.job) {

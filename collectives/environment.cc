@@ -142,6 +142,13 @@ int local_size(const Surroundings& surroundings) {
   return std::max(1, slurm_local_size(surroundings).value_or(launcher_size(surroundings)));
 }
 
+// Containers of one machine may have names of their own, and those of two the same.
+std::string host_name(const Surroundings& surroundings) {
+  const auto name = surroundings.file("/proc/sys/kernel/hostname");
+  const auto boot = surroundings.file("/proc/sys/kernel/random/boot_id");
+  return name && boot ? *name + *boot : std::string();
+}
+
 // The kernel's mask may be longer than cpu_set_t, so the set grows until the call accepts it.
 std::vector<std::int32_t> affinity_list() {
   std::vector<std::int32_t> cores;

@@ -32,6 +32,10 @@ int launcher_size(const Surroundings& surroundings = Surroundings::of_process())
 int local_rank(const Surroundings& surroundings = Surroundings::of_process());
 int local_size(const Surroundings& surroundings = Surroundings::of_process());
 
+// The machine and its running kernel: equal for processes that share one page cache, and for others
+// mostly not. Empty if the system does not say.
+std::string host_name(const Surroundings& surroundings = Surroundings::of_process());
+
 // Cores in the affinity mask of this process (sched_getaffinity), at least 1.
 int affinity_cores(const Surroundings& surroundings = Surroundings::of_process());
 // Their numbers, ascending; empty if the system does not say.

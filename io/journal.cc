@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kFormat = 1;  // of header and records
+constexpr std::uint32_t kFormat = 2;  // of header and records
 constexpr std::uint64_t kMostHeaderBytes = std::uint64_t{1} << 30;
 constexpr std::string_view kLogPrefix = "log.";
 
@@ -125,7 +125,7 @@ std::optional<JobHeader> read_job(const std::string& log_folder) {
     throw input_error("the header of a journal is too large", path,
                       "start afresh without --resume");
   }
-  Bytes bytes(file.size());
+  rankine::Bytes bytes(file.size());
   file.pread_full(bytes, 0);
   try {
     Sealed sealed = from_bytes<Sealed>(bytes);
@@ -156,11 +156,13 @@ std::vector<int> log_numbers(const std::string& log_folder) {
   return numbers;
 }
 
-std::vector<std::int64_t> finished_chunks(const std::string& log_folder, const JobHeader& header) {
+std::vector<std::int64_t> finished_chunks(const OutputPaths& paths, const JobHeader& header) {
   // By what the logs hold: the header may say any number.
   std::vector<std::vector<std::int64_t>> seen(header.variables.size());
-  for (const int number : log_numbers(log_folder)) {
-    for (const LogRecord& record : scan_log(log_path(log_folder, number)).records) {
+  for (const int number : log_numbers(paths.log_folder)) {
+    LogScan scan = scan_log(log_path(paths.log_folder, number));
+    check_placed(scan, {paths.part, header.places});
+    for (const LogRecord& record : scan.records) {
       const bool known = !record.is_state() && record.variable < seen.size() && record.chunk >= 0 &&
                          record.chunk < header.variables[record.variable].chunks;
       if (known) seen[record.variable].push_back(record.chunk);

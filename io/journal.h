@@ -49,11 +49,12 @@ struct JobHeader {
   std::uint64_t plan_hash = 0;         // expression, chunks and the form of the output
   std::vector<JobInput> inputs;        // each file once, by path
   std::vector<JobVariable> variables;  // logged ones; records name them by their position here
+  FixedPlaces places;                  // of those that may lie in the part file
   std::string history;                 // the first line of the attribute, with the date
   std::int64_t started_s = 0;          // since 1970
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(program, libraries, plan_hash, inputs, variables, history, started_s);
+    archive(program, libraries, plan_hash, inputs, variables, places, history, started_s);
   }
 };
 
@@ -69,6 +70,6 @@ std::optional<JobHeader> read_job(const std::string& log_folder);
 std::vector<int> log_numbers(const std::string& log_folder);
 
 // How far a run got: finished chunks of each variable of the header.
-std::vector<std::int64_t> finished_chunks(const std::string& log_folder, const JobHeader& header);
+std::vector<std::int64_t> finished_chunks(const OutputPaths& paths, const JobHeader& header);
 
 }  // namespace rankine::io

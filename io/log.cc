@@ -32,7 +32,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 48);
 
-constexpr std::uint32_t kMagic = 0x324c4b52;  // "RKL2"
+constexpr std::uint32_t kMagic = 0x324c4b52;        // "RKL2"
+constexpr std::uint32_t kPlacedMagic = 0x324c4b50;  // "PKL2": no payload follows
 constexpr std::uint64_t kAlignment = 8;
 constexpr std::size_t kScanBlock = std::size_t{1} << 20;
 // Up to here header and payload are copied together and written by one call.
@@ -45,6 +46,10 @@ std::uint64_t aligned(std::uint64_t offset) {
 std::uint64_t header_checksum(const Header& header, std::uint64_t position) {
   const auto bytes = std::as_bytes(std::span(&header, 1));
   return hash_bytes(bytes.first(offsetof(Header, header_checksum)), position);
+}
+
+std::uint64_t payload_bytes(const Header& header) {
+  return header.magic == kPlacedMagic ? 0 : header.size;
 }
 
 PosixFile create_log(const std::string& folder, const std::string& path) {
@@ -92,7 +97,7 @@ class Scanner {
       if (!found) break;
       if (found->position > at) note_gap(at, found->position, scan);
       take(*found, scan);
-      at = aligned(found->position + sizeof(Header) + found->header.size);
+      at = aligned(found->position + sizeof(Header) + payload_bytes(found->header));
     }
     scan.torn = std::min(at, size_) < size_;
     scan.end = std::min(at, size_);
@@ -107,8 +112,9 @@ class Scanner {
 
   // A header counts if its checksum holds and its payload lies inside the file.
   bool is_header(const Header& header, std::uint64_t position) const {
-    return header.magic == kMagic && header.header_checksum == header_checksum(header, position) &&
-           header.size <= size_ - position - sizeof(Header);
+    return (header.magic == kMagic || header.magic == kPlacedMagic) &&
+           header.header_checksum == header_checksum(header, position) &&
+           payload_bytes(header) <= size_ - position - sizeof(Header);
   }
 
   // The first header at or after `from`, a multiple of kAlignment. Mostly it is there, and a block
@@ -133,6 +139,11 @@ class Scanner {
 
   void take(const Found& found, LogScan& scan) {
     const Header& header = found.header;
+    if (header.magic == kPlacedMagic) {
+      scan.records.push_back({header.variable, header.filter_mask, header.chunk, header.graph, 0,
+                              header.size, header.payload_checksum, true});
+      return;
+    }
     payload_.resize(header.size);
     const std::uint64_t offset = found.position + sizeof header;
     file_.pread_full(payload_, offset);
@@ -167,15 +178,50 @@ class Scanner {
   std::vector<std::byte> payload_;
 };
 
+// The chunks in a part file, which may hold anything or not be there.
+class Placed {
+ public:
+  explicit Placed(const PartPlaces& part) : places_(part.places) {
+    try {
+      if (!part.part.empty()) file_ = PosixFile::open_read(part.part);
+      size_ = file_.is_open() ? file_.size() : 0;
+    } catch (const SystemError& error) {
+      if (error.error_number != ENOENT) throw;
+    }
+  }
+
+  // Gives the record its offset and returns true, if the chunk is there.
+  bool find(LogRecord& record) {
+    if (record.variable >= places_.variables.size() || record.chunk < 0) return false;
+    const auto& [address, bytes] = places_.variables[record.variable];
+    const auto chunk = static_cast<std::uint64_t>(record.chunk);
+    const bool inside =
+        bytes != 0 && record.size == bytes && address <= size_ && chunk < (size_ - address) / bytes;
+    if (!inside) return false;
+    record.offset = address + chunk * bytes;
+    bytes_.resize(bytes);
+    file_.pread_full(bytes_, record.offset);
+    return hash_bytes(bytes_) == record.checksum;
+  }
+
+ private:
+  const FixedPlaces& places_;
+  PosixFile file_;
+  std::uint64_t size_ = 0;
+  std::vector<std::byte> bytes_;
+};
+
 }  // namespace
 
 std::string log_path(const std::string& folder, int number) {
   return folder + "/log." + std::to_string(number);
 }
 
-LogWriter::LogWriter(const std::string& folder, int number, SyncLimits limits)
+LogWriter::LogWriter(const std::string& folder, int number, SyncLimits limits, PartPlaces part)
     : path_(log_path(folder, number)),
       file_(create_log(folder, path_)),
+      places_(std::move(part.places)),
+      part_(part.part.empty() ? PosixFile() : PosixFile::open_read_write(part.part)),
       limits_(limits),
       syncer_([this] { sync_at_times(); }) {}
 
@@ -208,7 +254,7 @@ void LogWriter::sync_at_times() {
     lock.unlock();
     std::optional<Error> failure;
     try {
-      file_.fdatasync();
+      sync_files();
       for (const LogRecord& state : superseded) file_.punch_hole(state.offset, state.size);
     } catch (Error& error) {
       failure = std::move(error);
@@ -221,11 +267,20 @@ void LogWriter::sync_at_times() {
   }
 }
 
+// What a record says of the part file is there before the record is.
+void LogWriter::sync_files() {
+  if (part_.is_open()) sync_part(part_);
+  file_.fdatasync();
+}
+
 void LogWriter::append(std::uint32_t variable, std::int64_t chunk,
                        std::span<const std::byte> payload) {
   LogRecord record;
   record.variable = variable;
   record.chunk = chunk;
+  const auto address = part_.is_open() ? places_.address_of(variable, chunk) : std::nullopt;
+  record.offset = address.value_or(0);
+  record.placed = address.has_value();
   add(record, payload);
 }
 
@@ -257,17 +312,19 @@ bool LogWriter::drop_states() {
   return dropped;
 }
 
-std::optional<LogRecord> LogWriter::add(LogRecord record, std::span<const std::byte> payload) {
-  if (payload.empty() || payload.size() > std::numeric_limits<std::uint32_t>::max()) {
+std::optional<LogRecord> LogWriter::add(LogRecord record, std::span<const std::byte> bytes) {
+  if (bytes.empty() || bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ExitCode::kTaskFailed,
-                "a chunk of " + std::to_string(payload.size()) + " bytes cannot be stored", path_);
+                "a chunk of " + std::to_string(bytes.size()) + " bytes cannot be stored", path_);
   }
-  record.size = static_cast<std::uint32_t>(payload.size());
-  record.checksum = hash_bytes(payload);
+  record.size = static_cast<std::uint32_t>(bytes.size());
+  record.checksum = hash_bytes(bytes);
+  if (record.placed) place(record, bytes);
+  const auto payload = record.placed ? std::span<const std::byte>() : bytes;
   const std::uint64_t position =
       end_.fetch_add(aligned(sizeof(Header) + payload.size()), std::memory_order_relaxed);
-  record.offset = position + sizeof(Header);
-  Header header{kMagic,
+  if (!record.placed) record.offset = position + sizeof(Header);
+  Header header{record.placed ? kPlacedMagic : kMagic,
                 record.variable,
                 record.chunk,
                 record.size,
@@ -276,32 +333,44 @@ std::optional<LogRecord> LogWriter::add(LogRecord record, std::span<const std::b
                 record.checksum,
                 0};
   header.header_checksum = header_checksum(header, position);
-  if (!write(record, position, std::as_bytes(std::span(&header, 1)), payload)) return std::nullopt;
+  const auto header_bytes = std::as_bytes(std::span(&header, 1));
+  const bool written =
+      write(record.is_state(), [&] { write_record(position, header_bytes, payload); });
   const std::lock_guard lock(mutex_);
+  if (!written) {
+    full_ = true;
+    file_.punch_hole(record.offset, record.size);  // what was written of it
+    return std::nullopt;
+  }
   if (sync_failure_) throw stopped(*sync_failure_);
   records_.push_back(record);
-  written_ += aligned(sizeof(Header) + payload.size());
+  written_ += sizeof(Header) + bytes.size();
   return record;
 }
 
-// False if there is no room for a state.
-bool LogWriter::write(const LogRecord& record, std::uint64_t position,
-                      std::span<const std::byte> header, std::span<const std::byte> payload) {
+// False if there is no room for a state; a chunk takes that of all states.
+bool LogWriter::write(bool state, FunctionRef<void()> write_it) {
   try {
-    write_record(position, header, payload);
+    write_it();
     return true;
   } catch (SystemError& error) {
     if (!no_room(error)) throw stopped(std::move(error));
-    if (record.is_state()) {
-      const std::lock_guard lock(mutex_);
-      full_ = true;
-      file_.punch_hole(record.offset, record.size);  // what was written of it
-      return false;
-    }
+    if (state) return false;
     if (!drop_states()) throw stopped(std::move(error));
   }
-  stopping_if_it_fails([&] { write_record(position, header, payload); });
+  stopping_if_it_fails([&] { write_it(); });
   return true;
+}
+
+// The chunk, before its record: a run that is killed between them leaves bytes that nothing vouches
+// for, and they are written again.
+void LogWriter::place(const LogRecord& record, std::span<const std::byte> chunk) {
+  if (chunk.size() != places_.variables[record.variable].chunk_bytes) {
+    throw Error(ExitCode::kTaskFailed,
+                "a chunk of " + std::to_string(chunk.size()) + " bytes does not fit its place",
+                part_.path());
+  }
+  write(false, [&] { part_.pwrite_full(chunk, record.offset); });
 }
 
 void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> header,
@@ -318,15 +387,34 @@ void LogWriter::write_record(std::uint64_t position, std::span<const std::byte> 
 }
 
 void LogWriter::sync() {
-  stopping_if_it_fails([&] { file_.fdatasync(); });
+  stopping_if_it_fails([&] { sync_files(); });
 }
 
 void LogWriter::close() {
   stop_syncing();
-  stopping_if_it_fails([&] { file_.close(); });
+  stopping_if_it_fails([&] {
+    close_part(part_);
+    file_.close();
+  });
   if (sync_failure_) throw stopped(*sync_failure_);
 }
 
 LogScan scan_log(const std::string& path) { return Scanner(path).run(); }
+
+void check_placed(LogScan& scan, const PartPlaces& part) {
+  const auto is_placed = [](const LogRecord& record) { return record.placed; };
+  if (std::ranges::none_of(scan.records, is_placed)) return;
+  Placed placed(part);
+  std::vector<LogRecord> kept;
+  for (LogRecord& record : scan.records) {
+    if (!record.placed || placed.find(record)) {
+      kept.push_back(record);
+      continue;
+    }
+    scan.damaged.push_back("chunk " + std::to_string(record.chunk) + " of variable " +
+                           std::to_string(record.variable) + " is not at its place");
+  }
+  scan.records = std::move(kept);
+}
 
 }  // namespace rankine::io

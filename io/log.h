@@ -1,7 +1,8 @@
 // The log of one rank: encoded chunks in the order in which they were finished, and between them
 // states of the graph that were dear to compute. A record is a header and a payload, each with its
 // checksum, so a log cut anywhere still says which chunks are whole: the logs are the journal
-// (journal.h).
+// (journal.h). A chunk whose place in the output is known already is written there instead, and its
+// record is a header alone (fixed_places.h).
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/fixed_places.h"
 #include "io/posix_file.h"
 
 namespace rankine::io {
@@ -26,14 +28,15 @@ struct LogRecord {
   // 0: a chunk of the output. Else a state: what a task of that graph (a hash of it) left, dense;
   // `variable` is its layer, `chunk` its position there.
   std::uint64_t graph = 0;
-  std::uint64_t offset = 0;    // of the payload in the log
-  std::uint32_t size = 0;      // bytes of the payload
-  std::uint64_t checksum = 0;  // XXH3 of the payload
+  std::uint64_t offset = 0;    // of the payload in the log; of a placed chunk, in the part file
+  std::uint32_t size = 0;      // bytes of the payload, or of the placed chunk
+  std::uint64_t checksum = 0;  // XXH3 of them
+  bool placed = false;         // the chunk lies at its place in the part file
   bool is_state() const { return graph != 0; }
   bool operator==(const LogRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(variable, filter_mask, chunk, graph, offset, size, checksum);
+    archive(variable, filter_mask, chunk, graph, offset, size, checksum, placed);
   }
 };
 
@@ -50,11 +53,14 @@ class LogWriter {
  public:
   // Creates the folder (mode 0700) unless it exists, and in it log.<number> (mode 0600), which must
   // not exist. A thread of its own syncs it from time to time, and when a stop signal came (base/
-  // stop_signals.h). Throws Error (task failed).
-  LogWriter(const std::string& folder, int number, SyncLimits limits = {});
+  // stop_signals.h). part: a file that is there already (prepare_part), for the chunks that have a
+  // place in it; synced with the log, and before it, so that what the log says is there. Throws
+  // Error (task failed).
+  LogWriter(const std::string& folder, int number, SyncLimits limits = {}, PartPlaces part = {});
   ~LogWriter();
 
-  // Writes one chunk; several threads at once. payload: 1 byte to 4 GiB - 1, not kept. Throws Error
+  // Writes one chunk, into the log or to its place in the part file; several threads at once.
+  // payload: 1 byte to 4 GiB - 1, not kept. Throws Error
   // (stopped: "cannot write PATH: No space left on device"); the log is then still readable. Also
   // if an earlier sync failed: what it should have kept may be lost.
   void append(std::uint32_t variable, std::int64_t chunk, std::span<const std::byte> payload);
@@ -83,21 +89,25 @@ class LogWriter {
   void sync_at_times();
   void stop_syncing();
   bool drop_states();
-  std::optional<LogRecord> add(LogRecord record, std::span<const std::byte> payload);
-  bool write(const LogRecord& record, std::uint64_t position, std::span<const std::byte> header,
-             std::span<const std::byte> payload);
+  void sync_files();
+  std::optional<LogRecord> add(LogRecord record, std::span<const std::byte> bytes);
+  void place(const LogRecord& record, std::span<const std::byte> chunk);
+  bool write(bool state, FunctionRef<void()> write_it);
   void write_record(std::uint64_t position, std::span<const std::byte> header,
                     std::span<const std::byte> payload);
 
   std::string path_;
   PosixFile file_;
+  const FixedPlaces places_;
+  PosixFile part_;                     // not open: all chunks go into the log
   std::atomic<std::uint64_t> end_{0};  // space is reserved here, then written without a lock
   const SyncLimits limits_;
   std::mutex mutex_;  // protects the members below
   std::vector<LogRecord> records_;
   std::vector<LogRecord> superseded_;  // since the last sync
   bool full_ = false;                  // no more states
-  std::uint64_t written_ = 0;          // space of records_, also of those that were dropped
+  // Space of records_, also of those that were dropped, and of chunks in the part file.
+  std::uint64_t written_ = 0;
   std::optional<Error> sync_failure_;
   bool closing_ = false;
   std::condition_variable woken_;
@@ -117,5 +127,10 @@ struct LogScan {
 // So are states whose space was given back.
 // Throws Error (input) if the file cannot be read.
 LogScan scan_log(const std::string& path);
+
+// Of what the scan of a log found, placed chunks stay, with their offsets, if the part file has
+// them; others count as damaged. Without a part file, none has it. Throws Error (input) if the file
+// is there and cannot be read.
+void check_placed(LogScan& scan, const PartPlaces& part);
 
 }  // namespace rankine::io

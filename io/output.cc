@@ -191,6 +191,7 @@ OutputClaim::OutputClaim(const OutputPaths& paths, bool keep_journal) {
     check(kept, path);
   }
   check(problem, paths.log_folder);
+  if (keep_journal) return;  // the part file may hold chunks of the job
   fs::remove(paths.part, problem);
   check(problem, paths.part);
 }

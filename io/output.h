@@ -39,8 +39,8 @@ bool same_place(const std::string& a, const std::string& b);
 class OutputClaim {
  public:
   // Creates the log folder and locks it (flock, where the file system has it); removes what a dead
-  // run left there, all or (keep_journal) all but its journal. Throws Error (usage) if another live
-  // run writes this output. Before any log.
+  // run left there, all or (keep_journal) all but its journal and part file. Throws Error (usage)
+  // if another live run writes this output. Before any log.
   explicit OutputClaim(const OutputPaths& paths, bool keep_journal = false);
 
   bool discarded() const { return discarded_; }  // logs of a dead run were removed

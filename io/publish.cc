@@ -10,6 +10,8 @@
 #include <optional>
 #include <system_error>
 
+#include "io/fixed_places.h"
+
 namespace rankine::io {
 namespace {
 
@@ -42,8 +44,9 @@ std::optional<PosixFile> open_folder(const std::string& file_path) {
 
 void sync_file(const std::string& path) {
   PosixFile file = PosixFile::open_read_write(path);
-  file.fsync();
-  file.close();
+  sync_part(file);
+  file.fsync();  // what else there is to know of it
+  close_part(file);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 
+#include "io/fixed_places.h"
 #include "io/posix_file.h"
 
 namespace rankine::io {
@@ -46,8 +47,8 @@ class Copier {
 
   void finish() {
     flush();
-    part_.fsync();
-    part_.close();
+    sync_part(part_);
+    close_part(part_);
   }
 
  private:
@@ -145,12 +146,12 @@ void take_records(const OutputFile& file, const std::vector<std::int64_t>& first
     }
     checksums[at] = record.checksum;
     placement = {record.variable, record.filter_mask, record.chunk, 0, record.size};
-    settlement.sources[at] = {log, record.offset};
+    settlement.sources[at] = {record.placed ? kPlaced : log, record.offset};
   }
 }
 
 void append_joined(std::vector<CopySegment>& segments, const CopySegment& next) {
-  if (next.size == 0) return;
+  if (next.size == 0 || next.log == kPlaced) return;
   if (!segments.empty()) {
     CopySegment& last = segments.back();
     if (last.log == next.log && last.offset + last.size == next.offset &&
@@ -187,6 +188,11 @@ Settlement place_chunks(const OutputFile& file, std::span<const std::vector<LogR
                   chunk_name(file, v, std::int64_t(at) - first[v]) + " was not written");
     }
     placement.address = settlement.data_end;
+    const LogOffset& source = settlement.sources[at];
+    if (source.log == kPlaced && source.offset != placement.address) {
+      throw Error(ExitCode::kTaskFailed, chunk_name(file, placement.variable, placement.chunk) +
+                                             " lies at another place than its own");
+    }
     settlement.data_end += placement.size;
   }
   return settlement;
@@ -201,6 +207,7 @@ std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, 
   const std::uint64_t bytes = std::max<std::uint64_t>(1, settlement.data_end - kDataStart);
   const auto owner_of = [&](std::size_t i) {
     const std::int32_t log = settlement.sources[i].log;
+    if (log == kPlaced) return 0;
     if (log < first_log) return log % ranks;
     if (log < kFirstInput) return log - first_log;
     const std::uint64_t before = settlement.placements[i].address - kDataStart;

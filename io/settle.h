@@ -14,9 +14,13 @@
 namespace rankine::io {
 
 struct LogOffset {
-  std::int32_t log = 0;      // the number of the log; from kFirstInput on, an input file
+  // The number of the log; from kFirstInput on, an input file; kPlaced: the part file itself.
+  std::int32_t log = 0;
   std::uint64_t offset = 0;  // of the payload in that log
 };
+
+// Of a chunk that lies at its place already (fixed_places.h): nothing is copied.
+inline constexpr std::int32_t kPlaced = -1;
 
 // Chunks that are copied from an input as they are stored: like a log, that is the file itself.
 inline constexpr std::int32_t kFirstInput = 1 << 30;
@@ -63,7 +67,8 @@ inline constexpr std::uint64_t kSettlePage = 65536;
 // One list per rank, by address, neighbours joined. A page belongs to the rank whose chunk covers
 // its first data byte, so a rank copies its own chunks, but for the seams. Rank r wrote log
 // first_log + r; the logs before those, of earlier runs, are dealt out. What comes from inputs is
-// no one's: it is cut among the ranks by address.
+// no one's: it is cut among the ranks by address; pages that begin with what is placed are rank
+// 0's.
 std::vector<std::vector<CopySegment>> plan_copies(const Settlement& settlement, int ranks,
                                                   int first_log = 0);
 

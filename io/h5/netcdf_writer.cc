@@ -107,7 +107,8 @@ class Writer {
 
   void create_file() {
     const H5Plist access(H5Pcreate(H5P_FILE_ACCESS), "make a property list", path_, kCode);
-    must(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18), "set versions", path_);
+    const H5F_libver_t version = spec_.libver == Libver::kV110 ? H5F_LIBVER_V110 : H5F_LIBVER_V18;
+    must(H5Pset_libver_bounds(access, version, version), "set versions", path_);
     driver_.install(access);
     const H5Plist creation(H5Pcreate(H5P_FILE_CREATE), "make a property list", path_, kCode);
     must(H5Pset_link_creation_order(creation, kInOrder), "track creation order", path_);
@@ -249,6 +250,10 @@ class Writer {
     if (chunk.empty()) return;
     const std::vector<hsize_t> lengths(chunk.begin(), chunk.end());
     must(H5Pset_chunk(creation, static_cast<int>(lengths.size()), lengths.data()), "set the chunk",
+         where);
+    // Chunks allocated early, without filters, have no index but one extent, which HDF5 1.10 would
+    // allocate itself at the first chunk.
+    must(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_INCR), "have chunks allocated one by one",
          where);
     if (variable.texts) return;  // their bytes lie in heaps, which no filter sees
     for (const FilterStep& step : filters_of(variable)) {

@@ -64,6 +64,10 @@ struct OutputVariable {
   }
 };
 
+// The versions of HDF5 that read the file: from 1.8 on, or from 1.10 on, with chunk indexes that
+// are smaller and quicker to look into.
+enum class Libver : std::uint8_t { kV18, kV110 };
+
 struct OutputFile {
   std::vector<OutputDimension> dimensions;  // in the order of their netCDF ids
   std::vector<OutputVariable> variables;    // readers list coordinate variables first, then these
@@ -71,6 +75,7 @@ struct OutputFile {
   std::vector<OutputGroup> groups;    // those with attributes; others are there by their names
   std::string plan;                   // by which the file is made: goes into _NCProperties
   std::vector<std::string> left_out;  // what could not come along and why; for people
+  Libver libver = Libver::kV18;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dimensions, variables, attributes, groups);

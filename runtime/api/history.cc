@@ -13,9 +13,9 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array<std::string_view, 11> kDroppedWithValue = {
+constexpr std::array<std::string_view, 12> kDroppedWithValue = {
     "-o",       "--output", "--threads", "--memory",    "--reuse", "--stages",
-    "--report", "--trace",  "--scratch", "--resources", "--steal"};
+    "--report", "--trace",  "--scratch", "--resources", "--steal", "--straight"};
 constexpr std::array<std::string_view, 9> kDroppedFlags = {
     "--overwrite", "--quiet",   "--no-history",    "--resume",        "--dedicated-scheduler",
     "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};

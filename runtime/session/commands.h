@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "io/fixed_places.h"
 #include "runtime/base/varint.h"
 #include "runtime/graph/held.h"
 #include "runtime/session/known_graphs.h"
@@ -20,6 +21,7 @@ struct RunGraph {
   std::uint32_t number = 0;
   std::string log_folder;        // where stored chunks are logged; "" without outputs
   std::int32_t first_log = 0;    // rank r writes log first_log + r
+  io::PartPlaces part;           // for stored chunks that have their place in the output already
   std::uint64_t graph_hash = 0;  // of the layers, with outputs
   std::uint64_t graph_bytes = 0;
   std::uint64_t index_bytes = 0;
@@ -28,7 +30,7 @@ struct RunGraph {
   bool forget_others = false;  // before anything else
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, log_folder, first_log, graph_hash, graph_bytes, index_bytes, key, known,
+    archive(number, log_folder, first_log, part, graph_hash, graph_bytes, index_bytes, key, known,
             forget_others);
   }
 };
@@ -59,11 +61,12 @@ struct Discard {
 // The numbers of the logs are broadcast: there may be more than a packet takes.
 struct Recover {
   std::string log_folder;
+  io::PartPlaces part;
   std::vector<std::int32_t> logs;    // their numbers; on rank 0
   std::vector<std::int64_t> chunks;  // of each output of the graph that will be run; on rank 0
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(log_folder);
+    archive(log_folder, part);
   }
 };
 // Values of earlier graphs that nobody will ask for again. Each rank is told of its own.

@@ -167,6 +167,7 @@ Engine::JobPtr Engine::start(GraphStart graph) {
   RunGraph command;
   command.log_folder = std::move(graph.log_folder);
   command.first_log = graph.first_log;
+  command.part = std::move(graph.part);
   command.graph_hash = graph.graph_hash;
   command.graph_bytes = graph.graph_bytes.size();
   command.index_bytes = graph.index_bytes.size();
@@ -222,9 +223,10 @@ Engine::Kept Engine::discard(bool keep) {
   return job->kept;
 }
 
-Engine::Recovered Engine::recover(const std::string& log_folder, std::vector<std::int32_t> logs,
+Engine::Recovered Engine::recover(const std::string& log_folder, const io::PartPlaces& part,
+                                  std::vector<std::int32_t> logs,
                                   std::vector<std::int64_t> chunks) {
-  const JobPtr job = submit(Recover{log_folder, std::move(logs), std::move(chunks)});
+  const JobPtr job = submit(Recover{log_folder, part, std::move(logs), std::move(chunks)});
   await(job);
   return job->recovered;
 }

@@ -92,6 +92,7 @@ struct GraphStart {
   std::vector<std::uint32_t> needs;
   // Called once when it is over, by a thread of the team; must not wait for the engine.
   std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
+  io::PartPlaces part = {};  // for chunks that have a place; if its part is "" all go into logs
 };
 
 // A result that a task left for later graphs.
@@ -116,6 +117,7 @@ struct Released {
 struct LoggedParts {
   io::OutputFile file;                  // the variables that records name
   std::vector<io::CopiedInput> inputs;  // what is in no log
+  bool begun = false;                   // the part file is there (prepare_part), with chunks or not
 };
 
 class Engine : private worker::LoopHost {
@@ -156,18 +158,24 @@ class Engine : private worker::LoopHost {
   // later run.
   struct Kept {
     std::int64_t chunks = 0;  // finished, with those of earlier runs
+    std::int64_t placed = 0;  // of those: in the part file
     std::int64_t states = 0;  // of this run's graphs
+    void count(const std::vector<io::LogRecord>& records);
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(chunks, placed, states);
+    }
   };
   Kept discard(bool keep);
-  // Rank 0. What the logs of earlier runs hold is taken over by the next graph with outputs.
-  // chunks: of each output of that graph. Throws Error (input).
+  // Rank 0. What the logs of earlier runs and the part file hold is taken over by the next graph
+  // with outputs. chunks: of each output of that graph. Throws Error (input).
   struct Recovered {
     std::int64_t chunks = 0;   // finished
     std::int64_t states = 0;   // of earlier runs' graphs
     std::int64_t damaged = 0;  // records that do not count
   };
-  Recovered recover(const std::string& log_folder, std::vector<std::int32_t> logs,
-                    std::vector<std::int64_t> chunks);
+  Recovered recover(const std::string& log_folder, const io::PartPlaces& part,
+                    std::vector<std::int32_t> logs, std::vector<std::int64_t> chunks);
   // Rank 0, any thread. Does not wait: later graphs find the value, and earlier ones have found
   // what is released.
   void scatter(std::uint64_t name, Bytes value);

@@ -118,7 +118,10 @@ void Engine::install(Order& order) {
       const bool goes_on =
           log_ != nullptr && log_->path() == io::log_path(command.log_folder, number);
       try {
-        if (!goes_on) log_ = std::make_unique<io::LogWriter>(command.log_folder, number);
+        if (!goes_on) {
+          log_ = std::make_unique<io::LogWriter>(command.log_folder, number, io::SyncLimits(),
+                                                 command.part);
+        }
       } catch (...) {
         log_failure = current_error();
       }

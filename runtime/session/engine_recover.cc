@@ -31,15 +31,16 @@ struct Scanned {
   }
 };
 
-Bytes scan_share(const std::string& folder, const std::vector<std::int32_t>& logs, int rank,
+Bytes scan_share(const Recover& command, const std::vector<std::int32_t>& logs, int rank,
                  int ranks) {
   Scanned scanned;
   try {
     for (std::size_t i = 0; i < logs.size(); ++i) {
       if (static_cast<int>(i) % ranks != rank) continue;
-      const std::string path = io::log_path(folder, logs[i]);
+      const std::string path = io::log_path(command.log_folder, logs[i]);
       io::open_elsewhere([&] { return io::PosixFile::open_read(path); });
       io::LogScan scan = io::scan_log(path);
+      io::check_placed(scan, command.part);
       scanned.logs.push_back(
           {logs[i], std::move(scan.records), static_cast<std::int64_t>(scan.damaged.size())});
     }
@@ -124,8 +125,7 @@ void Engine::run_recover(Job* job, const Recover& command) {
   Bytes numbers = to_bytes(command.logs);
   collectives::broadcast(communicator_, 0, numbers);
   const auto logs = from_bytes<std::vector<std::int32_t>>(numbers);
-  const Bytes mine =
-      scan_share(command.log_folder, logs, communicator_.rank(), communicator_.size());
+  const Bytes mine = scan_share(command, logs, communicator_.rank(), communicator_.size());
   const std::vector<Bytes> gathered = collectives::gather(communicator_, 0, mine);
   Bytes merged = to_bytes(std::optional<worker::Salvage>());
   if (communicator_.rank() == 0) {

@@ -60,7 +60,7 @@ Bytes Engine::order_copies(Job& job, const std::vector<Bytes>& gathered, const s
     logs.push_back(std::move(contents.records));
   }
   job.settlement = io::place_chunks(job.parts->file, logs, job.parts->inputs);
-  io::create_part(part);
+  if (!job.parts->begun) io::create_part(part);
   CopyOrders orders;
   orders.by_rank = io::plan_copies(job.settlement, communicator_.size(), first_log);
   for (const io::CopiedInput& input : job.parts->inputs) {
@@ -103,6 +103,14 @@ void Engine::run_settle(Job* job, const Settle& command) {
   if (failure) job->error = std::make_exception_ptr(std::move(*failure));
 }
 
+void Engine::Kept::count(const std::vector<io::LogRecord>& records) {
+  for (const io::LogRecord& record : records) {
+    states += record.is_state() ? 1 : 0;
+    chunks += record.is_state() ? 0 : 1;
+    placed += record.placed ? 1 : 0;
+  }
+}
+
 // What cannot be synced or closed may be lost; the next run finds out.
 void Engine::run_discard(Job* job, bool keep) {
   Kept mine;
@@ -113,21 +121,17 @@ void Engine::run_discard(Job* job, bool keep) {
     } catch (const Error& error) {
       std::fputs(error.block().c_str(), stderr);
     }
-    for (const io::LogRecord& record : log_->records()) {
-      ++(record.is_state() ? mine.states : mine.chunks);
-    }
+    mine.count(log_->records());
   }
   log_.reset();
   salvage_.reset();
-  for (const Bytes& bytes :
-       collectives::gather(communicator_, 0, to_bytes(mine.chunks, mine.states))) {
-    const auto [chunks, states] = from_bytes<std::pair<std::int64_t, std::int64_t>>(bytes);
-    job->kept.chunks += chunks;
-    job->kept.states += states;
+  for (const Bytes& bytes : collectives::gather(communicator_, 0, to_bytes(mine))) {
+    const auto theirs = from_bytes<Kept>(bytes);
+    job->kept.chunks += theirs.chunks;
+    job->kept.placed += theirs.placed;
+    job->kept.states += theirs.states;
   }
-  for (const auto& records : std::exchange(earlier_logs_, {})) {
-    job->kept.chunks += static_cast<std::int64_t>(records.size());
-  }
+  for (const auto& records : std::exchange(earlier_logs_, {})) job->kept.count(records);
 }
 
 }  // namespace rankine::session

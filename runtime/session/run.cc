@@ -86,10 +86,10 @@ session::Reuse parse_reuse(const std::string& text) {
   throw usage_error("--reuse does not take '" + text + "'", "give it hold, reread or spill");
 }
 
-bool parse_steal(const std::string& text) {
+bool parse_switch(const std::string& option, const std::string& text) {
   if (text == "on") return true;
   if (text == "off") return false;
-  throw usage_error("--steal does not take '" + text + "'", "give it on or off");
+  throw usage_error(option + " does not take '" + text + "'", "give it on or off");
 }
 
 // A failure of the client is the last word: no table and no other failure after its block.
@@ -125,9 +125,10 @@ struct Resources {
   std::int64_t memory_bytes = 0;  // 0: no limit
   std::int64_t scratch_bytes = 0;
   std::map<std::string, std::int64_t> countable;
+  std::string host = collectives::host_name();
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(threads, memory_bytes, scratch_bytes, countable);
+    archive(threads, memory_bytes, scratch_bytes, countable, host);
   }
 };
 
@@ -149,11 +150,14 @@ double seconds_from(const char* variable, double otherwise) {
 RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
   const Resources mine{settings.threads, settings.memory_bytes, settings.scratch_bytes,
                        settings.resources};
+  const bool alone = communicator.size() == 1;
   for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
     const auto theirs = from_bytes<Resources>(bytes);
     settings.most_threads = std::max(settings.most_threads, theirs.threads);
     settings.scratch_bytes = std::min(settings.scratch_bytes, theirs.scratch_bytes);
     settings.resources_of_ranks.push_back(theirs.countable);
+    // One page cache for all of them (io/fixed_places.h).
+    settings.straight &= alone || (!mine.host.empty() && theirs.host == mine.host);
     if (theirs.memory_bytes == 0) continue;
     settings.memory_bytes = settings.memory_bytes == 0
                                 ? theirs.memory_bytes
@@ -253,7 +257,7 @@ RunSettings take_run_options(int& argc, char** argv) {
     }
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
                              name == "--reuse" || name == "--scratch" || name == "--resources" ||
-                             name == "--steal";
+                             name == "--steal" || name == "--straight";
     const bool flag =
         name == "--quiet" || name == "--no-history" || name == "--dedicated-scheduler" ||
         name == "--no-fuse" || name == "--resume" || name == "--allow-plugins" ||
@@ -271,7 +275,8 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--memory") settings.memory_bytes = parse_memory(value);
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);
-    if (name == "--steal") settings.steal = parse_steal(value);
+    if (name == "--steal") settings.steal = parse_switch(name, value);
+    if (name == "--straight") settings.straight = parse_switch(name, value);
     if (name == "--scratch") settings.scratch = value;
     if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;

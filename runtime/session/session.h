@@ -44,6 +44,9 @@ struct RunSettings {
   std::string stages_file;
   bool quiet = false;
   bool history = true;
+  // Chunks whose place in the output is known go there at once (io/fixed_places.h), not by way of
+  // the log; run() turns it off where ranks are on several hosts.
+  bool straight = true;
   bool resume = false;  // StoreOptions::resume of every store
   std::string command;  // cleaned command line, for `history`
   io::Access access;    // what input files may make the HDF5 library load
@@ -296,6 +299,8 @@ class Session : public session::LocatedCalls<Session> {
                                                  session::Work& work);
   int take_over(const session::StorePlan& plan, const io::OutputPaths& paths,
                 const io::JobHeader& header);
+  void begin_part(session::StorePlan& plan, io::PartPlaces part,
+                  session::WorkingFiles& working) const;
   std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
 
   session::Engine& engine_;

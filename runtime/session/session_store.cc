@@ -36,6 +36,7 @@ io::JobHeader header_of(const session::StorePlan& plan, std::vector<io::JobInput
   for (const io::OutputVariable& variable : plan.logged_parts().file.variables) {
     header.variables.push_back({variable.name, io::chunk_grid(variable).chunk_count()});
   }
+  header.places = io::fixed_places(plan.logged_parts().file);
   header.history = history;
   header.started_s = seconds_since_1970();
   return header;
@@ -176,9 +177,11 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   work.client_bytes = plan.inline_bytes() + plan.copied_bytes();
   const bool resumable = plan.computes() && plan.resumable;
   if (resumable) working.keep_if_job_ends(true);
+  begin_part(plan, {paths.part, header.places}, working);
   if (plan.computes()) {
     work.log_folder = paths.log_folder;
     work.first_log = take_over(plan, paths, header);
+    if (settings_.straight && plan.begun) work.part = {paths.part, header.places};
   }
   std::vector<std::vector<std::byte>> results;
   try {
@@ -190,7 +193,8 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
     // What failed here may not fail again: memory ran out, a disk was not there. An input that is
     // damaged, or that changed while it was read, fails again.
     const bool may_go = stops || error.transient || error.exit_code == ExitCode::kTaskFailed;
-    const session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
+    session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
+    if (!io::changed_ns(paths.part)) kept.chunks -= kept.placed;  // it could not be synced
     // Who was told to stop goes on later, however little there is; a failure needs a reason to.
     const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
     if (!resumable || !may_go || (nothing && !is_stop(error))) {
@@ -219,6 +223,16 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   cpu_since_last_ = process_cpu_seconds();
 }
 
+// The part file is there from the beginning if chunks have a place in it, whether this run puts
+// them there or an earlier one did; else there is none.
+void Session::begin_part(session::StorePlan& plan, io::PartPlaces part,
+                         session::WorkingFiles& working) const {
+  if (!plan.computes()) part.places = {};
+  plan.begun = !part.places.empty();
+  io::prepare_part(part, working.kept());
+  working.set_part_kept(plan.begun);
+}
+
 // What does not fit the memory together is made by one graph after the other; all write one log.
 std::vector<std::vector<std::byte>> Session::run_passes(const session::StorePlan& plan,
                                                         session::Work& work) {
@@ -243,7 +257,8 @@ int Session::take_over(const session::StorePlan& plan, const io::OutputPaths& pa
   if (logs.empty()) return 0;
   std::vector<std::int64_t> chunks;
   for (const io::JobVariable& variable : header.variables) chunks.push_back(variable.chunks);
-  const session::Engine::Recovered found = engine_.recover(paths.log_folder, logs, chunks);
+  const session::Engine::Recovered found =
+      engine_.recover(paths.log_folder, {paths.part, header.places}, logs, chunks);
   const std::int64_t all = plan.computed_chunks();
   const std::string there =
       all == 0 ? std::to_string(found.states) + " partial results"

@@ -180,6 +180,7 @@ StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
   describe.history_line = history_line;
   StorePlan plan;
   plan.file = api::describe_output(named, describe);
+  plan.file.libver = options.libver;
   plan.warnings = plan.file.left_out;
   plan.resumable = !takes_held(arrays);
   std::vector<optimize::Target> whole = targets_of(originals_of(arrays, options));
@@ -236,7 +237,7 @@ std::int64_t StorePlan::computed_chunks() const {
 bool StorePlan::computes() const { return !later.empty() || !targets.empty(); }
 
 LoggedParts StorePlan::logged_parts() const {
-  LoggedParts logged{{}, copied};
+  LoggedParts logged{{}, copied, begun};
   for (const std::uint32_t variable : logged_variables) {
     logged.file.variables.push_back(file.variables[variable]);
   }
@@ -254,7 +255,8 @@ std::uint64_t StorePlan::hash() const {
   io::OutputFile dateless = file;
   std::erase_if(dateless.attributes,
                 [](const io::Attribute& attribute) { return attribute.name == "history"; });
-  return hash_bytes(to_bytes(numeric_hash, dateless));
+  const std::uint64_t hash = hash_bytes(to_bytes(numeric_hash, dateless));
+  return file.libver == io::Libver::kV18 ? hash : hash_bytes(to_bytes(hash, std::uint8_t{110}));
 }
 
 std::int64_t StorePlan::inline_bytes() const {

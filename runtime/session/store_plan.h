@@ -24,8 +24,9 @@ struct StoreOptions {
   // none, deflate-4, zstd-3, lz4, blosc-lz4, bitshuffle-zstd, ... (io/codec/codec.h). Readers of
   // others than none and deflate need a plugin of HDF5.
   std::string codec = "deflate-4";
-  bool shuffle = true;            // bytes by their place in the element, before the codec
-  bool fletcher32 = false;        // a checksum behind every chunk
+  bool shuffle = true;      // bytes by their place in the element, before the codec
+  bool fletcher32 = false;  // a checksum behind every chunk
+  io::Libver libver = io::Libver::kV18;
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
   // The arrays are variables of files under their own paths (api::OutputOptions).
@@ -100,6 +101,7 @@ struct StorePlan {
   std::int64_t computed_chunks() const;  // of those that are logged; the others are copied
   // Equal: the same bytes, but for the date in `history`.
   std::uint64_t hash() const;
+  bool begun = false;              // LoggedParts::begun
   std::uint64_t numeric_hash = 0;  // of the arrays as they were given, whatever is copied or parted
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;

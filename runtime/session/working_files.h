@@ -9,13 +9,14 @@
 
 namespace rankine::session {
 
-// On rank 0, while the output is claimed. What is kept for a later run is the journal, never the
-// part file.
+// On rank 0, while the output is claimed. What is kept for a later run is the journal, and the part
+// file if chunks may lie in it (io/fixed_places.h).
 class WorkingFiles {
  public:
   WorkingFiles(Engine& engine, const io::OutputPaths& paths, bool keep_journal)
       : engine_(engine),
-        paths_(paths) {
+        paths_(paths),
+        part_kept_(keep_journal) {
     set_kept(keep_journal);
   }
   ~WorkingFiles() {
@@ -25,7 +26,7 @@ class WorkingFiles {
       return;
     }
     std::error_code ignored;  // the next run removes it
-    std::filesystem::remove(paths_.part, ignored);
+    if (!part_kept_) std::filesystem::remove(paths_.part, ignored);
   }
   WorkingFiles(const WorkingFiles&) = delete;
   WorkingFiles& operator=(const WorkingFiles&) = delete;
@@ -35,6 +36,8 @@ class WorkingFiles {
     kept_ = kept;
     keep_if_job_ends(kept);
   }
+  // With the journal; at first, what an earlier run left stays with it.
+  void set_part_kept(bool kept) { part_kept_ = kept; }
   // Whether they are kept if the job ends at once (a rank was lost), though else they would not be.
   void keep_if_job_ends(bool keep) {
     engine_.set_last_will([paths = paths_, keep] {
@@ -46,6 +49,7 @@ class WorkingFiles {
  private:
   Engine& engine_;
   const io::OutputPaths paths_;
+  bool part_kept_;
   bool kept_ = false;
 };
 

@@ -128,6 +128,18 @@ TEST(Launcher, NumbersThatAreNoneCountAsNotSet) {
   EXPECT_EQ(launcher_size(with({{"OMPI_COMM_WORLD_SIZE", "0"}})), 1);
 }
 
+TEST(HostName, TellsMachinesApartThatHaveOneNameAndContainersOfOneMachine) {
+  const auto host = [](const std::string& name, const std::string& boot) {
+    return host_name(with({}, {{"/proc/sys/kernel/hostname", name + "\n"},
+                               {"/proc/sys/kernel/random/boot_id", boot + "\n"}}));
+  };
+  EXPECT_EQ(host("node", "1-2"), host("node", "1-2"));
+  EXPECT_NE(host("node", "1-2"), host("node", "1-3"));
+  EXPECT_NE(host("node", "1-2"), host("other", "1-2"));
+  EXPECT_EQ(host_name(with({}, {{"/proc/sys/kernel/hostname", "node\n"}})), "");
+  EXPECT_NE(host_name(), "");
+}
+
 TEST(DefaultThreads, AreTheAffinityMaskOverTheRanksOnTheNode) {
   EXPECT_EQ(default_threads(with({}, {}, 8)), 8);
   const Map three = {{"OMPI_COMM_WORLD_SIZE", "3"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "3"}};

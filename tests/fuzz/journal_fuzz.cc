@@ -62,6 +62,7 @@ LogScan checked_scan(const std::string& path) {
   LogScan scan = scan_log(path);
   std::uint64_t end = 0;
   for (const LogRecord& record : scan.records) {
+    if (record.placed) continue;  // not in this file
     if (record.offset < end || record.offset > bytes.size() ||
         record.size > bytes.size() - record.offset) {
       std::abort();
@@ -116,7 +117,7 @@ void any_header(Input& input, const std::string& folder) {
   try {
     const auto header = read_job(folder);
     if (!header) std::abort();
-    finished_chunks(folder, *header);
+    finished_chunks({folder + "/o", folder + "/o.part", folder}, *header);
   } catch (const Error& error) {
     if (error.exit_code != ExitCode::kInput || error.where.empty()) std::abort();
   }

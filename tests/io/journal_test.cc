@@ -120,11 +120,11 @@ TEST(Journal, CountsEveryFinishedChunkOnce) {
   write_file(paths.log_folder + "/log.x", Contents(3));
   write_file(paths.log_folder + "/log.-1", Contents(3));
   EXPECT_EQ(log_numbers(paths.log_folder), (std::vector<int>{0, 2, 10}));
-  EXPECT_EQ(finished_chunks(paths.log_folder, sample_header()), (std::vector<std::int64_t>{2, 1}));
+  EXPECT_EQ(finished_chunks(paths, sample_header()), (std::vector<std::int64_t>{2, 1}));
   JobHeader boasting = sample_header();
   boasting.variables[0].chunks = INT64_MAX;
   boasting.variables[1].chunks = -1;
-  EXPECT_EQ(finished_chunks(paths.log_folder, boasting), (std::vector<std::int64_t>{2, 0}));
+  EXPECT_EQ(finished_chunks(paths, boasting), (std::vector<std::int64_t>{2, 0}));
 }
 
 // A header of 1 TiB, all of it a hole: no memory is taken for it.

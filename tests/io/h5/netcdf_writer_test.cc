@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "io/h5/handles.h"
+#include "io/h5/record_driver.h"
 #include "io/h5/write_driver.h"
 #include "runtime/base/error.h"
 #include "tests/io/h5/sample_output.h"
@@ -213,6 +214,66 @@ TEST(NetcdfWriter, LeavesNoAttributeOutWithMoreChunksThanTheMetadataCacheHolds) 
   EXPECT_NE(header.find("int second(x, y) ;"), std::string::npos) << header;
 }
 
+H5D_chunk_index_t kind_of_index(const std::string& path, const std::string& name) {
+  const H5Lock lock;
+  const H5File file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), "open", path);
+  const H5Dataset data_set(H5Dopen2(file, name.c_str(), H5P_DEFAULT), "open", name);
+  H5D_chunk_index_t kind = H5D_CHUNK_IDX_BTREE;
+  h5_check(H5Dget_chunk_index_type(data_set, &kind), "ask for the index", name);
+  return kind;
+}
+
+struct Indexed {
+  std::string name;
+  std::vector<std::string> dims;
+  Extents chunk;
+  H5D_chunk_index_t kind;  // from 1.10 on
+};
+
+// Enough chunks for pages and blocks of every index. Never the implicit one: of that HDF5 would
+// allocate all chunks together.
+TEST(NetcdfWriter, WritesEveryIndexOfHdf5110) {
+  const std::vector<Indexed> all = {
+      {"single", {"a", "b"}, {70, 40}, H5D_CHUNK_IDX_SINGLE},
+      {"fixed", {"a", "b"}, {1, 1}, H5D_CHUNK_IDX_FARRAY},
+      {"few", {"a", "b"}, {30, 40}, H5D_CHUNK_IDX_FARRAY},
+      {"extensible", {"t", "b"}, {1, 1}, H5D_CHUNK_IDX_EARRAY},
+      {"tree", {"t", "u"}, {1, 1}, H5D_CHUNK_IDX_BT2},
+      {"one_of_many", {"t", "u"}, {70, 40}, H5D_CHUNK_IDX_BT2},
+  };
+  TempFolder folder;
+  std::mt19937_64 random(6);
+  Sample sample;
+  sample.file.dimensions = {{"a", 70, false}, {"b", 40, false}, {"t", 70, true}, {"u", 40, true}};
+  for (const Indexed& one : all) {
+    sample.file.variables.push_back(
+        variable(one.name, DType::kInt16, one.dims, {70, 40}, one.chunk));
+    sample.contents.push_back(random_contents(DType::kInt16, 2800, random));
+  }
+  sample = unfiltered(sample);
+  for (const Libver libver : {Libver::kV18, Libver::kV110}) {
+    sample.file.libver = libver;
+    const bool newer = libver == Libver::kV110;
+    const std::string path = folder / (newer ? "v110.nc" : "v18.nc");
+    const std::vector<Placement> placements = write_data(path, sample);
+    write_netcdf(path, sample.file, placements);
+    auto placement = placements.begin();
+    for (const Indexed& one : all) {
+      EXPECT_EQ(kind_of_index(path, one.name), newer ? one.kind : H5D_CHUNK_IDX_BTREE) << one.name;
+      for (const ChunkExtent& extent : record_index(path, "/" + one.name, [] {})) {
+        ASSERT_EQ(extent.address, placement->address) << one.name;
+        ASSERT_EQ(extent.size, placement++->size) << one.name;
+      }
+    }
+    EXPECT_EQ(placement, placements.end());
+    EXPECT_EQ(compare_with_h5py(path, sample, folder).text, "same\n");
+    EXPECT_RUNS("ncdump " + path + " | sed 1d > " + path + ".cdl");
+    EXPECT_RUNS("h5stat " + path);
+  }
+  EXPECT_RUNS("cmp " + (folder / "v18.nc.cdl") + " " + (folder / "v110.nc.cdl"));
+  EXPECT_LT(read_file(folder / "v110.nc").size(), read_file(folder / "v18.nc").size());
+}
+
 TEST(NetcdfWriter, WritesArraysWithoutElements) {
   TempFolder folder;
   Sample sample;
@@ -324,6 +385,7 @@ TEST(NetcdfWriter, WritesRandomFilesThatAreReadBackEqual) {
       sample.file.variables.push_back(v);
     }
     sample = unfiltered(sample);
+    sample.file.libver = random() % 2 == 0 ? Libver::kV18 : Libver::kV110;
     write_sample(folder / "random.nc", sample);
     ASSERT_EQ(compare_with_h5py(folder / "random.nc", sample, folder).text, "same\n");
     EXPECT_RUNS("ncdump " + (folder / "random.nc") + " > /dev/null");

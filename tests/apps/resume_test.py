@@ -273,7 +273,7 @@ class Resume(Case):
                 self.assertFalse(os.path.exists(self.path("o.nc")) and
                                  not filecmp.cmp(self.path("o.nc"), self.path("r.nc"), False))
                 self.wait_for_ranks()
-                self.resume(words, chance.choice((0, 0, 2)), DATED)
+                self.resume(words, date=DATED)
             self.assert_same()
 
     def wait_for_ranks(self):

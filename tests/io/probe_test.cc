@@ -211,7 +211,7 @@ with open(path, 'r+b') as raw_file:
   EXPECT_FALSE(make_dataset(info, "/d").direct);
   const Error error = error_of([&] { probe_indexes(path, {"/d"}); });
   EXPECT_EQ(error.exit_code, ExitCode::kInput);
-  EXPECT_EQ(error.where, path + ":/d");
+  EXPECT_EQ(error.where, path + ":/d, chunk (4,)");
 }
 
 }  // namespace

@@ -321,7 +321,7 @@ void add_bench(Cli& cli) {
   verb.add_flag("--check", options->check, "graph: enumerate all edges, execute fused and unfused");
   verb.add_option("--json", options->json, "write the figures as JSON");
   add_metg_options(verb, *options);
-  add_run_options(verb);
+  add_run_options(verb, Runs::kComputes);
 }
 
 }  // namespace rankine::apps

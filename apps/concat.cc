@@ -15,7 +15,7 @@ void add_concat(Cli& cli) {
   verb.add_option("--dim", options->dimension,
                   "the dimension to join along (default: the only unlimited one)")
       ->type_name("NAME");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kStores);
 }
 
 }  // namespace rankine::apps

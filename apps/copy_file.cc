@@ -15,6 +15,7 @@
 #include "io/probe.h"
 #include "io/publish.h"
 #include "runtime/api/history.h"
+#include "runtime/api/open.h"
 #include "runtime/expr/build.h"
 
 namespace rankine::apps {
@@ -22,7 +23,7 @@ namespace {
 
 // Where to read and where to write.
 struct Places {
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs;  // patterns among them
   std::vector<std::string> variables;
   std::string output;
 };
@@ -92,9 +93,9 @@ StoreOptions store_options(const CopyOptions& options) {
   StoreOptions store;
   store.overwrite = options.overwrite;
   store.copies = true;
-  store.keep_filters = options.codec.empty() && options.shuffle.empty() && !options.fletcher32;
+  store.keep_filters = options.codec.empty();
   if (!options.codec.empty()) store.codec = options.codec;
-  store.shuffle = options.shuffle != "off";
+  if (!options.shuffle.empty()) store.shuffle = options.shuffle == "on";
   store.fletcher32 = options.fletcher32;
   store.libver = options.libver;
   return store;
@@ -260,21 +261,27 @@ void plan_copy(Session& session, const CopyOptions& options, Copy& copy) {
   }
 }
 
-void copy_all(Session& session, const CopyOptions& options, const Places& places,
-              const std::string& command) {
-  const bool resume = session.settings().resume;
-  if (!options.plan_only) {
-    io::check_output(places.output, places.inputs, options.overwrite, resume);
-  }
+Copy planned_copy(Session& session, const CopyOptions& options, const Places& places,
+                  const std::vector<std::string>& inputs) {
+  const io::KeptProbe kept;
   Copy copy;
-  copy.joined = join_files(session, places.inputs, places.variables, options.dimension);
+  copy.joined = join_files(session, inputs, places.variables, options.dimension);
   cut(copy.joined, options.hyperslabs);
   copy.store = store_options(options);
-  copy.store.inputs = places.inputs;
-  copy.store.command = command;
+  copy.store.inputs = inputs;
   copy.store.texts_file = copy.joined.files.front();
   copy.store.texts = copy.joined.texts;
   plan_copy(session, options, copy);
+  return copy;
+}
+
+void copy_all(Session& session, const CopyOptions& options, const Places& places,
+              const std::string& command) {
+  const bool resume = session.settings().resume;
+  const std::vector<std::string> inputs = api::files_named(places.inputs);
+  if (!options.plan_only) io::check_output(places.output, inputs, options.overwrite, resume);
+  Copy copy = planned_copy(session, options, places, inputs);
+  copy.store.command = command;
   const bool quiet = session.settings().quiet;
   for (const std::string& word : copy.joined.left_out) {
     if (!quiet) fmt::print(stderr, "rankine: warning: {}\n", word);
@@ -305,7 +312,8 @@ void copy_all(Session& session, const CopyOptions& options, const Places& places
 }  // namespace
 
 void add_copy_options(CLI::App& verb, const std::shared_ptr<CopyOptions>& options) {
-  verb.add_option("FILES", options->files, "FILE[:/variable or group]..., and last the output")
+  verb.add_option("FILES", options->files,
+                  "FILE[:/variable or group]... or patterns as 'data/t_*.nc', and last the output")
       ->required();
   verb.add_option("-o,--output", options->output, "the output, instead of the last file")
       ->type_name("FILE");
@@ -315,10 +323,11 @@ void add_copy_options(CLI::App& verb, const std::shared_ptr<CopyOptions>& option
       ->allow_extra_args(false)
       ->type_name("NAME,...");
   verb.add_option("--codec", options->codec,
-                  "as for eval; without it each variable keeps the filters it has")
+                  "as for eval; without it each variable keeps the filters it has, and gets "
+                  "deflate-4 for those that cannot be written here")
       ->check([](const std::string& text) { return codec_problem(text); })
       ->type_name("CODEC");
-  verb.add_option("--shuffle", options->shuffle, "as for eval")
+  verb.add_option("--shuffle", options->shuffle, "as for eval; without it, and --codec, as it is")
       ->check(CLI::IsMember({"on", "off"}))
       ->type_name("on|off");
   verb.add_flag("--fletcher32", options->fletcher32, "store a checksum behind every chunk");

@@ -184,7 +184,7 @@ void add_diff(Cli& cli) {
       ->check(CLI::NonNegativeNumber);
   verb.add_flag("--attributes", options->attributes, "compare attributes as well");
   verb.add_flag("--json", options->json, "as JSON");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kComputes);
 }
 
 }  // namespace rankine::apps

@@ -28,6 +28,18 @@ std::map<std::string, Extents> wished_chunks(const std::string& text, const Name
   return chunks;
 }
 
+// How an output is written means nothing where there is none.
+void check_output_options(const CLI::App& verb) {
+  if (verb.count("--output") > 0) return;
+  std::string given;
+  for (const char* name :
+       {"--codec", "--shuffle", "--fletcher32", "--chunks", "--overwrite", "--resume"}) {
+    if (verb.count(name) > 0) given += (given.empty() ? "" : ", ") + std::string(name);
+  }
+  if (given.empty()) return;
+  throw usage_error(given + ": needs an output", "name one by -o; without it results are printed");
+}
+
 int eval(Cli& cli, const ProgramOptions& options) {
   return run_with(run_settings(cli), [&](Session& session) {
     show_progress(session);
@@ -66,7 +78,8 @@ void add_eval(Cli& cli) {
       "--chunks", options->chunks,
       "chunk lengths of the output by dimension, as time=100,lat=-1 (-1: the whole axis)");
   verb.add_flag("--overwrite", options->overwrite, "replace the output if it exists");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kStores);
+  verb.final_callback([&verb] { check_output_options(verb); });
 }
 
 }  // namespace rankine::apps

@@ -8,6 +8,7 @@
 #include "io/h5/access.h"
 #include "io/probe.h"
 #include "runtime/api/coordinates.h"
+#include "runtime/api/open.h"
 #include "runtime/base/error.h"
 
 namespace rankine::apps {
@@ -21,7 +22,9 @@ struct InfoOptions {
 
 int info(const InfoOptions& options) {
   io::set_access(options.access);
-  const auto infos = io::probe_files(options.files);
+  const io::KeptProbe kept;
+  const std::vector<std::string> paths = api::files_named(options.files);
+  const auto infos = io::probe_files(paths);
   if (options.json) {
     print_result(info_json(infos));
     return 0;
@@ -51,7 +54,8 @@ void add_info(Cli& cli) {
       {"info", "FILE... [--json]", "Shows what is in a file: dimensions, variables, chunks, sizes.",
        "rankine info era5.nc"},
       Ranks::kFirstOnly, [options] { return info(*options); });
-  verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files")->required();
+  verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files, or a pattern as 'data/t_*.nc'")
+      ->required();
   verb.add_flag("--json", options->json, "as JSON; several files give an array");
   verb.add_flag("--allow-plugins", options->access.plugins,
                 "let HDF5 load filters from HDF5_PLUGIN_PATH");

@@ -55,6 +55,12 @@ std::string why_not(const io::Variable& variable) {
   return "it holds no numbers";
 }
 
+void add(const io::Variable& variable, Choice& choice) {
+  if (has_numbers(variable)) choice.variables.push_back(&variable);
+  else if (io::holds_text(variable)) choice.texts.push_back(variable.path);
+  else choice.left_out.push_back(variable.path + " is left out: " + why_not(variable));
+}
+
 // The variables that a name means: one, or all of a group.
 void add_named(const io::FileInfo& file, const std::string& name, Choice& choice) {
   std::string path = (name.starts_with('/') ? "" : "/") + name;
@@ -64,8 +70,7 @@ void add_named(const io::FileInfo& file, const std::string& name, Choice& choice
     if (!variable.path.starts_with(path == "/" ? path : path + "/") || !is_listed(variable))
       continue;
     is_group = true;
-    if (has_numbers(variable)) choice.variables.push_back(&variable);
-    else if (io::holds_text(variable)) choice.texts.push_back(variable.path);
+    add(variable, choice);
   }
   if (is_group) return;
   const io::Variable& variable = io::find_variable(file, path);
@@ -78,10 +83,7 @@ Choice choose(const io::FileInfo& file, const std::vector<std::string>& names) {
   for (const std::string& name : names) add_named(file, name, choice);
   if (names.empty()) {
     for (const io::Variable& variable : file.variables) {
-      if (!is_listed(variable)) continue;
-      if (has_numbers(variable)) choice.variables.push_back(&variable);
-      else if (io::holds_text(variable)) choice.texts.push_back(variable.path);
-      else choice.left_out.push_back(variable.path + " is left out: " + why_not(variable));
+      if (is_listed(variable)) add(variable, choice);
     }
     for (const std::string& note : file.notes) choice.left_out.push_back(note);
   }
@@ -93,6 +95,14 @@ Choice choose(const io::FileInfo& file, const std::vector<std::string>& names) {
   if (choice.variables.empty() && !choice.texts.empty()) {
     throw input_error("only text is chosen, which goes along with numbers", file.path,
                       "choose a variable with numbers as well");
+  }
+  if (choice.variables.empty() && !choice.left_out.empty()) {
+    constexpr std::size_t kMostNamed = 8;
+    std::string what = "nothing of the file can be copied";
+    for (std::size_t i = 0; i < std::min(kMostNamed, choice.left_out.size()); ++i) {
+      what += (i == 0 ? ": " : "; ") + choice.left_out[i];
+    }
+    throw input_error(what + (choice.left_out.size() > kMostNamed ? "; ..." : ""), file.path);
   }
   return choice;
 }

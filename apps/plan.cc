@@ -64,7 +64,7 @@ void add_plan(Cli& cli) {
   verb.add_flag("--overwrite", options->overwrite, "plan replacing the output if it exists");
   verb.add_option("--ranks", options->ranks, "ranks to plan for")->check(CLI::Range(1, 1 << 20));
   verb.add_flag("--json", options->json, "as JSON");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kPlans);
 }
 
 }  // namespace rankine::apps

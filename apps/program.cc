@@ -94,7 +94,7 @@ void add_codec_options(CLI::App& verb, const std::shared_ptr<ProgramOptions>& op
   add_libver_option(verb, [options](io::Libver libver) { options->libver = libver; });
 }
 
-void add_run_options(CLI::App& verb) {
+void add_run_options(CLI::App& verb, Runs runs) {
   const auto text = std::make_shared<std::string>();
   const auto flag = std::make_shared<bool>(false);
   const auto value = [&](const char* name, const char* type, const char* help) {
@@ -106,24 +106,32 @@ void add_run_options(CLI::App& verb) {
     verb.add_flag_callback(
         name, [flag] { *flag = true; }, help);
   };
+  const bool runs_tasks = runs != Runs::kPlans;
+  const bool computes = runs != Runs::kOnlyReads;
   value("--threads", "N", "threads of each rank (default: its cores)");
   value("--memory", "SIZE", "resident memory of each rank: bytes, KiB, MiB, GiB");
-  value("--stages", "FILE", "write what every stage and rank did, as JSON");
-  value("--reuse", "hold|reread|spill", "what becomes of values several tasks need");
-  value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
-  value("--resources", "NAME=N,...", "what each rank has for tasks that ask for it");
+  if (runs_tasks) value("--stages", "FILE", "write what every stage and rank did, as JSON");
+  if (computes) {
+    value("--reuse", "hold|reread|spill", "what becomes of values several tasks need");
+    value("--scratch", "DIR", "folder for what does not fit the memory (default: $TMPDIR)");
+  }
   value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
-  value("--straight", "on|off",
-        "chunks without filters go to their place at once, not through the journal (default: on)");
-  on("--quiet", "no stage table");
-  on("--no-history", "copy the attribute history unchanged");
-  on("--resume", "go on with what an earlier run of the same job finished");
+  on("--quiet", runs_tasks ? "no stage table" : "no remarks");
+  if (runs == Runs::kStores) {
+    value("--straight", "on|off",
+          "chunks without filters go to their place at once, not through the journal (default: on)");
+    on("--no-history", "copy the attribute history unchanged");
+    on("--resume", "go on with what an earlier run of the same job finished");
+  }
   on("--dedicated-scheduler", "rank 0 runs no tasks");
   on("--no-fuse", "every operation in tasks of its own");
   on("--allow-plugins", "let HDF5 load filters from HDF5_PLUGIN_PATH");
   on("--allow-external", "let data sets refer to other files");
   on("--allow-missing", "sources of virtual data sets that are missing read as fill value");
-  on("--default-fill", "netCDF's default fill values are missing where no _FillValue is declared");
+  if (computes) {
+    on("--default-fill",
+       "netCDF's default fill values are missing where no _FillValue is declared");
+  }
 }
 
 NamedArrays results_of(const ProgramOptions& options) {

@@ -46,9 +46,16 @@ std::string codec_problem(const std::string& text);
 // Draws how far compute and store are, unless --quiet.
 void show_progress(Session& session);
 
-// Shows the options of rankine::run in --help and lets CLI11 accept them; their values are taken
-// by take_run_options.
-void add_run_options(CLI::App& verb);
+// What a verb does with the options of rankine::run.
+enum class Runs {
+  kStores,     // writes an output, or may
+  kComputes,   // writes none
+  kOnlyReads,  // computes nothing with what it reads
+  kPlans,      // runs nothing
+};
+// Shows those of them in --help that do something there, and lets CLI11 accept them; their values
+// are taken by take_run_options.
+void add_run_options(CLI::App& verb, Runs runs);
 
 // The arrays that the program's statements name, temporaries left out, in order. Throws Error.
 NamedArrays results_of(const ProgramOptions& options);

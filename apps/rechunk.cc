@@ -18,7 +18,7 @@ void add_rechunk(Cli& cli) {
       ->type_name("DIM=N,...");
   verb.add_option("--dim", options->dimension, "along which several files are joined")
       ->type_name("NAME");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kStores);
 }
 
 }  // namespace rankine::apps

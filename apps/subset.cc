@@ -21,7 +21,7 @@ void add_subset(Cli& cli) {
       ->allow_extra_args(false);
   verb.add_option("--dim", options->dimension, "along which several files are joined")
       ->type_name("NAME");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kStores);
 }
 
 }  // namespace rankine::apps

@@ -10,6 +10,8 @@
 #include "apps/program.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
+#include "io/probe.h"
+#include "runtime/api/open.h"
 
 namespace rankine::apps {
 namespace {
@@ -82,14 +84,16 @@ void verify_files(Session& session, const VerifyOptions& options) {
   std::int64_t bad_files = 0;
   std::string remedy;
   Json list = Json::array();
-  for (const std::string& path : options.files) {
+  const io::KeptProbe kept;
+  const std::vector<std::string> paths = api::files_named(options.files);
+  for (const std::string& path : paths) {
     const FileCheck check = check_file(session, path);
     if (!check.bad.empty() && bad_files++ == 0) remedy = check.bad.front().remedy;
     if (options.json) list.push_back(check_json(check));
     else print_result(check_text(check));
   }
   if (options.json) {
-    const Json& all = options.files.size() == 1 ? list.front() : list;
+    const Json& all = paths.size() == 1 ? list.front() : list;
     print_result(all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   }
   if (bad_files == 0) return;
@@ -111,9 +115,10 @@ void add_verify(Cli& cli) {
                        verify_files(session, *options);
                      });
                    });
-  verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files")->required();
+  verb.add_option("FILE", options->files, "HDF5 and netCDF-4 files, or a pattern as 'data/t_*.nc'")
+      ->required();
   verb.add_flag("--json", options->json, "as JSON; several files give an array");
-  add_run_options(verb);
+  add_run_options(verb, Runs::kOnlyReads);
 }
 
 }  // namespace rankine::apps

@@ -59,7 +59,7 @@ PartReader::PartReader(const Dataset& whole, ChunkMap map, std::span<const std::
     : whole_(whole),
       map_(std::move(map)),
       fill_(fill),
-      open_(map_.parts.size()) {
+      kept_(map_.parts.size()) {
   const std::string where = whole.file + ":" + whole.path;
   if (map_.parts.size() != whole.part_count || map_.maps.size() != whole.part_count) {
     throw input_error("the map of its parts has another length than their number", where);
@@ -107,21 +107,21 @@ std::span<const std::uint32_t> PartReader::near(const Box& box) const {
   return std::span(order_).subspan(from, to - from);
 }
 
-// Who holds one may go on with it after it was closed here.
+// Who holds one may go on with it after it was given up here.
 std::shared_ptr<const DatasetReader> PartReader::source(std::size_t part) const {
   {
     const std::lock_guard lock(mutex_);
-    if (open_[part]) return open_[part];
+    if (kept_[part]) return kept_[part];
   }
   auto reader = std::make_shared<const DatasetReader>(map_.parts[part].dataset, map_.maps[part]);
   const std::lock_guard lock(mutex_);
-  if (open_[part]) return open_[part];
-  if (opened_.size() == kMostOpen) {
-    open_[opened_.front()].reset();
-    opened_.pop_front();
+  if (kept_[part]) return kept_[part];
+  if (kept_order_.size() == kMostKept) {
+    kept_[kept_order_.front()].reset();
+    kept_order_.pop_front();
   }
-  opened_.push_back(part);
-  open_[part] = reader;
+  kept_order_.push_back(part);
+  kept_[part] = reader;
   return reader;
 }
 

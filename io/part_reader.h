@@ -34,8 +34,8 @@ class PartReader {
   void place(const Mapping& mapping, const Met& met, const Box& source_box, const Box& box,
              const std::byte* elements, std::byte* out) const;
 
-  // Files that are open at a time: thousands would exceed what a process may have.
-  static constexpr std::size_t kMostOpen = 48;
+  // Readers that are kept at a time: each has the chunk index of its part once more.
+  static constexpr std::size_t kMostKept = 48;
 
   const Dataset& whole_;
   ChunkMap map_;
@@ -50,8 +50,8 @@ class PartReader {
   bool disjoint_ = true;  // no two of them meet: none begins before those before it have ended
 
   mutable std::mutex mutex_;
-  mutable std::vector<std::shared_ptr<const DatasetReader>> open_;  // by part; null: closed
-  mutable std::deque<std::size_t> opened_;                          // the oldest first
+  mutable std::vector<std::shared_ptr<const DatasetReader>> kept_;  // by part, or null
+  mutable std::deque<std::size_t> kept_order_;                      // the oldest first
 };
 
 }  // namespace rankine::io

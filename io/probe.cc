@@ -8,6 +8,8 @@
 #include <charconv>
 #include <csignal>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "io/dataset.h"
@@ -48,21 +50,57 @@ void renew_cpu_time() {
   ::setrlimit(RLIMIT_CPU, &limit);
 }
 
+// Chunks that cannot be read: the error of the first, and which else.
+class BadChunks {
+ public:
+  static constexpr std::size_t kMost = 16;
+
+  void add(const Extents& coordinate, Error error) {
+    if (count_++ > 0) {
+      others_ += (count_ > 2 ? ", " : "") + to_string(coordinate);
+      return;
+    }
+    error.where += ", chunk " + to_string(coordinate);
+    first_ = std::move(error);
+  }
+  bool are_many() const { return count_ == kMost; }
+
+  void throw_if_any() {
+    if (count_ == 0) return;
+    if (count_ > 1) first_.message += "; so it is with the chunks " + others_;
+    if (are_many()) first_.message += ", and what follows was not read";
+    throw first_;
+  }
+
+ private:
+  Error first_;
+  std::string others_;
+  std::size_t count_ = 0;
+};
+
 // Reads everything once: what crashes the library does it here.
 void read_whole(const std::string& file, const Variable& variable, std::string_view dataset,
                 const std::function<void()>& alive) {
   const SlowReader reader(file, std::string(dataset));
-  const ChunkGrid grid = variable.layout == Layout::kChunked
-                             ? ChunkGrid::regular(variable.shape, variable.chunk)
-                             : virtual_grid(variable.shape, variable.element_size);
+  const bool chunked = variable.layout == Layout::kChunked;
+  const ChunkGrid grid = chunked ? ChunkGrid::regular(variable.shape, variable.chunk)
+                                 : virtual_grid(variable.shape, variable.element_size);
   const Extents counts = grid.counts();
   std::vector<std::byte> bytes;
-  for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
-    const Box box = grid.chunk_box(coordinate_of(i, counts));
+  BadChunks bad;
+  for (std::int64_t i = 0; i < grid.chunk_count() && !bad.are_many(); ++i) {
+    const Extents coordinate = coordinate_of(i, counts);
+    const Box box = grid.chunk_box(coordinate);
     bytes.resize(static_cast<std::size_t>(box.size()) * size_of(*variable.dtype));
-    reader.read(box, bytes.data());
+    try {
+      reader.read(box, bytes.data());
+    } catch (Error& error) {
+      if (!chunked) throw;
+      bad.add(coordinate, std::move(error));
+    }
     alive();
   }
+  bad.throw_if_any();
 }
 
 ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& dataset,
@@ -96,13 +134,16 @@ ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& ite
     if (!send_message(socket, to_bytes(ProbeAnswer{}))) ::_exit(1);
   };
   alive();
-  const auto message = receive_message(socket, -1);
-  if (!message.bytes) ::_exit(1);
-  const auto request = from_bytes<ProbeRequest>(*message.bytes);
-  set_access(request.access);
-  for (std::size_t i = request.first; i < request.items.size(); ++i) {
-    renew_cpu_time();
-    if (!send_message(socket, to_bytes(answer_to(request, request.items[i], alive)))) ::_exit(1);
+  for (;;) {
+    const auto message = receive_message(socket, -1);
+    if (!message.bytes) break;  // nothing more is wanted
+    const auto request = from_bytes<ProbeRequest>(*message.bytes);
+    set_access(request.access);
+    for (std::size_t i = request.first; i < request.items.size(); ++i) {
+      renew_cpu_time();
+      const ProbeAnswer answer = answer_to(request, request.items[i], alive);
+      if (!send_message(socket, to_bytes(answer))) ::_exit(1);
+    }
   }
   // Some damaged files crash the library when it closes down.
   ::_exit(0);
@@ -115,23 +156,63 @@ Error failure_of(const ProbeRequest::Item& item, const std::string& reason) {
                      "the file is damaged; make or copy it again");
 }
 
+// The child that waits for the next request while somebody wants that.
+class WaitingChild {
+ public:
+  static WaitingChild& of_process() {
+    static WaitingChild waiting;  // ended with the process
+    return waiting;
+  }
+
+  void change_wanted(int by) {
+    std::unique_ptr<ProbeChild> ended;  // without the mutex
+    const std::lock_guard lock(mutex_);
+    wanted_ += by;
+    if (wanted_ == 0) ended = std::move(child_);
+  }
+
+  std::unique_ptr<ProbeChild> take(const std::string& executable) {
+    const std::lock_guard lock(mutex_);
+    return child_ && child_->executable() == executable ? std::move(child_) : nullptr;
+  }
+
+  void put(std::unique_ptr<ProbeChild> child) {
+    const std::lock_guard lock(mutex_);
+    if (wanted_ > 0 && !child_) child_ = std::move(child);
+  }
+
+ private:
+  std::mutex mutex_;
+  int wanted_ = 0;
+  std::unique_ptr<ProbeChild> child_;
+};
+
 // One answer per item, in order; a new child for what follows an item that ended the last one.
 std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) {
   std::vector<ProbeAnswer> answers;
+  std::unique_ptr<ProbeChild> child = WaitingChild::of_process().take(options.executable);
+  bool has_waited = child != nullptr;  // and may have ended meanwhile: that is no item's fault
   while (answers.size() < request.items.size()) {
     request.first = answers.size();
-    ProbeChild child(request, options);
+    if (!child) child = std::make_unique<ProbeChild>(options);
+    child->request(request, options.timeout_ms);
     while (answers.size() < request.items.size()) {
-      if (auto answer = child.next()) {
+      if (auto answer = child->next()) {
+        has_waited = false;
         answers.push_back(std::move(*answer));
         continue;
       }
-      ProbeAnswer failed;
-      failed.value = failure_of(request.items[answers.size()], child.reason());
-      answers.push_back(std::move(failed));
+      if (!has_waited) {
+        ProbeAnswer failed;
+        failed.value = failure_of(request.items[answers.size()], child->reason());
+        answers.push_back(std::move(failed));
+      }
+      has_waited = false;
+      child.reset();
       break;
     }
   }
+  if (child) WaitingChild::of_process().put(std::move(child));
   return answers;
 }
 
@@ -143,6 +224,9 @@ ProbeRequest request_for(const std::vector<Place>& places) {
 }
 
 }  // namespace
+
+KeptProbe::KeptProbe() { WaitingChild::of_process().change_wanted(1); }
+KeptProbe::~KeptProbe() { WaitingChild::of_process().change_wanted(-1); }
 
 std::optional<int> run_probe_child(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], kProbeArgument) != 0) return std::nullopt;

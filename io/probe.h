@@ -18,6 +18,16 @@ namespace rankine::io {
 // was used by hand.
 std::optional<int> run_probe_child(int argc, char** argv);
 
+// While one lives, the child of one request waits for the next, which then need not start one: for
+// who asks often. A child that ended while it waited is replaced.
+class KeptProbe {
+ public:
+  KeptProbe();
+  ~KeptProbe();
+  KeptProbe(const KeptProbe&) = delete;
+  KeptProbe& operator=(const KeptProbe&) = delete;
+};
+
 struct ProbeOptions {
   std::string executable = "/proc/self/exe";  // its main() calls run_probe_child
   int timeout_ms = 20'000;   // without a sign of life: the child is killed, the file is an error

@@ -164,27 +164,33 @@ Received receive_message(int socket, int timeout_ms) {
   return {std::move(bytes), false};
 }
 
-ProbeChild::ProbeChild(const ProbeRequest& request, const ProbeOptions& options)
-    : timeout_ms_(options.timeout_ms) {
-  start(options);
+ProbeChild::ProbeChild(const ProbeOptions& options)
+    : executable_(options.executable),
+      timeout_ms_(options.timeout_ms) {
+  start();
   try {
-    greet(request, options);
+    greet();
   } catch (...) {
     if (pid_ >= 0) reap();
     throw;
   }
 }
 
-void ProbeChild::greet(const ProbeRequest& request, const ProbeOptions& options) {
+void ProbeChild::greet() {
   // A program whose main() does not know the argument would not greet.
   const auto greeting = receive_message(socket_, timeout_ms_);
-  if (!greeting.bytes || !send_message(socket_, to_bytes(request))) {
-    end(greeting.timed_out);
-    cannot_start(options.executable + " " + reason_);
-  }
+  if (greeting.bytes) return;
+  end(greeting.timed_out);
+  cannot_start(executable_ + " " + reason_);
 }
 
-void ProbeChild::start(const ProbeOptions& options) {
+// A child that is gone cannot be sent anything; next() will see that.
+void ProbeChild::request(const ProbeRequest& request, int timeout_ms) {
+  timeout_ms_ = timeout_ms;
+  send_message(socket_, to_bytes(request));
+}
+
+void ProbeChild::start() {
   const Nothing nothing;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -197,13 +203,13 @@ void ProbeChild::start(const ProbeOptions& options) {
   std::string name = "rankine";
   char* arguments[] = {name.data(), argument.data(), number.data(), nullptr};
   const auto environment = environment_without_launcher();
-  const int code = ::posix_spawn(&pid_, options.executable.c_str(), &setup.actions,
-                                 &setup.attributes, arguments, environment.data());
+  const int code = ::posix_spawn(&pid_, executable_.c_str(), &setup.actions, &setup.attributes,
+                                 arguments, environment.data());
   ::close(ends[1]);
   if (code != 0) {
     pid_ = -1;
     ::close(std::exchange(socket_, -1));
-    cannot_start(options.executable + ": " + error_text(code));
+    cannot_start(executable_ + ": " + error_text(code));
   }
 }
 

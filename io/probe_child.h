@@ -70,25 +70,30 @@ struct Received {
 };
 Received receive_message(int socket, int timeout_ms);
 
-// A running child that has greeted. Killed and reaped when destroyed.
+// A running child that has greeted. Serves one request after the other. Killed and reaped when
+// destroyed.
 class ProbeChild {
  public:
-  ProbeChild(const ProbeRequest& request, const ProbeOptions& options);
+  explicit ProbeChild(const ProbeOptions& options);
   ~ProbeChild();
   ProbeChild(const ProbeChild&) = delete;
   ProbeChild& operator=(const ProbeChild&) = delete;
 
+  // Asks; all answers to the request before have come. timeout_ms: of silence.
+  void request(const ProbeRequest& request, int timeout_ms);
   // The answer to the next item; empty if the child died or went silent, and then reason() says
   // how.
   std::optional<ProbeAnswer> next();
   const std::string& reason() const { return reason_; }
+  const std::string& executable() const { return executable_; }
 
  private:
-  void start(const ProbeOptions& options);
-  void greet(const ProbeRequest& request, const ProbeOptions& options);
+  void start();
+  void greet();
   int reap();
   void end(bool timed_out);
 
+  const std::string executable_;
   int timeout_ms_;
   int socket_ = -1;
   pid_t pid_ = -1;

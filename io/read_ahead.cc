@@ -92,11 +92,13 @@ void DatasetReader::expect(const Box& box, std::int64_t most, ReadStats& stats) 
   if (dataset_.layout != Layout::kChunked) return expect_contiguous(box, most, stats);
   std::vector<std::int64_t> pieces;
   find_pieces(box, pieces);
-  PiecesAhead(file_, index_, pieces, most).begin(stats);
+  const auto file = file_->get();
+  PiecesAhead(*file, index_, pieces, most).begin(stats);
 }
 
 void DatasetReader::expect_contiguous(const Box& box, std::int64_t most, ReadStats& stats) const {
   if (dataset_.contiguous_address == ChunkExtent::kMissing) return;
+  const auto file = file_->get();
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   auto left = static_cast<std::uint64_t>(most);  // gaps count, too
@@ -111,12 +113,12 @@ void DatasetReader::expect_contiguous(const Box& box, std::int64_t most, ReadSta
                  left -= size;
                  if (size == 0) return;
                  if (!goes_on) {
-                   tell_of(file_, begin, end - begin, stats);
+                   tell_of(*file, begin, end - begin, stats);
                    begin = offset;
                  }
                  end = offset + size;
                });
-  tell_of(file_, begin, end - begin, stats);
+  tell_of(*file, begin, end - begin, stats);
 }
 
 }  // namespace rankine::io

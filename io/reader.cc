@@ -102,17 +102,6 @@ class DatasetReader::Window {
   std::uint64_t end_ = 0;
 };
 
-namespace {
-
-// Rank 0 has seen the file. It may have made it a moment ago: then another host may not see it yet.
-double patience_for(std::int64_t mtime_ns) {
-  using std::chrono::nanoseconds;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return now - nanoseconds(mtime_ns) < std::chrono::minutes(1) ? 10 : 0;
-}
-
-}  // namespace
-
 DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     : dataset_(std::move(dataset)),
       index_(std::move(map.index)),
@@ -126,12 +115,8 @@ DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
     return;
   }
   const std::string where = dataset_.file + ":" + dataset_.path;
-  file_ = open_elsewhere([&] { return PosixFile::open_read(dataset_.file); },
-                         patience_for(dataset_.file_mtime_ns));
-  if (file_.size() != dataset_.file_size || file_.mtime_ns() != dataset_.file_mtime_ns) {
-    throw input_error("the file changed since it was opened", where,
-                      "run again when nothing writes to it");
-  }
+  file_ = input_file(dataset_.file, dataset_.file_size, dataset_.file_mtime_ns);
+  file_->get();
   const auto expected =
       is_chunked_here(dataset_) ? static_cast<std::size_t>(volume(counts_)) : std::size_t{0};
   if (index_.size() != expected) {
@@ -139,7 +124,12 @@ DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
                           std::to_string(expected) + " chunks",
                       where);
   }
-  if (!dataset_.direct) slow_ = std::make_unique<SlowReader>(dataset_.file, dataset_.path);
+  if (dataset_.direct) return;
+  slow_ = std::make_unique<Reopened<SlowReader>>([this] {
+    open_unchanged(dataset_.file, dataset_.file_size, dataset_.file_mtime_ns);
+    return std::make_shared<const SlowReader>(dataset_.file, dataset_.path);
+  });
+  slow_->get();
 }
 
 DatasetReader::~DatasetReader() = default;
@@ -200,8 +190,9 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
                                 ReadStats& stats) const {
   auto& pieces = scratch.pieces_;
   find_pieces(box, pieces);
-  Window window(file_, scratch.window_, stats);
-  PiecesAhead ahead(file_, index_, pieces, kExpectedBytes);
+  const auto file = file_->get();
+  Window window(*file, scratch.window_, stats);
+  PiecesAhead ahead(*file, index_, pieces, kExpectedBytes);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     ahead.go_on(i, stats);
     if (StopSignals::received() != 0) throw stopped_by_signal();  // a box may hold many chunks
@@ -214,7 +205,7 @@ void DatasetReader::read_chunks(const Box& box, std::byte* out, ReadScratch& scr
     }
     try {
       check_size(extent);
-      if (read_straight(coordinate, extent, box, out, stats)) continue;
+      if (read_straight(*file, coordinate, extent, box, out, stats)) continue;
       if (!window.holds(extent.address, extent.size)) {
         window.load(extent.address, extent.size, end_of_neighbours(pieces, i));
       }
@@ -236,8 +227,9 @@ void DatasetReader::check_size(const ChunkExtent& extent) const {
 }
 
 // Whole chunks without filters go to where they belong without a copy. False: nothing was done.
-bool DatasetReader::read_straight(const Extents& coordinate, const ChunkExtent& extent,
-                                  const Box& box, std::byte* out, ReadStats& stats) const {
+bool DatasetReader::read_straight(const PosixFile& file, const Extents& coordinate,
+                                  const ChunkExtent& extent, const Box& box, std::byte* out,
+                                  ReadStats& stats) const {
   const Box chunk = stored_box(coordinate);
   const bool straight = dataset_.filters.empty() && dataset_.element.is_number() &&
                         dataset_.decode.in_place() && extent.size >= kLargeRun &&
@@ -247,7 +239,7 @@ bool DatasetReader::read_straight(const Extents& coordinate, const ChunkExtent& 
   std::byte* target = out + position_in(box, chunk.lo) * result_size_;
   {
     const Timer timer(stats.read_s);
-    file_.pread_full({target, extent.size}, extent.address);
+    file.pread_full({target, extent.size}, extent.address);
     stats.bytes_read += extent.size;
   }
   const Timer timer(stats.decode_s);
@@ -324,7 +316,8 @@ void DatasetReader::read_contiguous(const Box& box, std::byte* out, ReadScratch&
   if (dataset_.contiguous_address == ChunkExtent::kMissing) return fill_part(box, box, out);
   const std::uint64_t block = block_bytes(box);
   std::uint64_t block_end = 0;
-  Window window(file_, scratch.window_, stats);
+  const auto file = file_->get();
+  Window window(*file, scratch.window_, stats);
   const auto read_run = [&](std::int64_t from, std::int64_t to, std::int64_t count) {
     const auto bytes = static_cast<std::size_t>(count) * stored_size_;
     const std::uint64_t offset =
@@ -335,7 +328,7 @@ void DatasetReader::read_contiguous(const Box& box, std::byte* out, ReadScratch&
         dataset_.element.is_number() && dataset_.decode.in_place() && bytes >= kLargeRun;
     if (straight) {
       const Timer timer(stats.read_s);
-      file_.pread_full({target, bytes}, offset);
+      file->pread_full({target, bytes}, offset);
       stats.bytes_read += static_cast<std::int64_t>(bytes);
     } else if (!window.holds(offset, bytes)) {
       window.load(offset, bytes, block_end);
@@ -367,7 +360,7 @@ void DatasetReader::read_slow(const Box& box, std::byte* out, ReadScratch& scrat
   std::byte* elements = dataset_.decode.in_place() ? out : scratch.chunk_.reserve(bytes);
   {
     const Timer timer(stats.read_s);
-    slow_->read(box, elements);
+    slow_->get()->read(box, elements);
     stats.bytes_read += static_cast<std::int64_t>(bytes);
   }
   const Timer timer(stats.decode_s);

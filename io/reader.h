@@ -10,8 +10,8 @@
 
 #include "io/dataset.h"
 #include "io/filters.h"
+#include "io/open_inputs.h"
 #include "io/parts.h"
-#include "io/posix_file.h"
 #include "runtime/base/shape.h"
 
 namespace rankine::io {
@@ -60,9 +60,10 @@ class ReadScratch {
 // Thread-safe: read() may run in many threads, each with its own scratch.
 class DatasetReader {
  public:
-  // Opens the file, or those of its parts when they are read. map: as probe_maps returned it
-  // (nothing unless chunked and direct, or put together). Throws Error (input) if the file cannot
-  // be opened or is not the one that was probed (size or time of last change differ).
+  // Looks at the file, or at those of its parts when they are read; none stays open for it
+  // (io/open_inputs.h). map: as probe_maps returned it (nothing unless chunked and direct, or put
+  // together). Throws Error (input) if the file cannot be opened or is not the one that was probed
+  // (size or time of last change differ), as read() does where it has to open it again.
   DatasetReader(Dataset dataset, ChunkMap map);
   ~DatasetReader();
   DatasetReader(const DatasetReader&) = delete;
@@ -85,8 +86,8 @@ class DatasetReader {
  private:
   class Window;
   void find_pieces(const Box& box, std::vector<std::int64_t>& pieces) const;
-  bool read_straight(const Extents& coordinate, const ChunkExtent& extent, const Box& box,
-                     std::byte* out, ReadStats& stats) const;
+  bool read_straight(const PosixFile& file, const Extents& coordinate, const ChunkExtent& extent,
+                     const Box& box, std::byte* out, ReadStats& stats) const;
   void read_chunks(const Box& box, std::byte* out, ReadScratch& scratch, ReadStats& stats) const;
   void read_chunk(const Extents& coordinate, const ChunkExtent& extent, const std::byte* stored,
                   const Box& box, std::byte* out, ReadScratch& scratch) const;
@@ -104,14 +105,14 @@ class DatasetReader {
 
   Dataset dataset_;
   ChunkIndex index_;
-  Extents counts_;                // chunks per axis
-  std::size_t element_size_ = 0;  // of the number
-  std::size_t stored_size_ = 0;   // from one stored element to the next
-  std::size_t result_size_ = 0;   // decoded
-  std::vector<std::byte> fill_;   // one decoded element
-  PosixFile file_;
-  std::unique_ptr<SlowReader> slow_;   // unless dataset_.direct
-  std::unique_ptr<PartReader> parts_;  // if it is put together
+  Extents counts_;                              // chunks per axis
+  std::size_t element_size_ = 0;                // of the number
+  std::size_t stored_size_ = 0;                 // from one stored element to the next
+  std::size_t result_size_ = 0;                 // decoded
+  std::vector<std::byte> fill_;                 // one decoded element
+  std::shared_ptr<const InputFile> file_;       // unless it is put together
+  std::unique_ptr<Reopened<SlowReader>> slow_;  // unless dataset_.direct
+  std::unique_ptr<PartReader> parts_;           // if it is put together
 };
 
 // The most that a ReadScratch and the library take while boxes of at most a chunk are read.

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "io/fixed_places.h"
+#include "io/open_inputs.h"
 #include "io/posix_file.h"
 
 namespace rankine::io {
@@ -55,7 +56,7 @@ class Copier {
   const PosixFile& log(std::int32_t number) {
     auto found = logs_.find(number);
     if (found != logs_.end()) return found->second;
-    if (logs_.size() == kMostOpen) logs_.clear();
+    if (logs_.size() >= most_open_inputs()) logs_.clear();
     return logs_.emplace(number, open(number)).first->second;
   }
 
@@ -113,8 +114,6 @@ class Copier {
     }
     return done;
   }
-
-  static constexpr std::size_t kMostOpen = 64;  // files
 
   const std::string log_folder_;
   const std::span<const CopiedInput> inputs_;

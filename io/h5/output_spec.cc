@@ -168,30 +168,61 @@ FilterSteps filters_of(const OutputVariable& variable) {
                       static_cast<std::size_t>(volume(variable.chunk)) * size);
 }
 
-std::optional<StoredCodec> stored_codec(const std::vector<Filter>& filters,
-                                        std::size_t element_size) {
-  StoredCodec stored{{Codec::Kind::kNone, 0, 0}, false, false};
-  for (const Filter& filter : filters) {
-    if (filter.id == kShuffle) stored.shuffle = true;
-    else if (filter.id == kFletcher32) stored.fletcher32 = true;
-    else stored.codec = codec_of(filter.id, filter.parameters);
-    if (filter.id == kBlosc && filter.parameters.size() > 5)
-      stored.shuffle = filter.parameters[5] == 1;
-  }
-  const FilterSteps steps =
-      filter_steps(stored.codec, stored.shuffle, stored.fletcher32, element_size, element_size);
-  const auto same = [](const FilterStep& step, const Filter& filter) {
-    return step.id == filter.id;
-  };
-  if (!std::equal(steps.begin(), steps.end(), filters.begin(), filters.end(), same)) {
-    return std::nullopt;
-  }
+namespace {
+
+bool can_write(const Codec& codec) {
   try {
-    check(stored.codec);
+    check(codec);
+    return true;
   } catch (const Error&) {
-    return std::nullopt;
+    return false;
   }
-  return stored;
+}
+
+std::string filter_text(const Filter& filter) {
+  const std::string name = filter.name.substr(0, filter.name.find(';'));
+  return name.empty() ? "filter " + std::to_string(filter.id) : name;
+}
+
+std::uint32_t parameter(const Filter& filter, std::size_t i, std::uint32_t usual) {
+  return i < filter.parameters.size() ? filter.parameters[i] : usual;
+}
+
+// What of the filter does not come along if its codec does; "": nothing.
+std::string unsaid(const Filter& filter) {
+  if (filter.id != kBlosc) return {};
+  if (parameter(filter, 4, 5) == 0) return filter_text(filter) + " of level 0";
+  return parameter(filter, 5, 1) > 1 ? "the bit shuffle of blosc" : "";
+}
+
+void keep_codec(const Filter& filter, KeptFilters& kept, std::vector<std::string>& lost) {
+  const Codec none{Codec::Kind::kNone, 0, 0};
+  const Codec codec = codec_of(filter.id, filter.parameters);
+  if (codec == none || kept.codec != none || !can_write(codec)) {
+    return lost.push_back(filter_text(filter));
+  }
+  kept.codec = codec;
+  if (filter.id == kBlosc) kept.shuffle = kept.shuffle || parameter(filter, 5, 1) > 0;
+  if (const std::string word = unsaid(filter); !word.empty()) lost.push_back(word);
+}
+
+}  // namespace
+
+KeptFilters kept_filters(const std::vector<Filter>& filters, const Codec& otherwise) {
+  const Codec none{Codec::Kind::kNone, 0, 0};
+  KeptFilters kept{none, false, false, {}};
+  std::vector<std::string> lost;
+  for (const Filter& filter : filters) {
+    if (filter.id == kFletcher32) kept.fletcher32 = true;
+    else if (filter.id == kShuffle) kept.shuffle = true;
+    else keep_codec(filter, kept, lost);
+  }
+  for (const std::string& word : lost) kept.lost += (kept.lost.empty() ? "" : " and ") + word;
+  if (kept.codec == none && !lost.empty()) {
+    kept.codec = otherwise;
+    kept.shuffle = true;
+  }
+  return kept;
 }
 
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count) {

@@ -111,15 +111,16 @@ inline bool is_logged(const OutputVariable& variable) {
 // plugin.
 FilterSteps filters_of(const OutputVariable& variable);
 
-// The options that make these filters, with the same parameters but for those that change with the
-// chunk. Nothing if no options make them.
-struct StoredCodec {
-  Codec codec;
+// What a copy of data with these filters is stored by.
+struct KeptFilters {
+  Codec codec;  // `otherwise` if what the data have cannot be written
   bool shuffle = false;
   bool fletcher32 = false;
+  std::string lost;  // what cannot be written, as people call it; "": all is kept
 };
-std::optional<StoredCodec> stored_codec(const std::vector<Filter>& filters,
-                                        std::size_t element_size);
+// The same filters, with the same parameters but for those that change with the chunk, in the order
+// in which they are always written.
+KeptFilters kept_filters(const std::vector<Filter>& filters, const Codec& otherwise);
 
 // A variable's elements hold NaN for which it has a fill value (floats only).
 bool needs_fill(const OutputVariable& variable, const std::byte* elements, std::size_t count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "io/join.h"
 #include "io/probe.h"
@@ -54,18 +55,27 @@ void CoordinateReader::leave_out(const io::Variable& variable, const std::string
 
 void CoordinateReader::prepare(const io::FileInfo& file,
                                const std::vector<const io::Variable*>& variables) {
+  std::vector<InFile> all;
+  for (const io::Variable* variable : variables) all.push_back({&file, variable});
+  prepare(all);
+}
+
+void CoordinateReader::prepare(const std::vector<InFile>& variables) {
+  std::set<Key> keys;
   std::vector<io::Dataset> datasets;
-  for (const io::Variable* variable : variables) {
-    const bool known =
-        maps_.contains({file.path, variable->path}) ||
-        std::ranges::find(datasets, variable->path, &io::Dataset::path) != datasets.end();
-    if (!known) datasets.push_back(io::make_dataset(file, variable->path));
+  for (const auto& [file, variable] : variables) {
+    const Key key{file->path, variable->path};
+    if (maps_.contains(key) || !keys.insert(key).second) continue;
+    datasets.push_back(io::make_dataset(*file, variable->path));
   }
   std::vector<const io::Dataset*> wanted;
   for (const io::Dataset& dataset : datasets) wanted.push_back(&dataset);
   std::vector<io::ChunkMap> found = io::probe_maps(wanted);
-  for (std::size_t i = 0; i < datasets.size(); ++i) {
-    maps_.emplace(Key{file.path, datasets[i].path}, std::move(found[i]));
+  std::size_t next = 0;
+  for (const auto& [file, variable] : variables) {
+    if (const auto node = keys.extract({file->path, variable->path})) {
+      maps_.emplace(node.value(), std::move(found[next++]));
+    }
   }
 }
 

@@ -36,11 +36,17 @@ struct Elements {
   bool operator==(const Elements&) const = default;
 };
 
-// One thread. Files stay open until it is destroyed.
+// One thread.
 class CoordinateReader {
  public:
   // Looks up the chunk indexes of several variables at once: each look-up starts a probe child.
   void prepare(const io::FileInfo& file, const std::vector<const io::Variable*>& variables);
+  // The same of variables of several files.
+  struct InFile {
+    const io::FileInfo* file;
+    const io::Variable* variable;
+  };
+  void prepare(const std::vector<InFile>& variables);
 
   // The same of texts of this path, each in a file of its own.
   void prepare_texts(const std::vector<const io::FileInfo*>& files, const std::string& path);

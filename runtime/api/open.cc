@@ -85,6 +85,14 @@ std::vector<std::string> files_named(const std::string& path) {
   return files;
 }
 
+std::vector<std::string> files_named(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    for (std::string& file : files_named(path)) files.push_back(std::move(file));
+  }
+  return files;
+}
+
 std::shared_ptr<const io::FileInfo> file_info(const std::vector<std::string>& paths) {
   static std::mutex mutex;
   static Known known;

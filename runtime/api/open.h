@@ -29,6 +29,7 @@ std::shared_ptr<const io::FileInfo> file_info(const std::vector<std::string>& pa
 // The files that `path` stands for: itself, or what it matches. Throws Error (input) for a pattern
 // that matches nothing.
 std::vector<std::string> files_named(const std::string& path);
+std::vector<std::string> files_named(const std::vector<std::string>& paths);
 // The files that were read for it.
 std::vector<std::string> files_of(const io::FileInfo& file);
 Array open_variable(const std::shared_ptr<const io::FileInfo>& file, const std::string& variable,

@@ -7,6 +7,7 @@
 #include "runtime/api/output_attributes.h"
 #include "runtime/api/output_cells.h"
 #include "runtime/api/output_dimensions.h"
+#include "runtime/api/output_filters.h"
 #include "runtime/api/output_related.h"
 #include "runtime/api/output_source.h"
 #include "runtime/base/error.h"
@@ -61,16 +62,6 @@ bool is_bounds(const OutputSource& source) {
   });
 }
 
-// Of what is stored in chunks; other layouts have no filters to keep.
-void keep_filters(const io::Variable& from, io::OutputVariable& to) {
-  if (from.layout != io::Layout::kChunked) return;
-  const auto stored = io::stored_codec(from.filters, size_of(to.dtype));
-  if (!stored) return;
-  to.codec = stored->codec;
-  to.shuffle = stored->shuffle;
-  to.fletcher32 = stored->fletcher32;
-}
-
 std::string joined_text(const io::Attribute& attribute) {
   if (const auto* text = std::get_if<std::string>(&attribute.value)) return *text;
   std::string joined;
@@ -115,7 +106,8 @@ class OutputBuilder {
         options_(options),
         trace_(nodes_of(arrays)),
         dimensions_(arrays, reader_),
-        related_(reader_, dimensions_, file_, options_),
+        filters_(options_),
+        related_(reader_, dimensions_, filters_, file_, options_),
         times_(reader_, dimensions_, related_, file_) {}
 
   io::OutputFile build() {
@@ -146,6 +138,7 @@ class OutputBuilder {
     add_global_attributes();
     check_all();
     file_.left_out = reader_.left_out();
+    for (std::string& remark : filters_.remarks()) file_.left_out.push_back(std::move(remark));
     return std::move(file_);
   }
 
@@ -157,7 +150,7 @@ class OutputBuilder {
   }
 
   io::OutputVariable variable_of(const NamedArray& array, const OutputSource& source,
-                                 const std::vector<PlacedAxis>& axes) const {
+                                 const std::vector<PlacedAxis>& axes) {
     io::OutputVariable variable;
     variable.name = array.name;
     variable.dtype = array.node->dtype;
@@ -168,10 +161,7 @@ class OutputBuilder {
     variable.chunk = output_chunk(
         *array.node, chunk == options_.chunks_of.end() ? options_.chunks : chunk->second);
     if (keeps_chunk) keep_chunk(*source.variable, axes, variable);
-    variable.codec = options_.codec;
-    variable.shuffle = options_.shuffle;
-    variable.fletcher32 = options_.fletcher32;
-    if (options_.keep_filters && source.stored) keep_filters(*source.variable, variable);
+    filters_.choose(source.file ? source.variable : nullptr, variable);
     // CF 2.5.1: coordinate variables must not miss values. Nor do their bounds.
     const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
     if (is_coordinate || is_bounds(source)) return variable;
@@ -276,6 +266,7 @@ class OutputBuilder {
   CoordinateReader reader_;
   OutputDimensions dimensions_;
   io::OutputFile file_;
+  OutputFilters filters_;
   RelatedVariables related_;
   ReducedTimes times_;
   std::vector<OutputSource> sources_;          // by array

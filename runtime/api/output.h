@@ -20,7 +20,7 @@ struct NamedArray {
 
 struct OutputOptions {
   io::Codec codec;
-  bool shuffle = true;
+  std::optional<bool> shuffle;  // default: yes, or as what is kept has it
   bool fletcher32 = false;
   // Elements per axis of one chunk, for every variable that has this rank; clipped to the shape, -1
   // is the whole axis.
@@ -29,7 +29,8 @@ struct OutputOptions {
   // The arrays are variables of files, or parts of them that are cut alike, under their own paths:
   // they stay in their groups, and attributes that name them stay true.
   bool copies = false;
-  // What is stored (open_stored) keeps its filters, where these can be applied here.
+  // What is stored (open_stored) and what goes along with it keep their filters, and get `codec`
+  // where these cannot be applied here. What `shuffle` and `fletcher32` ask for is added.
   bool keep_filters = false;
   // Of a copied file: data sets of text that go along, by path.
   std::shared_ptr<const io::FileInfo> texts_file;

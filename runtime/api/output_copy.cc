@@ -105,6 +105,20 @@ const io::Variable* counterpart(const AxisSegment& segment, const io::Variable& 
   return there;
 }
 
+// All pieces by one look into the files.
+void prepare(CoordinateReader& reader, const io::Variable& variable, const AxisSegments& segments,
+             std::size_t axis) {
+  std::vector<const io::FileInfo*> files;
+  for (const AxisSegment& segment : segments) files.push_back(segment.file.get());
+  if (io::holds_text(variable)) return reader.prepare_texts(files, variable.path);
+  std::vector<CoordinateReader::InFile> numbers;
+  for (const AxisSegment& segment : segments) {
+    const io::Variable* there = counterpart(segment, variable, axis);
+    if (there != nullptr) numbers.push_back({segment.file.get(), there});
+  }
+  reader.prepare(numbers);
+}
+
 // Labels that cannot be read are missed, and said to be; numbers that cannot are an error.
 std::optional<SourceArray> read_piece(CoordinateReader& reader, const io::FileInfo& file,
                                       const io::Variable& variable, bool decoded,
@@ -174,11 +188,7 @@ std::optional<CopiedVariable> copy_along(CoordinateReader& reader,
     chosen.push_back({first.start, first.step, first.count});
   }
   const std::size_t pieces = axes.empty() ? 1 : axes[*joined].size();
-  if (pieces > 1 && io::holds_text(variable)) {
-    std::vector<const io::FileInfo*> files;
-    for (const AxisSegment& segment : axes[*joined]) files.push_back(segment.file.get());
-    reader.prepare_texts(files, variable.path);
-  }
+  if (pieces > 1) prepare(reader, variable, axes[*joined], *joined);
   for (std::size_t i = 0; i < pieces; ++i) {
     const io::FileInfo* from = file.get();
     const io::Variable* there = &variable;

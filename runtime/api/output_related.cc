@@ -166,9 +166,7 @@ void RelatedVariables::add_coordinate(const OutputDimensions::Dimension& dimensi
   const std::vector<PlacedAxis> axes{{dimension.out.name, dimension.segments}};
   io::OutputVariable variable = output_variable(labels, {dimension.out.name}, false);
   variable.name = dimension.out.name;
-  variable.codec = options_.codec;
-  variable.shuffle = options_.shuffle;
-  variable.fletcher32 = options_.fletcher32;
+  filters_.choose(labels.variable, variable);
   const std::size_t at = file_.variables.size();
   file_.variables.push_back(std::move(variable));
   auto copied = attributes(labels.file, *labels.variable, axes, labels.decoded);
@@ -318,9 +316,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   }
   const std::string name = dimensions_.claim_name(group + netcdf_name(last_name(source.path)));
   variable.name = name;
-  variable.codec = options_.codec;
-  variable.shuffle = options_.shuffle;
-  variable.fletcher32 = options_.fletcher32;
+  filters_.choose(&source, variable);
   const std::size_t at = file_.variables.size();
   file_.variables.push_back(std::move(variable));
   added_.emplace(key, Added{name, &source});  // before its own references, which may lead back here

@@ -12,16 +12,18 @@
 #include <vector>
 
 #include "runtime/api/output_dimensions.h"
+#include "runtime/api/output_filters.h"
 
 namespace rankine::api {
 
 class RelatedVariables {
  public:
   // Keeps references to all. Copies are appended to file.variables with names from `dimensions`.
-  RelatedVariables(CoordinateReader& reader, OutputDimensions& dimensions, io::OutputFile& file,
-                   const OutputOptions& options)
+  RelatedVariables(CoordinateReader& reader, OutputDimensions& dimensions, OutputFilters& filters,
+                   io::OutputFile& file, const OutputOptions& options)
       : reader_(reader),
         dimensions_(dimensions),
+        filters_(filters),
         file_(file),
         options_(options) {}
 
@@ -75,6 +77,7 @@ class RelatedVariables {
 
   CoordinateReader& reader_;
   OutputDimensions& dimensions_;
+  OutputFilters& filters_;
   io::OutputFile& file_;
   const OutputOptions& options_;
   // A copy in the output.

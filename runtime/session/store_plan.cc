@@ -5,6 +5,7 @@
 
 #include "io/codec/table.h"
 #include "io/parts.h"
+#include "io/probe.h"
 #include "runtime/api/open.h"
 #include "runtime/api/output.h"
 #include "runtime/base/archive.h"
@@ -164,6 +165,7 @@ std::vector<io::JobInput> job_inputs(const std::vector<optimize::Target>& target
 
 StorePlan plan_store(const NamedArrays& arrays, const StoreOptions& options,
                      const std::string& history_line) {
+  const io::KeptProbe kept;
   std::vector<api::NamedArray> named;
   for (const auto& [name, array] : arrays) named.push_back({name, array.node()});
   api::OutputOptions describe;

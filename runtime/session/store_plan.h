@@ -24,8 +24,9 @@ struct StoreOptions {
   // none, deflate-4, zstd-3, lz4, blosc-lz4, bitshuffle-zstd, ... (io/codec/codec.h). Readers of
   // others than none and deflate need a plugin of HDF5.
   std::string codec = "deflate-4";
-  bool shuffle = true;      // bytes by their place in the element, before the codec
-  bool fletcher32 = false;  // a checksum behind every chunk
+  // Bytes by their place in the element, before the codec. Default: yes, or as what is kept has it.
+  std::optional<bool> shuffle = {};
+  bool fletcher32 = false;        // a checksum behind every chunk
   io::Libver libver = io::Libver::kV18;
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
@@ -34,7 +35,7 @@ struct StoreOptions {
   // Of a copied file: data sets of text that go along, by path.
   std::shared_ptr<const io::FileInfo> texts_file = nullptr;
   std::vector<std::string> texts = {};
-  // What is stored (api::open_stored) keeps its filters, where these can be applied here.
+  // Variables of files keep their filters, and get `codec` where these cannot be applied here.
   bool keep_filters = false;
   // Of single variables, by name: computed in parts along an axis, each by a graph of its own. A
   // matter of memory: no byte of the output depends on it.

@@ -131,6 +131,27 @@ TEST(Probe, MakesAHangOfTheLibraryAnErrorOfOneFile) {
   EXPECT_EQ(some_child(), 0) << "no child may be left";
 }
 
+TEST(Probe, OneChildGoesOnWhileItIsKept) {
+  const TempFolder folder;
+  const auto path = python_file(folder, "a.h5", kSmallFile);
+  {
+    const KeptProbe kept;
+    probe_files({path});
+    const pid_t child = some_child();
+    ASSERT_NE(child, 0);
+    {
+      const KeptProbe inner;
+      EXPECT_EQ(probe_indexes(path, {"/d0"}).at(0).size(), 15u);
+    }
+    EXPECT_EQ(some_child(), child);
+    ::kill(child, SIGKILL);
+    EXPECT_TRUE(try_probe_files({path})[0].info.has_value()) << "that it ended is no file's fault";
+    EXPECT_NE(some_child(), child);
+    EXPECT_NE(some_child(), 0);
+  }
+  EXPECT_EQ(some_child(), 0) << "no child may be left";
+}
+
 TEST(Probe, StartsTheChildWithoutTheVariablesOfLaunchers) {
   const TempFolder folder;
   const std::string script = folder / "child";
@@ -190,7 +211,7 @@ with open(path, 'r+b') as raw_file:
   EXPECT_FALSE(make_dataset(info, "/d").direct);
   const Error error = error_of([&] { probe_indexes(path, {"/d"}); });
   EXPECT_EQ(error.exit_code, ExitCode::kInput);
-  EXPECT_EQ(error.where, path + ":/d");
+  EXPECT_EQ(error.where, path + ":/d, chunk (4,)");
 }
 
 }  // namespace

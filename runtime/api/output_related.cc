@@ -283,7 +283,8 @@ std::string RelatedVariables::add(const Referrer& from, const Key& key, const Co
   for (std::size_t k = 0; k < axes.size(); ++k) {
     if (!axes[k].dim.empty()) continue;
     axes[k].dim =
-        dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k], dims_of(axes));
+        dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k], dims_of(axes),
+                                std::ranges::all_of(axes[k].segments, is_unlimited));
   }
   io::OutputVariable result = output_variable(copy, dims_of(axes), true);
   return append(from, key, *copy.variable, std::move(result), axes, copy.decoded);

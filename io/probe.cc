@@ -48,21 +48,40 @@ void renew_cpu_time() {
   ::setrlimit(RLIMIT_CPU, &limit);
 }
 
+// Chunk by chunk, or some rows where there are none.
+template <class F>
+void for_each_box(const Variable& variable, std::size_t element_size, F f) {
+  const ChunkGrid grid = variable.layout == Layout::kChunked
+                             ? ChunkGrid::regular(variable.shape, variable.chunk)
+                             : virtual_grid(variable.shape, element_size);
+  const Extents counts = grid.counts();
+  for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
+    f(grid.chunk_box(coordinate_of(i, counts)));
+  }
+}
+
 // Reads everything once: what crashes the library does it here.
 void read_whole(const std::string& file, const Variable& variable, std::string_view dataset,
                 const std::function<void()>& alive) {
   const SlowReader reader(file, std::string(dataset));
-  const ChunkGrid grid = variable.layout == Layout::kChunked
-                             ? ChunkGrid::regular(variable.shape, variable.chunk)
-                             : virtual_grid(variable.shape, variable.element_size);
-  const Extents counts = grid.counts();
   std::vector<std::byte> bytes;
-  for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
-    const Box box = grid.chunk_box(coordinate_of(i, counts));
+  for_each_box(variable, variable.element_size, [&](const Box& box) {
     bytes.resize(static_cast<std::size_t>(box.size()) * size_of(*variable.dtype));
     reader.read(box, bytes.data());
     alive();
-  }
+  });
+}
+
+RawDifference difference_of(const ProbeRequest::Item& item, const std::function<void()>& alive) {
+  const RawPair pair({item.file, item.dataset}, {item.other_file, item.other_dataset});
+  RawDifference found;
+  found.left_out = pair.left_out();
+  if (pair.element_size() == 0) return found;
+  for_each_box(pair.variable(), pair.element_size(), [&](const Box& box) {
+    pair.compare(box, found);
+    alive();
+  });
+  return found;
 }
 
 ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& dataset,
@@ -79,6 +98,7 @@ ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& da
 
 ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& item,
                       const std::function<void()>& alive) try {
+  if (!item.other_file.empty()) return {difference_of(item, alive)};
   if (item.texts) return {read_texts(item.file, item.dataset)};
   if (!item.dataset.empty()) return {index_of(item.file, item.dataset, alive)};
   return {inspect(item.file, request.coordinates)};
@@ -138,7 +158,8 @@ std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) 
 ProbeRequest request_for(const std::vector<Place>& places) {
   ProbeRequest request;
   request.access = access();
-  for (const Place& place : places) request.items.push_back({place.file, place.dataset});
+  for (const Place& place : places)
+    request.items.push_back({.file = place.file, .dataset = place.dataset});
   return request;
 }
 
@@ -165,7 +186,7 @@ std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
   ProbeRequest request;
   request.access = access();
   request.coordinates = options.coordinates;
-  for (const auto& path : paths) request.items.push_back({path, ""});
+  for (const auto& path : paths) request.items.push_back({.file = path, .dataset = ""});
   std::vector<Probed> results;
   for (auto& answer : ask(std::move(request), options)) {
     Probed& result = results.emplace_back();
@@ -210,6 +231,21 @@ std::vector<Texts> probe_texts(const std::vector<Place>& places, const ProbeOpti
   for (auto& answer : ask(std::move(request), options)) {
     if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
     found.push_back(std::move(std::get<Texts>(answer.value)));
+  }
+  return found;
+}
+
+std::vector<RawDifference> probe_differences(const std::vector<std::pair<Place, Place>>& pairs,
+                                             const ProbeOptions& options) {
+  ProbeRequest request;
+  request.access = access();
+  for (const auto& [a, b] : pairs) {
+    request.items.push_back({a.file, a.dataset, false, b.file, b.dataset});
+  }
+  std::vector<RawDifference> found;
+  for (auto& answer : ask(std::move(request), options)) {
+    if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
+    found.push_back(std::move(std::get<RawDifference>(answer.value)));
   }
   return found;
 }

@@ -1,6 +1,7 @@
 """HDF5 without dimension scales, as h5py and detectors write it: axes that grow, copies, joins and
 comparisons, links into other files."""
 
+import json
 import shlex
 import unittest
 
@@ -129,6 +130,126 @@ class Joined(Plain):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"warning: /t is left out: text without named dimensions is not joined",
                       result.stderr)
+
+
+class Compared(Plain):
+    def diff(self, *words, code=0):
+        return self.done("diff", *words, code=code).splitlines()
+
+    def report(self, *words, code=0):
+        return json.loads(self.done("diff", *words, "--json", code=code))
+
+    def test_a_copy_equals_its_plain_input(self):
+        self.write("a.h5", x=np.arange(12000), y=np.ones((3, 3)), b=np.array([True, False]),
+                   g=(np.zeros((4, 2), ">f4"), {"maxshape": (None, 2), "chunks": (3, 1)}),
+                   n=np.int16(3), t=np.array(["p", "q"], object))
+        self.done("rechunk", "a.h5", "b.nc")
+        self.assertEqual(self.diff("a.h5", "b.nc"), [])
+        self.assertEqual(self.diff("b.nc", "a.h5"), [])
+        with nc.Dataset(self.path("b.nc"), "a") as file:
+            file.renameDimension("dim_12000", "time")
+        self.assertEqual(self.diff("a.h5", "b.nc", code=6),
+                         ["/x: dimensions (time) instead of none"])
+
+    def test_only_names_that_are_made_up_are_none(self):
+        for name, dim in (("a.nc", "dim_3"), ("b.nc", "dim_3_1"), ("c.nc", "dim_x"), ("d.nc", "x")):
+            with nc.Dataset(self.path(name), "w") as file:
+                file.createDimension(dim, 3)
+                file.createDimension("y", 2)
+                file.createVariable("v", "f8", (dim, "y"))[:] = 1
+        self.assertEqual(self.diff("a.nc", "b.nc"), [])
+        self.assertEqual(self.diff("a.nc", "c.nc", code=6),
+                         ["/v: dimensions (dim_x, y) instead of (-, y)"])
+        with nc.Dataset(self.path("d.nc"), "a") as file:  # a coordinate says more than its name
+            file.renameDimension("x", "dim_3")
+            file.createVariable("dim_3", "f8", ("dim_3",))[:] = 1
+        self.assertEqual(self.diff("a.nc", "d.nc", code=6)[0],
+                         "/v: dimensions (dim_3, y) instead of (-, y)")
+
+    def tables(self, name, **changes):
+        kind = np.dtype([("k", "i4"), ("s", "S4"), ("a", "f4", (2,)), ("in", [("b", "S2")])], align=True)
+        table = np.zeros((5, 3), kind)
+        table["k"], table["s"], table["a"][..., 1] = 3, b"ab", 7
+        blob = np.zeros(6, "V3")
+        for key, value in changes.items():
+            if key == "blob":
+                blob[2] = value
+            else:
+                table[key][4, 1] = value
+        array = np.dtype(("i2", (3,)))
+        with h5py.File(self.path(name), "w") as file:
+            file["table"], file["blob"] = table, blob
+            file.create_dataset("lists", (2,), array)
+            file.create_dataset("chunks", data=table, chunks=(2, 2), compression="gzip")
+        return name
+
+    def test_elements_that_are_no_numbers_are_compared_by_their_bytes(self):
+        a = self.tables("a.h5")
+        self.assertEqual(self.diff(a, self.tables("b.h5")), [])
+        self.assertFalse(self.report(a, "b.h5")["not_compared"])
+        one = " of 15 elements differ in their bytes, the first at (4, 1)"
+        for key, value in (("s", b"b"), ("a", 1), ("in", (b"x",))):
+            self.assertEqual(self.diff(a, self.tables("b.h5", **{key: value}), code=6),
+                             ["/table: 1" + one, "/chunks: 1" + one][::-1])
+        self.assertEqual(self.diff(a, self.tables("b.h5", blob=b"abc"), code=6),
+                         ["/blob: 1 of 6 elements differ in their bytes, the first at (2,)"])
+        # A field of numbers is compared as such, with tolerance, and counts once.
+        lines = self.diff(a, self.tables("b.h5", k=4), code=6)
+        self.assertEqual([line.split(":")[0] for line in lines], ["/chunks.k", "/table.k"])
+        self.assertEqual(self.diff(a, "b.h5", "--abs", "1"), [])
+
+    def test_what_is_left_out_is_named_where_all_else_is_equal(self):
+        lists = (np.array([np.arange(2), np.arange(3)], object), {"dtype": h5py.vlen_dtype("i4")})
+        text = np.dtype([("k", "i4"), ("t", h5py.string_dtype()), ("s", "S3")])
+        for name, last in (("a.h5", b"x"), ("b.h5", b"x"), ("c.h5", b"y")):
+            self.write(name, x=np.zeros(3), lists=lists, long=np.zeros(2, "g"),
+                       table=np.array([(1, "p", last)], text), gone=np.zeros(2, "V2"))
+        self.write("d.h5", x=np.zeros(3), lists=lists, long=np.zeros(2, "g"), gone=np.zeros(2, "V3"),
+                   table=np.array([(1, "p", b"x")], text))
+        said = self.diff("a.h5", "b.h5")
+        self.assertEqual(said, [
+            "/lists: values of type variable-length list are not compared",
+            "/long: values of type float128 are not compared",
+            "/table: values of its fields t are not compared",
+            "no differences in what was compared; 3 data sets were not: /lists, /long, /table"])
+        report = self.report("a.h5", "b.h5")
+        self.assertEqual((report["differs"], report["not_compared"]),
+                         (False, ["/lists", "/long", "/table"]))
+        lines = self.diff("a.h5", "c.h5", code=6)
+        self.assertIn("/table: 1 of 1 elements differ in their bytes, the first at (0,)", lines)
+        self.assertFalse(any(line.startswith("no differences") for line in lines))
+        self.assertIn("/gone: values of type opaque, which is not the same in both files, are not "
+                      "compared", self.diff("a.h5", "d.h5"))
+
+    def test_enumerations_of_other_names_differ(self):
+        for name, names in (("a.h5", {"RED": 0, "BLUE": 1}), ("b.h5", {"BLUE": 1, "RED": 0}),
+                            ("c.h5", {"RED": 1, "BLUE": 0})):
+            self.write(name, x=([0, 1], {"dtype": h5py.enum_dtype(names, "i1")}))
+        self.assertEqual(self.diff("a.h5", "b.h5"), [])
+        self.assertEqual(self.diff("a.h5", "c.h5", code=6),
+                         ["/x: values named BLUE = 0, RED = 1 instead of BLUE = 1, RED = 0"])
+        self.write("plain.h5", x=np.array([0, 1], "i1"))
+        self.assertEqual(self.diff("a.h5", "plain.h5"), [])
+
+    def test_numbers_with_the_most_axes_are_compared(self):
+        shape = (2,) + (1,) * 29 + (3, 1)
+        other = np.zeros(shape)
+        other[1, ..., 2, 0] = 4
+        self.write("a.h5", x=np.zeros(shape), y=np.ones((1,) * 32), z=np.ones((1,) * 31))
+        self.write("b.h5", x=other, y=np.ones((1,) * 32), z=np.ones((1,) * 31))
+        self.assertEqual(self.diff("a.h5", "a.h5"), [])
+        place = "(1, " + "0, " * 29 + "2, 0)"
+        self.assertEqual(self.diff("a.h5", "b.h5", code=6), [
+            f"/x: 1 of 6 elements differ, the first at {place}; by at most 4 at {place}, "
+            f"relative 1 at {place}"])
+
+    def test_types_are_those_that_are_stored(self):
+        self.write("a.h5", x=np.arange(3, dtype="i4"), y=np.arange(3, dtype="i4"))
+        self.write("b.h5", x=np.arange(3, dtype="i8"), y=np.arange(3, dtype="i4"))
+        with h5py.File(self.path("a.h5"), "r+") as file:
+            file["x"].attrs["_FillValue"] = file["y"].attrs["_FillValue"] = np.int32(99)
+        self.assertEqual(self.diff("a.h5", "b.h5", code=6), ["/x: type int64 instead of int32"])
+        self.assert_block(self.run_here("diff", "a.h5", "a.h5", "--abs", "x"), 2, "--abs: x is no number")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,9 @@ std::string remedy_for(const std::string& problem) {
            "or "
            "set HDF5_PLUGIN_PATH to its plugin and give --allow-plugins";
   }
-  if (problem.find("not read by default") != std::string::npos) return "give --allow-external";
+  const bool external = problem.find("not read by default") != std::string::npos ||
+                        problem.find("followed with --allow-external") != std::string::npos;
+  if (external) return "give --allow-external";
   if (problem.find("virtual source") != std::string::npos &&
       problem.find("is missing") != std::string::npos) {
     return "put it beside the file, or read it as fill value by --allow-missing";
@@ -62,9 +64,14 @@ const Variable& find_variable(const FileInfo& info, const std::string& variable_
   // A data set that was left out says why in the notes.
   const std::string absolute = (variable_path.starts_with('/') ? "" : "/") + variable_path;
   for (const auto& note : info.notes) {
-    if (note.starts_with(absolute) &&
-        note.find_first_of(" :", absolute.size()) == absolute.size()) {
-      throw input_error("cannot use a data set: " + note, info.path + ":" + absolute);
+    const bool own =
+        note.starts_with(absolute) && note.find_first_of(" :", absolute.size()) == absolute.size();
+    // So does a group above it.
+    const std::size_t end = note.find(" is ");
+    const bool above = end != std::string::npos && absolute.starts_with(note.substr(0, end) + "/");
+    if (own || above) {
+      throw input_error("cannot use a data set: " + note, info.path + ":" + absolute,
+                        remedy_for(note.substr(own ? absolute.size() : end)));
     }
   }
   throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));

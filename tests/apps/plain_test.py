@@ -1,7 +1,9 @@
 """HDF5 without dimension scales, as h5py and detectors write it: axes that grow, copies, joins and
 comparisons, links into other files."""
 
+import filecmp
 import json
+import os
 import shlex
 import unittest
 
@@ -250,6 +252,112 @@ class Compared(Plain):
             file["x"].attrs["_FillValue"] = file["y"].attrs["_FillValue"] = np.int32(99)
         self.assertEqual(self.diff("a.h5", "b.h5", code=6), ["/x: type int64 instead of int32"])
         self.assert_block(self.run_here("diff", "a.h5", "a.h5", "--abs", "x"), 2, "--abs: x is no number")
+
+
+class Links(Plain):
+    """Into other files, as detectors write them."""
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(self.path("run"))
+        for i in (1, 2):
+            images = np.arange(24, dtype="u2").reshape(2, 3, 4) + 100 * i
+            with h5py.File(self.path(f"run/data_{i}.h5"), "w") as file:
+                file.create_dataset("entry/data", data=images, chunks=(1, 3, 4), compression="gzip",
+                                    maxshape=(None, 3, 4))
+                file["entry/data"].attrs["units"] = "counts"
+                file["entry/scalar"] = 2.5
+                file["entry/empty"] = np.zeros((0, 3))
+                file["entry/names"] = np.array(["p", "q"], object)
+                file["entry/t"] = np.array([(1, 2.5), (2, 3.5)], [("k", ">i2"), ("v", "f8")])
+                file["entry/up"] = h5py.ExternalLink("master.h5", "/entry")
+        with h5py.File(self.path("run/master.h5"), "w") as file:
+            for i in (1, 2):
+                file[f"entry/data_{i}"] = h5py.ExternalLink(f"data_{i}.h5", "/entry/data")
+            file["all"] = h5py.ExternalLink("data_2.h5", "entry")
+            file["soft"] = h5py.SoftLink("/entry/data_1")
+            file["through"] = h5py.SoftLink("all/scalar")
+            file["gone"] = h5py.ExternalLink("data_3.h5", "/entry/data")
+            file["empty"] = h5py.ExternalLink("data_1.h5", "/entry/none")
+            file["circle"] = h5py.ExternalLink("master.h5", "/circle")
+            file["self"] = h5py.ExternalLink("master.h5", "/")
+
+    def test_data_of_other_files_appear_where_the_links_are(self):
+        info = json.loads(self.done("info", "run/master.h5", "--json", "--allow-external"))
+        found = {v["path"]: v for v in info["variables"]}
+        self.assertLessEqual({"/entry/data_1", "/entry/data_2", "/all/data", "/all/t", "/soft",
+                              "/through"}, set(found))
+        self.assertEqual((found["/soft"]["shape"], found["/soft"]["dtype"]), ([2, 3, 4], "uint16"))
+        self.assertEqual(found["/soft"]["attributes"]["units"], "counts")
+
+    def test_they_are_computed_with_and_copied(self):
+        one, two = (self.read(f"run/data_{i}.h5", "entry/data") for i in (1, 2))
+        self.done("eval", "s = a + b; v = sum(t); c = d * 2", "-v", "a=run/master.h5:/entry/data_1", "-v",
+                  "b=run/master.h5:/all/data", "-v", "t=run/master.h5:/all/t.v", "-v",
+                  "d=run/master.h5:/through", "-o", "o.nc", "--allow-external")
+        np.testing.assert_array_equal(self.read("o.nc", "s"), one + two)
+        self.assertEqual((self.read("o.nc", "v"), self.read("o.nc", "c")), (6, 5))
+        result = self.run_here("rechunk", "run/master.h5", "copy.nc", "--allow-external")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"/gone is a link into another file (data_3.h5:/entry/data), which is missing",
+                      result.stderr)
+        with h5py.File(self.path("copy.nc")) as file:
+            np.testing.assert_array_equal(file["entry/data_1"][()], one)
+            np.testing.assert_array_equal(file["all/data"][()], two)
+            self.assertEqual(file["entry/data_1"].maxshape, (None, 3, 4))
+            self.assertEqual(file["entry/data_1"].attrs["units"], b"counts")
+            self.assertEqual((file["all/scalar"][()], file["all/empty"].shape), (2.5, (0, 3)))
+            self.assertEqual(file["all/t.k"][()].tolist(), [1, 2])
+            self.assertEqual(file["all/names"][()].tolist(), [b"p", b"q"])
+            links = []
+            file.visit(lambda name: links.append(file.get(name, getlink=True)))
+            self.assertTrue(all(isinstance(link, h5py.HardLink) for link in links))
+        self.assertEqual(self.done("diff", "run/master.h5:/soft", "run/data_1.h5:/entry/data",
+                                   "--allow-external"), "")
+
+    def test_any_ranks_write_the_same(self):
+        for ranks in (1, 2):
+            result = self.run_ranks("eval", "s = a * 2", "-v", "a=run/master.h5:/soft", "-o",
+                                    f"{ranks}.nc", "--allow-external", "--quiet", "--no-history",
+                                    ranks=ranks)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(filecmp.cmp(self.path("1.nc"), self.path("2.nc"), shallow=False))
+
+    def test_without_the_option_the_remedy_is_to_give_it(self):
+        for name in ("/soft", "/entry/data_1", "/all", "/all/data", "/all/t.v"):
+            result = self.run_here("eval", "s = sum(x)", "-v", "x=run/master.h5:" + name, "--quiet")
+            self.assert_block(result, 3, "is a link into another file (data_", "try: give --allow-external")
+        notes = self.done("info", "run/master.h5")
+        self.assertIn("/gone is a link into another file (data_3.h5:/entry/data), which is followed with "
+                      "--allow-external", notes)
+
+    def test_links_to_nothing_and_in_circles_end(self):
+        for name, word in (("gone", "data_3.h5:/entry/data), which is missing"),
+                           ("empty", "is a link to nothing in run/data_1.h5"),
+                           ("circle", "leads through more than 8 others")):
+            result = self.run_here("eval", "s = sum(x)", "-v", f"x=run/master.h5:/{name}",
+                                   "--allow-external", "--quiet")
+            self.assert_block(result, 3, word, f"run/master.h5:/{name}")
+        info = self.done("info", "run/master.h5", "--allow-external")
+        self.assertIn("/self leads back to a group above it", info)
+
+    def test_chains_are_followed_for_a_while(self):
+        for i in range(12):
+            with h5py.File(self.path(f"c{i}.h5"), "w") as file:
+                file["x"] = h5py.ExternalLink(f"c{i + 1}.h5", "/x") if i < 11 else np.arange(3)
+        self.assertEqual(self.done("eval", "sum(x)", "c3.h5", "--allow-external").split()[-1], "3")
+        self.assert_block(self.run_here("eval", "sum(x)", "-v", "x=c2.h5:/x", "--allow-external",
+                                        "--quiet"), 3,
+                          "leads through more than 8 others")
+
+    def test_a_damaged_target_takes_nothing_else_along(self):
+        with open(self.path("run/data_1.h5"), "r+b") as file:
+            file.truncate(900)
+        self.done("eval", "s = sum(x)", "-v", "x=run/master.h5:/entry/data_2", "-o", "o.nc",
+                  "--allow-external")
+        result = self.run_here("eval", "s = sum(x)", "-v", "x=run/master.h5:/soft", "--allow-external",
+                               "--quiet")
+        self.assert_block(result, 3, "truncated")
 
 
 if __name__ == "__main__":

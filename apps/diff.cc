@@ -14,6 +14,7 @@
 #include "apps/program.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
+#include "io/h5/hidden_names.h"
 #include "io/probe.h"
 
 namespace rankine::apps {
@@ -102,7 +103,8 @@ std::optional<Array> with_room(Array array) {
 
 Compared compared(const Side& a, const io::Variable& first, const Side& b,
                   const io::Variable& second, const DiffOptions& options) {
-  Compared result{{first.path, variable_differences(*a.file, first, *b.file, second)}};
+  Compared result{
+      {io::shown_path(first.path), variable_differences(*a.file, first, *b.file, second)}};
   DiffEntry& entry = result.entry;
   if (options.attributes) {
     const auto more = attribute_differences(first.attributes, second.attributes);
@@ -140,17 +142,19 @@ std::vector<Compared> paired(const Side& a, const Side& b, const DiffOptions& op
   }
   for (const io::Variable& variable : a.file->variables) {
     if (!is_listed(variable)) continue;
-    const io::Variable* other = b.file->variable(variable.path);
+    const std::string path = io::shown_path(variable.path);
+    const io::Variable* other = io::find_shown(*b.file, path);
     if (other != nullptr && is_listed(*other)) {
       all.push_back(compared(a, variable, b, *other, options));
     } else {
-      all.push_back({{variable.path, {"only in the first"}}});
+      all.push_back({{path, {"only in the first"}}});
     }
   }
   for (const io::Variable& variable : b.file->variables) {
-    const io::Variable* other = a.file->variable(variable.path);
+    const std::string path = io::shown_path(variable.path);
+    const io::Variable* other = io::find_shown(*a.file, path);
     if (!is_listed(variable) || (other != nullptr && is_listed(*other))) continue;
-    all.push_back({{variable.path, {"only in the second"}}});
+    all.push_back({{path, {"only in the second"}}});
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "io/h5/hidden_names.h"
 #include "runtime/api/output_attributes.h"
 #include "runtime/api/output_source.h"
 
@@ -34,11 +35,11 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 // CF 2.7: an absolute path, or the nearest group from the variable's own up to the root.
 const io::Variable* find_named(const io::FileInfo& file, const io::Variable& from,
                                const std::string& name) {
-  if (name.starts_with('/')) return file.variable(name);
+  if (name.starts_with('/')) return io::find_shown(file, name);
   std::string group = from.path;
   while (!group.empty()) {
     group.resize(group.rfind('/'));
-    if (const io::Variable* found = file.variable(group + "/" + name)) return found;
+    if (const io::Variable* found = io::find_shown(file, group + "/" + name)) return found;
   }
   return nullptr;
 }
@@ -243,7 +244,7 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
   }
   const Key key{from.file->path, variable->path, dims_of(*axes)};
   if (const auto known = added_.find(key); known != added_.end())
-    return io::last_part(known->second.name);
+    return io::last_part(io::shown_path(known->second.name));
   if (attribute == "grid_mapping" && !variable->dtype) {
     return add_grid_mapping(from, key, *variable);
   }
@@ -308,7 +309,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
     if (last_name(added.source->path) == last_name(source.path) && is_same(*there, variable) &&
         same_attributes(*added.source, source)) {
       added_.emplace(key, Added{added.name, &source});
-      return io::last_part(added.name);
+      return io::last_part(io::shown_path(added.name));
     }
   }
   // In the deepest group of its dimensions, which are all known to who names it.
@@ -327,7 +328,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   added_.emplace(key, Added{name, &source});  // before its own references, which may lead back here
   auto copied = attributes(from.file, source, axes, drop_packing);
   file_.variables[at].attributes = std::move(copied);
-  return io::last_part(name);
+  return io::last_part(io::shown_path(name));
 }
 
 }  // namespace rankine::api

@@ -324,6 +324,8 @@ class Links(Plain):
         self.assertTrue(filecmp.cmp(self.path("1.nc"), self.path("2.nc"), shallow=False))
 
     def test_without_the_option_the_remedy_is_to_give_it(self):
+        self.assertIn(b"try: give --allow-external",
+                      self.run_here("eval", "s = sum(soft)", "run/master.h5").stderr)
         for name in ("/soft", "/entry/data_1", "/all", "/all/data", "/all/t.v"):
             result = self.run_here("eval", "s = sum(x)", "-v", "x=run/master.h5:" + name, "--quiet")
             self.assert_block(result, 3, "is a link into another file (data_", "try: give --allow-external")
@@ -358,6 +360,77 @@ class Links(Plain):
         result = self.run_here("eval", "s = sum(x)", "-v", "x=run/master.h5:/soft", "--allow-external",
                                "--quiet")
         self.assert_block(result, 3, "truncated")
+
+
+class Words(Plain):
+    def test_what_netcdf_hides_from_a_dimension_has_its_own_name(self):
+        with nc.Dataset(self.path("a.nc"), "w") as file:
+            file.createDimension("time", None)
+            file.createDimension("z", 3)
+            file.createVariable("z", "f4", ("time", "z"))[:] = np.arange(6).reshape(2, 3)
+            file.createVariable("t", "f4", ("time", "z"))[:] = 1
+            file["t"].coordinates = "z"
+            group = file.createGroup("g")
+            group.createDimension("z", 2)
+            group.createVariable("z", "f4", ("time", "z"))[:] = 7
+        self.assertIn("  /z  float32 (time = 2, z = 3)", self.done("info", "a.nc"))
+        self.done("eval", "a = z * 2; b = y + 0; c = t + 1", "a.nc", "-v", "y=a.nc:/g/z", "-o", "e.nc")
+        self.assertEqual(self.read("e.nc", "a").tolist(), [[0, 2, 4], [6, 8, 10]])
+        self.assertEqual(self.read("e.nc", "b").tolist(), [[7, 7], [7, 7]])
+        with nc.Dataset(self.path("e.nc")) as file:
+            self.assertEqual(file["c"].coordinates, "z")
+            self.assertEqual(file["z"].shape, (2, 3))
+        self.done("rechunk", "a.nc", "o.nc")
+        self.done("subset", "a.nc", "s.nc", "-v", "z,g/z")
+        for name, kept in (("o.nc", ["z", "t"]), ("s.nc", ["z"])):
+            with nc.Dataset(self.path(name)) as file:
+                self.assertEqual(list(file.variables), kept)
+                self.assertEqual(file["g/z"][:].tolist(), [[7, 7], [7, 7]])
+        self.assertEqual(self.done("diff", "a.nc", "o.nc"), "")
+        self.assertIn(b"did you mean z", self.run_here("eval", "s = sum(zz)", "a.nc").stderr)
+
+    def test_fields_that_are_no_numbers_say_what_they_are(self):
+        kind = np.dtype([("k", "i4"), ("s", "S4"), ("a", "f4", (2,)), ("in", [("b", "S2")])])
+        with h5py.File(self.path("a.h5"), "w") as file:
+            file["g/table"] = np.zeros(3, kind)
+        for field, word in (("s", "string"), ("a", "array"), ("in", "compound"), ("in.b", "string")):
+            result = self.run_here("eval", "s = sum(x)", "-v", f"x=a.h5:/g/table.{field}")
+            self.assert_block(result, 3, f"the field {field} of /g/table has the type {word}", "/g/table.k")
+        self.assert_block(self.run_here("eval", "s = sum(x)", "-v", "x=a.h5:/g/table.n"), 3,
+                          "there is no data set /g/table.n")
+
+    def test_ranges_of_dates_say_which_dates_there_are(self):
+        with nc.Dataset(self.path("a.nc"), "w") as file:
+            file.createDimension("time", 730)
+            time = file.createVariable("time", "f8", ("time",))
+            time.units, time[:] = "days since 2000-01-01", np.arange(730)
+            file.createVariable("x", "f4", ("time",))[:] = 1
+        there = "they go from 2000-01-01 to 2001-12-30"
+        for dates, word in (("2005-01-01,2006-01-01", "no coordinate value lies in the range of dates"),
+                            ("2001-06-01,2000-06-01", "the first date of the range lies after the last")):
+            self.assert_block(self.run_here("subset", "a.nc", "o.nc", "-d", "time," + dates, "--quiet"), 2,
+                              word, there)
+
+    def test_groups_that_are_too_deep_are_left_out_saying_so(self):
+        with h5py.File(self.path("a.h5"), "w") as file:
+            file["/".join("g" * 70) + "/x"] = np.arange(3)
+        result = self.run_here("eval", "s = sum(x)", "-v", "x=a.h5:/" + "/".join("g" * 70) + "/x", "--quiet")
+        self.assert_block(result, 3, "groups too deep")
+
+    def test_missing_sources_are_counted_of_what_is_read(self):
+        with h5py.File(self.path("v.h5"), "w") as file:
+            layout = h5py.VirtualLayout((2, 3), "i4")
+            for i in range(2):
+                layout[i] = h5py.VirtualSource(f"s{i}.h5", "x", (3,))
+            file.create_virtual_dataset("v", layout, fillvalue=-1)
+            file.create_virtual_dataset("w", layout, fillvalue=-1)
+            file["x"] = np.arange(3)
+        self.write("s0.h5", x=np.arange(3, dtype="i4"))
+        said = self.run_here("eval", "s = sum(v)", "v.h5", "--allow-missing").stderr.decode()
+        self.assertIn("v.h5:/v: 1 of its virtual sources are missing", said)
+        self.assertNotIn("/w", said)
+        self.assertNotIn("missing", self.run_here("eval", "s = sum(x)", "v.h5",
+                                                  "--allow-missing").stderr.decode())
 
 
 if __name__ == "__main__":

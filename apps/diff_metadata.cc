@@ -99,7 +99,7 @@ std::vector<std::string> variable_differences(const io::FileInfo& a_file, const 
   compare("shape", shape_text(a), shape_text(b), lines);
   if (!a.dtype || !b.dtype) compare("type", a.type_name, b.type_name, lines);
   // Who stores numbers alone does not say that their names are others.
-  const bool enums = !a.type_note.empty() && !b.type_note.empty();
+  const bool enums = a.dtype && b.dtype && !a.type_note.empty() && !b.type_note.empty();
   if (enums && named_values(a) != named_values(b)) {
     compare("values named", printable(a.type_note), printable(b.type_note), lines);
   }

@@ -91,6 +91,11 @@ Choice choose(const io::FileInfo& file, const std::vector<std::string>& names) {
     if (std::ranges::find(once, variable) == once.end()) once.push_back(variable);
   }
   choice.variables = std::move(once);
+  for (const io::Variable* variable : choice.variables) {
+    if (names.empty() || variable->missing_sources == 0) continue;  // else it is a note
+    choice.left_out.push_back(variable->path + ": " + std::to_string(variable->missing_sources) +
+                              " of its virtual sources are missing, and read as fill value");
+  }
   if (choice.variables.empty() && !choice.texts.empty()) {
     throw input_error("only text is chosen, which goes along with numbers", file.path,
                       "choose a variable with numbers as well");

@@ -13,7 +13,8 @@ void add_concat(Cli& cli) {
                                 Ranks::kAll, [&cli, options] { return copy_files(cli, *options); });
   add_copy_options(verb, options);
   verb.add_option("--dim", options->dimension,
-                  "the dimension to join along (default: the only unlimited one)")
+                  "the dimension to join along (default: the only unlimited one; without names, "
+                  "the first axis of all data sets where it is unlimited)")
       ->type_name("NAME");
   add_run_options(verb, Runs::kStores);
 }

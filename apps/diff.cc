@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 #include <span>
 
@@ -13,6 +14,7 @@
 #include "apps/program.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
+#include "io/h5/hidden_names.h"
 #include "io/probe.h"
 
 namespace rankine::apps {
@@ -69,9 +71,40 @@ void compare_texts(const Side& a, const io::Variable& first, const Side& b,
                   attribute_text(other[at]), attribute_text(one[at])));
 }
 
+// Elements that are no numbers, and enumerations of the same numbers. Where the library gives up,
+// nothing is known of them.
+void compare_elements(const Side& a, const io::Variable& first, const Side& b,
+                      const io::Variable& second, DiffEntry& entry) {
+  const bool alike = first.shape == second.shape && first.null_space == second.null_space &&
+                     first.type_name == second.type_name;
+  if (!alike || first.null_space || saturated_volume(first.shape) == 0) return;
+  try {
+    const io::RawDifference found =
+        io::probe_differences({{{a.file->path, first.path}, {b.file->path, second.path}}}).front();
+    entry.not_compared = found.left_out;
+    if (found.elements == 0) return;
+    entry.lines.push_back(fmt::format("{} of {} elements differ in their bytes, the first at {}",
+                                      found.elements, volume(first.shape),
+                                      to_string(coordinate_of(found.first, first.shape))));
+  } catch (const Error& error) {
+    if (error.exit_code != ExitCode::kInput) throw;
+    entry.not_compared = fmt::format("values of type {} ({})", first.type_name, error.message);
+  }
+}
+
+// A comparison has an axis more for its numbers, and one for their joining: axes of one element
+// make room, which moves no element in row-major order.
+std::optional<Array> with_room(Array array) {
+  for (std::size_t axis = array.rank(); axis-- > 0 && array.rank() + 2 > kMaxAxes;) {
+    if (array.shape()[axis] == 1) array = array.isel(static_cast<std::int64_t>(axis), 0);
+  }
+  return array.rank() + 2 > kMaxAxes ? std::nullopt : std::optional(std::move(array));
+}
+
 Compared compared(const Side& a, const io::Variable& first, const Side& b,
                   const io::Variable& second, const DiffOptions& options) {
-  Compared result{{first.path, variable_differences(first, second)}};
+  Compared result{
+      {io::shown_path(first.path), variable_differences(*a.file, first, *b.file, second)}};
   DiffEntry& entry = result.entry;
   if (options.attributes) {
     const auto more = attribute_differences(first.attributes, second.attributes);
@@ -81,19 +114,20 @@ Compared compared(const Side& a, const io::Variable& first, const Side& b,
     compare_texts(a, first, b, second, entry);
     return result;
   }
-  if (!first.dtype && !second.dtype) entry.not_compared = "values of type " + first.type_name;
-  // A comparison has an axis more for its numbers, and one for their joining.
-  const bool too_many = first.shape.size() + 2 > kMaxAxes;
-  if (too_many) entry.not_compared = fmt::format("values with {} axes", first.shape.size());
+  if (!first.dtype && !second.dtype) compare_elements(a, first, b, second, entry);
   if (!first.dtype || !second.dtype || first.null_space || second.null_space) return result;
-  std::pair<Array, Array> arrays{opened(a, first), opened(b, second)};
-  const DType types[] = {arrays.first.dtype(), arrays.second.dtype()};
-  if (types[0] != types[1]) {
-    entry.lines.push_back(
-        fmt::format("type {} instead of {}", name_of(types[1]), name_of(types[0])));
+  const Array one = opened(a, first);
+  const Array other = opened(b, second);
+  // Numbers of one type may be decoded into two.
+  if (one.dtype() != other.dtype() && first.type_name != second.type_name) {
+    entry.lines.push_back(fmt::format("type {} instead of {}", second.type_name, first.type_name));
   }
-  if (!too_many && first.shape == second.shape && arrays.first.size() > 0)
-    result.values = std::move(arrays);
+  if (first.shape != second.shape || one.size() == 0) return result;
+  entry.shape = one.shape();
+  const auto left = with_room(one);
+  const auto right = with_room(other);
+  if (left && right) result.values.emplace(*left, *right);
+  else entry.not_compared = fmt::format("values with {} axes", first.shape.size());
   return result;
 }
 
@@ -108,17 +142,19 @@ std::vector<Compared> paired(const Side& a, const Side& b, const DiffOptions& op
   }
   for (const io::Variable& variable : a.file->variables) {
     if (!is_listed(variable)) continue;
-    const io::Variable* other = b.file->variable(variable.path);
+    const std::string path = io::shown_path(variable.path);
+    const io::Variable* other = io::find_shown(*b.file, path);
     if (other != nullptr && is_listed(*other)) {
       all.push_back(compared(a, variable, b, *other, options));
     } else {
-      all.push_back({{variable.path, {"only in the first"}}});
+      all.push_back({{path, {"only in the first"}}});
     }
   }
   for (const io::Variable& variable : b.file->variables) {
-    const io::Variable* other = a.file->variable(variable.path);
+    const std::string path = io::shown_path(variable.path);
+    const io::Variable* other = io::find_shown(*a.file, path);
     if (!is_listed(variable) || (other != nullptr && is_listed(*other))) continue;
-    all.push_back({{variable.path, {"only in the second"}}});
+    all.push_back({{path, {"only in the second"}}});
   }
   return all;
 }
@@ -133,7 +169,6 @@ void compare_some(Session& session, std::span<Compared> some, const Tolerance& t
   auto next = differences.begin();
   for (Compared& one : some) {
     if (!one.values) continue;
-    one.entry.shape = one.values->first.shape();
     one.entry.values = *next++;
   }
 }
@@ -166,6 +201,14 @@ int diff(Cli& cli, const DiffOptions& options) {
   return code == 0 && differs ? static_cast<int>(ExitCode::kDiffers) : code;
 }
 
+// CLI11's own check names the largest double, with all of its digits.
+std::string problem_of_distance(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool is_number = !text.empty() && *end == '\0';
+  return is_number && !(value < 0) ? "" : printable(text) + " is no number from 0 on";
+}
+
 }  // namespace
 
 void add_diff(Cli& cli) {
@@ -178,10 +221,10 @@ void add_diff(Cli& cli) {
   verb.add_option("FIRST", options->first, "a file, or one variable of it")->required();
   verb.add_option("SECOND", options->second, "what to compare it with")->required();
   verb.add_option("--abs", options->tolerance.absolute, "values this far apart are the same")
-      ->check(CLI::NonNegativeNumber);
+      ->check(problem_of_distance);
   verb.add_option("--rel", options->tolerance.relative,
                   "the same, as a part of the larger magnitude of the two")
-      ->check(CLI::NonNegativeNumber);
+      ->check(problem_of_distance);
   verb.add_flag("--attributes", options->attributes, "compare attributes as well");
   verb.add_flag("--json", options->json, "as JSON");
   add_run_options(verb, Runs::kComputes);

@@ -8,9 +8,11 @@
 
 namespace rankine::apps {
 
-// "(3, 4) instead of (3, 5)": shape, type and dimensions. Types of numbers are those after decoding
-// and are not compared here.
-std::vector<std::string> variable_differences(const io::Variable& a, const io::Variable& b);
+// "(3, 4) instead of (3, 5)": shape, type, names of values and dimensions. Types of numbers are
+// those after decoding and are not compared here. Names of dimensions that an output made up for
+// axes without are none.
+std::vector<std::string> variable_differences(const io::FileInfo& a_file, const io::Variable& a,
+                                              const io::FileInfo& b_file, const io::Variable& b);
 
 // "attribute units: "K" instead of "degC"". Those whose values cannot be shown (references) need
 // only be there.

@@ -58,6 +58,26 @@ Json entry_json(const DiffEntry& entry) {
   return json;
 }
 
+std::vector<std::string> left_out_of(const std::vector<DiffEntry>& entries) {
+  std::vector<std::string> paths;
+  for (const DiffEntry& entry : entries) {
+    if (!entry.not_compared.empty()) paths.push_back(entry.path);
+  }
+  return paths;
+}
+
+// Silence would say that all is equal.
+std::string closing_line(const std::vector<DiffEntry>& entries) {
+  const std::vector<std::string> paths = left_out_of(entries);
+  if (paths.empty() || std::ranges::any_of(entries, &DiffEntry::differs)) return {};
+  std::string text =
+      fmt::format("no differences in what was compared; {}: ",
+                  paths.size() == 1 ? "1 data set was not"
+                                    : fmt::format("{} data sets were not", paths.size()));
+  for (std::size_t i = 0; i < paths.size(); ++i) text += (i > 0 ? ", " : "") + printable(paths[i]);
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string diff_text(const std::vector<DiffEntry>& entries) {
@@ -72,7 +92,7 @@ std::string diff_text(const std::vector<DiffEntry>& entries) {
       text += fmt::format("{}: {} are not compared\n", name, printable(entry.not_compared));
     }
   }
-  return text;
+  return text + closing_line(entries);
 }
 
 std::string diff_json(const std::string& first, const std::string& second,
@@ -82,6 +102,7 @@ std::string diff_json(const std::string& first, const std::string& second,
   const Json json = {{"first", first},
                      {"second", second},
                      {"differs", std::ranges::any_of(entries, &DiffEntry::differs)},
+                     {"not_compared", left_out_of(entries)},
                      {"variables", std::move(variables)}};
   // Texts in files need not be UTF-8, those in JSON must be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -20,10 +20,11 @@ struct DiffEntry {
   bool differs() const { return !lines.empty() || (values && values->elements > 0); }
 };
 
-// One line per difference, and one per kind of value that is not compared.
+// One line per difference, and one per kind of value that is not compared; a last one if nothing
+// differs but something was not compared.
 std::string diff_text(const std::vector<DiffEntry>& entries);
 
-// {"first","second","differs","variables":[{"path","differs","differences":[TEXT...],"elements",
+// {"first","second","differs","not_compared":[PATH...],"variables":[{"path","differs","differences":[TEXT...],"elements",
 // "elements_differ","missing_in_one","first_at","absolute","absolute_at","relative","relative_at",
 // "not_compared"}]}. What there is not is null: positions of equal values, all figures of values
 // that were not compared.

@@ -44,7 +44,7 @@ int eval(Cli& cli, const ProgramOptions& options) {
   return run_with(run_settings(cli), [&](Session& session) {
     show_progress(session);
     const auto results = results_of(options);
-    tell_remarks(session.settings(), options.inputs);
+    tell_remarks(session.settings(), results);
     if (options.output.empty()) {
       print(session, results);
     } else {

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "apps/info.h"
+#include "io/h5/hidden_names.h"
 
 namespace rankine::apps {
 namespace {
@@ -75,7 +76,7 @@ Json variable_json(const io::Variable& variable) {
   }
   const auto raw = raw_bytes(variable);
   const bool chunked = variable.layout == io::Layout::kChunked;
-  return {{"path", variable.path},
+  return {{"path", io::shown_path(variable.path)},
           {"dtype", variable.dtype && !variable.element.half ? std::string(name_of(*variable.dtype))
                                                              : variable.type_name},
           {"shape", variable.null_space ? Json(nullptr) : extents_json(variable.shape)},

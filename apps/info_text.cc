@@ -6,6 +6,7 @@
 #include "apps/chunk_advice.h"
 #include "apps/info.h"
 #include "apps/text.h"
+#include "io/h5/hidden_names.h"
 #include "io/h5/texts.h"
 
 namespace rankine::apps {
@@ -104,8 +105,9 @@ std::string variable_text(const io::Variable& variable, const TimeRanges& ranges
   const auto line = [](const char* label, const std::string& value) {
     return fmt::format("    {:<8} {}\n", label, value);
   };
-  std::string text = fmt::format("  {}  {}{} {}\n", printable(variable.path), type_text(variable),
-                                 variable.big_endian ? ", big-endian," : "", axes_text(variable));
+  std::string text =
+      fmt::format("  {}  {}{} {}\n", printable(io::shown_path(variable.path)), type_text(variable),
+                  variable.big_endian ? ", big-endian," : "", axes_text(variable));
   text +=
       line(variable.layout == io::Layout::kChunked ? "chunks" : "layout", layout_text(variable));
   if (!variable.filters.empty()) text += line("filters", filters_text(variable));

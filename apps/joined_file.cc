@@ -8,6 +8,7 @@
 #include "apps/info.h"
 #include "io/calendar.h"
 #include "io/coordinate_difference.h"
+#include "io/join_order.h"
 #include "io/probe.h"
 #include "runtime/api/coordinate_reader.h"
 #include "runtime/api/coordinates.h"
@@ -92,6 +93,11 @@ Choice choose(const io::FileInfo& file, const std::vector<std::string>& names) {
     if (std::ranges::find(once, variable) == once.end()) once.push_back(variable);
   }
   choice.variables = std::move(once);
+  for (const io::Variable* variable : choice.variables) {
+    if (names.empty() || variable->missing_sources == 0) continue;  // else it is a note
+    choice.left_out.push_back(variable->path + ": " + std::to_string(variable->missing_sources) +
+                              " of its virtual sources are missing, and read as fill value");
+  }
   if (choice.variables.empty() && !choice.texts.empty()) {
     throw input_error("only text is chosen, which goes along with numbers", file.path,
                       "choose a variable with numbers as well");
@@ -111,26 +117,50 @@ std::string place_of(const File& file, const io::Variable& variable) {
   return file->path + ":" + variable.path;
 }
 
-// The axis that lies along the dimension.
-std::optional<std::size_t> axis_along(const io::Variable& variable, const std::string& dimension) {
-  const auto found = std::ranges::find(variable.dims, dimension);
-  if (found == variable.dims.end()) return std::nullopt;
+// What files are joined along.
+struct Along {
+  std::string dimension;  // its name
+  bool first_axes =
+      false;  // instead: the first axes that grow and have no name, as io/join.h has it
+};
+
+std::optional<std::size_t> axis_along(const io::Variable& variable, const Along& along) {
+  if (along.first_axes) return io::record_axis(variable, io::Record());
+  const auto found = std::ranges::find(variable.dims, along.dimension);
+  if (along.dimension.empty() || found == variable.dims.end()) return std::nullopt;
   return static_cast<std::size_t>(found - variable.dims.begin());
 }
 
-std::string record_dimension(const io::FileInfo& file, const std::string& asked) {
+[[noreturn]] void refuse_to_join(const io::FileInfo& file, bool several) {
+  const bool has_names = !file.dimensions.empty();
+  throw Error(ExitCode::kUsage,
+              several ? "the file has several unlimited dimensions"
+                      : "the file has no unlimited dimension to join along",
+              file.path,
+              has_names ? "name the dimension by --dim"
+                        : "join each data set by itself: rankine eval 'x = concatenate(a, b, "
+                          "axis=0)' -v a=FILE:/x -v b=FILE:/x -o OUT");
+}
+
+Along record_of(const io::FileInfo& file, const std::string& asked) {
   std::vector<std::string> names;
   for (const io::Dimension& dimension : file.dimensions) {
-    if (dimension.name == asked) return asked;
+    if (dimension.name == asked) return {asked};
     const bool known = std::ranges::find(names, dimension.name) != names.end();
     if (dimension.unlimited && !known) names.push_back(dimension.name);
   }
-  if (!asked.empty()) throw input_error("there is no dimension " + asked, file.path);
-  if (names.size() == 1) return names.front();
-  throw Error(ExitCode::kUsage,
-              names.empty() ? "the file has no unlimited dimension to join along"
-                            : "the file has several unlimited dimensions",
-              file.path, "name the dimension by --dim");
+  const bool grows = std::ranges::any_of(file.variables, [](const io::Variable& variable) {
+    return axis_along(variable, {"", true}).has_value();
+  });
+  if (!asked.empty()) {
+    throw input_error("there is no dimension " + asked, file.path,
+                      names.empty() && grows ? "leave --dim out: data sets are joined along their "
+                                               "first axis where it is unlimited"
+                                             : "");
+  }
+  if (names.size() == 1) return {names.front()};
+  if (names.empty() && grows) return {"", true};
+  refuse_to_join(file, !names.empty());
 }
 
 bool same_attribute(const io::Variable& a, const io::Variable& b, const std::string& name) {
@@ -289,13 +319,13 @@ void check_labels(const std::vector<File>& files, const io::Variable& variable, 
 
 class Joiner {
  public:
-  Joiner(Session& session, std::vector<File> files, std::string dimension)
+  Joiner(Session& session, std::vector<File> files, Along along)
       : session_(session),
         files_(std::move(files)),
-        dimension_(std::move(dimension)) {}
+        along_(std::move(along)) {}
 
   JoinedVariable join(const io::Variable& variable) {
-    const auto axis = dimension_.empty() ? std::nullopt : axis_along(variable, dimension_);
+    const auto axis = axis_along(variable, along_);
     JoinedVariable joined{variable.path.substr(1), stored(0, variable), &variable, {}, 0, true};
     if (!axis) return joined;
     joined.axis = axis.value_or(0);  // GCC 12 takes *axis for uninitialized
@@ -371,10 +401,19 @@ class Joiner {
 
   Session& session_;
   const std::vector<File> files_;
-  const std::string dimension_;
+  const Along along_;
   std::vector<std::string> checked_;  // dimensions with the same labels in all files
   std::vector<std::string> warnings_;
 };
+
+// Text goes along with dimensions that have names; what there is without is not joined.
+void leave_out_growing_texts(const io::FileInfo& first, JoinedFile& joined) {
+  std::erase_if(joined.texts, [&](const std::string& path) {
+    if (!axis_along(*first.variable(path), {"", true})) return false;
+    joined.left_out.push_back(path + " is left out: text without named dimensions is not joined");
+    return true;
+  });
+}
 
 }  // namespace
 
@@ -384,11 +423,12 @@ JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
   joined.files = look_into(paths);
   const io::FileInfo& first = *joined.files.front();
   const bool several = joined.files.size() > 1;
-  const std::string along = several ? record_dimension(first, dimension) : "";
+  const Along along = several ? record_of(first, dimension) : Along();
   Choice choice = choose(first, names);
   const std::vector<const io::Variable*>& chosen = choice.variables;
   joined.texts = std::move(choice.texts);
   joined.left_out = std::move(choice.left_out);
+  if (along.first_axes) leave_out_growing_texts(first, joined);
   Joiner joiner(session, joined.files, along);
   for (const io::Variable* variable : chosen) {
     const bool is_joined = several && axis_along(*variable, along).has_value();

@@ -28,8 +28,9 @@ struct JoinedFile {
 };
 
 // Looks into all files. names: variables and groups, with or without the leading slash; none means
-// all. dimension: "" for the only unlimited one of the first file. Throws Error (input) if a file
-// does not fit the first one, saying why; (usage) if it is not clear what to join along.
+// all. dimension: "" for the only unlimited one of the first file, or in files without such names
+// for the first axes that are unlimited. Throws Error (input) if a file does not fit the first one,
+// saying why; (usage) if it is not clear what to join along.
 JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
                       const std::vector<std::string>& names, const std::string& dimension);
 

@@ -38,7 +38,7 @@ int plan(Cli& cli, const ProgramOptions& options) {
   io::set_access(settings.access);
   const session::PrepareOptions prepare = session::prepare_options(settings, options.ranks);
   const NamedArrays results = results_of(options);
-  tell_remarks(settings, options.inputs);
+  tell_remarks(settings, results);
   if (!options.output.empty()) {
     io::check_output(options.output, files_of(options.inputs), options.overwrite);
   }

@@ -1,5 +1,6 @@
 #include "apps/program.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/language/parse.h"
@@ -7,6 +8,7 @@
 #include "io/codec/codec.h"
 #include "io/join.h"
 #include "runtime/base/error.h"
+#include "runtime/expr/node.h"
 
 namespace rankine::apps {
 namespace {
@@ -162,30 +164,23 @@ std::vector<std::string> files_of(const language::Inputs& inputs) {
   return files;
 }
 
-namespace {
-
-void add_remarks(const io::FileInfo& file, std::vector<std::string>& remarks) {
-  if (file.joined) remarks.push_back(file.path + ": " + file.joined->word);
-  for (const io::Variable& variable : file.variables) {
-    if (variable.missing_sources == 0) continue;
-    remarks.push_back(file.path + ":" + variable.path + ": " +
-                      std::to_string(variable.missing_sources) +
-                      " of its virtual sources are missing, and read as fill value");
-  }
-}
-
-}  // namespace
-
-void tell_remarks(const RunSettings& settings, const language::Inputs& inputs) {
+void tell_remarks(const RunSettings& settings, const NamedArrays& results) {
   if (settings.quiet) return;
+  std::vector<expr::NodePtr> nodes;
+  for (const auto& [name, array] : results) nodes.push_back(array.node());
   std::vector<std::string> remarks;
-  if (!inputs.positional.empty()) {
-    add_remarks(*api::file_info(api::split_locations(inputs.positional).files), remarks);
-  }
-  for (const std::string& variable : inputs.variables) {
-    const std::string where = variable.substr(variable.find('=') + 1);
-    const std::string file = api::split_location(where).file;
-    if (file != where || !where.starts_with('/')) add_remarks(*api::file_info(file), remarks);
+  const auto add = [&](std::string remark) {
+    if (std::ranges::find(remarks, remark) == remarks.end()) remarks.push_back(std::move(remark));
+  };
+  for (const expr::NodePtr& node : expr::topological_order(nodes)) {
+    const auto* read = node->as<expr::FromDataset>();
+    if (read == nullptr || !read->file) continue;
+    const io::FileInfo& file = *read->file;
+    if (file.joined) add(file.path + ": " + file.joined->word);
+    const io::Variable* variable = file.variable(read->dataset->path);
+    if (variable == nullptr || variable->missing_sources == 0) continue;
+    add(file.path + ":" + variable->path + ": " + std::to_string(variable->missing_sources) +
+        " of its virtual sources are missing, and read as fill value");
   }
   for (const std::string& remark : remarks) std::fprintf(stderr, "rankine: %s\n", remark.c_str());
 }

@@ -63,9 +63,9 @@ NamedArrays results_of(const ProgramOptions& options);
 // The files that the command line names as inputs, whether a result reads them or not.
 std::vector<std::string> files_of(const language::Inputs& inputs);
 
-// What people should know about these files: which are one, what is not there.
+// What people should know about what these results read: which files are one, what is not there.
 // On stderr, unless the run is to be quiet.
-void tell_remarks(const RunSettings& settings, const language::Inputs& inputs);
+void tell_remarks(const RunSettings& settings, const NamedArrays& results);
 
 // The options of a run, from a copy of the command line.
 RunSettings run_settings(Cli& cli);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "io/h5/hidden_names.h"
 #include "io/join.h"
 #include "io/parts.h"
 #include "runtime/base/config.h"
@@ -25,13 +26,13 @@ std::string suggestion(const FileInfo& info, const std::string& wanted) {
   for (const auto& variable : info.variables) {
     if (variable.is_pure_dimension) continue;
     all.push_back(&variable);
-    const auto distance = edit_distance(wanted_name, last_name(variable.path), limit);
+    const auto distance = edit_distance(wanted_name, last_name(shown_path(variable.path)), limit);
     if (distance <= limit) near.emplace_back(distance, &variable);
   }
   std::ranges::stable_sort(near, {}, &decltype(near)::value_type::first);
   std::string text;
   const auto add = [&](const Variable& variable) {
-    text += (text.empty() ? "" : ", ") + variable.path;
+    text += (text.empty() ? "" : ", ") + shown_path(variable.path);
   };
   for (std::size_t i = 0; i < std::min(kMostSuggested, near.size()); ++i) add(*near[i].second);
   if (!text.empty()) return "did you mean " + text + "?";
@@ -46,7 +47,9 @@ std::string remedy_for(const std::string& problem) {
            "or "
            "set HDF5_PLUGIN_PATH to its plugin and give --allow-plugins";
   }
-  if (problem.find("not read by default") != std::string::npos) return "give --allow-external";
+  const bool external = problem.find("not read by default") != std::string::npos ||
+                        problem.find("followed with --allow-external") != std::string::npos;
+  if (external) return "give --allow-external";
   if (problem.find("virtual source") != std::string::npos &&
       problem.find("is missing") != std::string::npos) {
     return "put it beside the file, or read it as fill value by --allow-missing";
@@ -54,23 +57,6 @@ std::string remedy_for(const std::string& problem) {
   if (problem.find("is missing") != std::string::npos) return "put it beside the file";
   return {};
 }
-
-}  // namespace
-
-const Variable& find_variable(const FileInfo& info, const std::string& variable_path) {
-  if (const auto* variable = info.variable(variable_path)) return *variable;
-  // A data set that was left out says why in the notes.
-  const std::string absolute = (variable_path.starts_with('/') ? "" : "/") + variable_path;
-  for (const auto& note : info.notes) {
-    if (note.starts_with(absolute) &&
-        note.find_first_of(" :", absolute.size()) == absolute.size()) {
-      throw input_error("cannot use a data set: " + note, info.path + ":" + absolute);
-    }
-  }
-  throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));
-}
-
-namespace {
 
 // The parts of a table or of a complex number that can be computed with.
 std::string fields_in(const FileInfo& info, const Variable& table) {
@@ -84,6 +70,51 @@ std::string fields_in(const FileInfo& info, const Variable& table) {
   if (count > kMost) text += ", ...";
   return count == 0 ? "" : "name a field of it: " + text;
 }
+
+// Throws for a field of a table that is there but no number ("/table.field").
+void refuse_field(const FileInfo& info, const std::string& path) {
+  for (auto dot = path.rfind('.'); dot != std::string::npos && dot > 0;
+       dot = path.rfind('.', dot - 1)) {
+    const Variable* table = find_shown(info, path.substr(0, dot));
+    if (table == nullptr || table->dtype) continue;
+    const std::string start = path.substr(dot + 1) + " ";
+    const std::string& note = table->type_note;  // "s string, in compound"
+    for (std::size_t at = 0; at < note.size();) {
+      const std::size_t end = std::min(note.find(", ", at), note.size());
+      if (note.compare(at, start.size(), start) == 0) {
+        const std::string type = note.substr(at + start.size(), end - at - start.size());
+        throw input_error("the field " + path.substr(dot + 1) + " of " + table->path +
+                              " has the type " + type +
+                              "; only numbers and bool can be computed with",
+                          info.path + ":" + path, fields_in(info, *table));
+      }
+      at = end + 2;
+    }
+  }
+}
+
+}  // namespace
+
+const Variable& find_variable(const FileInfo& info, const std::string& variable_path) {
+  if (const auto* variable = find_shown(info, variable_path)) return *variable;
+  // A data set that was left out says why in the notes.
+  const std::string absolute = (variable_path.starts_with('/') ? "" : "/") + variable_path;
+  for (const auto& note : info.notes) {
+    const bool own =
+        note.starts_with(absolute) && note.find_first_of(" :", absolute.size()) == absolute.size();
+    // So does a group above it.
+    const std::size_t end = note.find(" is ");
+    const bool above = end != std::string::npos && absolute.starts_with(note.substr(0, end) + "/");
+    if (own || above) {
+      throw input_error("cannot use a data set: " + note, info.path + ":" + absolute,
+                        remedy_for(note.substr(own ? absolute.size() : end)));
+    }
+  }
+  refuse_field(info, absolute);
+  throw input_error("there is no data set " + absolute, info.path, suggestion(info, absolute));
+}
+
+namespace {
 
 void refuse_unreadable(const FileInfo& info, const Variable& variable) {
   const std::string where = info.path + ":" + variable.path;

@@ -1,4 +1,4 @@
-// Along which dimension files are joined, and in which order. Only for join.cc.
+// Along which dimension files are joined, and in which order. For join.cc and for copies.
 #pragma once
 
 #include <optional>

@@ -78,14 +78,19 @@ class BadChunks {
   std::size_t count_ = 0;
 };
 
+// Its chunks, or some rows where there are none.
+ChunkGrid boxes_of(const Variable& variable, std::size_t element_size) {
+  return variable.layout == Layout::kChunked ? ChunkGrid::regular(variable.shape, variable.chunk)
+                                             : virtual_grid(variable.shape, element_size);
+}
+
 // Reads everything once: what crashes the library does it here.
 void read_whole(const std::string& file, const Variable& variable, std::string_view dataset,
                 const std::function<void()>& alive) {
   const SlowReader reader(file, std::string(dataset));
-  const bool chunked = variable.layout == Layout::kChunked;
-  const ChunkGrid grid = chunked ? ChunkGrid::regular(variable.shape, variable.chunk)
-                                 : virtual_grid(variable.shape, variable.element_size);
+  const ChunkGrid grid = boxes_of(variable, variable.element_size);
   const Extents counts = grid.counts();
+  const bool chunked = variable.layout == Layout::kChunked;
   std::vector<std::byte> bytes;
   BadChunks bad;
   for (std::int64_t i = 0; i < grid.chunk_count() && !bad.are_many(); ++i) {
@@ -103,6 +108,20 @@ void read_whole(const std::string& file, const Variable& variable, std::string_v
   bad.throw_if_any();
 }
 
+RawDifference difference_of(const ProbeRequest::Item& item, const std::function<void()>& alive) {
+  const RawPair pair({item.file, item.dataset}, {item.other_file, item.other_dataset});
+  RawDifference found;
+  found.left_out = pair.left_out();
+  if (pair.element_size() == 0) return found;
+  const ChunkGrid grid = boxes_of(pair.variable(), pair.element_size());
+  const Extents counts = grid.counts();
+  for (std::int64_t i = 0; i < grid.chunk_count(); ++i) {
+    pair.compare(grid.chunk_box(coordinate_of(i, counts)), found);
+    alive();
+  }
+  return found;
+}
+
 ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& dataset,
                                   const std::function<void()>& alive) {
   const Variable variable = inspect_dataset(file, dataset);
@@ -117,6 +136,7 @@ ProbeAnswer::PackedIndex index_of(const std::string& file, const std::string& da
 
 ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& item,
                       const std::function<void()>& alive) try {
+  if (!item.other_file.empty()) return {difference_of(item, alive)};
   if (item.texts) return {read_texts(item.file, item.dataset)};
   if (!item.dataset.empty()) return {index_of(item.file, item.dataset, alive)};
   return {inspect(item.file, request.coordinates)};
@@ -219,7 +239,8 @@ std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) 
 ProbeRequest request_for(const std::vector<Place>& places) {
   ProbeRequest request;
   request.access = access();
-  for (const Place& place : places) request.items.push_back({place.file, place.dataset});
+  for (const Place& place : places)
+    request.items.push_back({.file = place.file, .dataset = place.dataset});
   return request;
 }
 
@@ -249,7 +270,7 @@ std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
   ProbeRequest request;
   request.access = access();
   request.coordinates = options.coordinates;
-  for (const auto& path : paths) request.items.push_back({path, ""});
+  for (const auto& path : paths) request.items.push_back({.file = path, .dataset = ""});
   std::vector<Probed> results;
   for (auto& answer : ask(std::move(request), options)) {
     Probed& result = results.emplace_back();
@@ -294,6 +315,21 @@ std::vector<Texts> probe_texts(const std::vector<Place>& places, const ProbeOpti
   for (auto& answer : ask(std::move(request), options)) {
     if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
     found.push_back(std::move(std::get<Texts>(answer.value)));
+  }
+  return found;
+}
+
+std::vector<RawDifference> probe_differences(const std::vector<std::pair<Place, Place>>& pairs,
+                                             const ProbeOptions& options) {
+  ProbeRequest request;
+  request.access = access();
+  for (const auto& [a, b] : pairs) {
+    request.items.push_back({a.file, a.dataset, false, b.file, b.dataset});
+  }
+  std::vector<RawDifference> found;
+  for (auto& answer : ask(std::move(request), options)) {
+    if (const auto* error = std::get_if<Error>(&answer.value)) throw *error;
+    found.push_back(std::move(std::get<RawDifference>(answer.value)));
   }
   return found;
 }

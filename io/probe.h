@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/h5/file_info.h"
+#include "io/h5/raw_compare.h"
 #include "io/h5/texts.h"
 #include "io/parts.h"
 #include "runtime/base/error.h"
@@ -65,6 +67,10 @@ std::vector<ChunkIndex> probe_indexes(const std::string& file,
 
 // The texts of each data set. Throws the first error.
 std::vector<Texts> probe_texts(const std::vector<Place>& places, const ProbeOptions& options = {});
+
+// How data sets of one shape whose elements are no numbers differ. Throws the first error.
+std::vector<RawDifference> probe_differences(const std::vector<std::pair<Place, Place>>& pairs,
+                                             const ProbeOptions& options = {});
 
 // What readers of these data sets need to know beside them, by one child. Throws the first error.
 std::vector<ChunkMap> probe_maps(const std::vector<const Dataset*>& datasets,

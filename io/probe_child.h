@@ -18,15 +18,17 @@ namespace rankine::io {
 
 inline constexpr const char* kProbeArgument = "--rankine-probe";
 
-// Files to inspect, data sets whose chunks to find or whose texts to read.
+// Files to inspect, data sets whose chunks to find, whose texts to read or which to compare.
 struct ProbeRequest {
   struct Item {
     std::string file;
-    std::string dataset;  // "": inspect the file
-    bool texts = false;   // read the texts that the data set holds
+    std::string dataset;        // "": inspect the file
+    bool texts = false;         // read the texts that the data set holds
+    std::string other_file;     // compare with a data set of it
+    std::string other_dataset;  // likewise
     template <class Archive>
     void serialize(Archive& archive) {
-      archive(file, dataset, texts);
+      archive(file, dataset, texts, other_file, other_dataset);
     }
     std::string place() const { return dataset.empty() ? file : file + ":" + dataset; }
   };
@@ -53,7 +55,7 @@ struct ProbeAnswer {
       archive(bytes);
     }
   };
-  std::variant<Alive, FileInfo, PackedIndex, Texts, Error> value;
+  std::variant<Alive, FileInfo, PackedIndex, Texts, RawDifference, Error> value;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(value);

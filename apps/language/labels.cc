@@ -58,6 +58,14 @@ std::string extent_text(const Labels& labels) {
          number_text(labels.values.back(), labels.epsilon);
 }
 
+// Of labels that count time.
+std::string extent_of_dates(const Labels& labels) {
+  const auto first = labels.time->date_at(labels.values.front());
+  const auto last = labels.time->date_at(labels.values.back());
+  if (!first || !last) return extent_text(labels);
+  return "they go from " + io::iso_text(*first) + " to " + io::iso_text(*last);
+}
+
 bool descends(const Labels& labels) {
   const auto& v = labels.values;
   const bool missing = std::any_of(v.begin(), v.end(), [](double x) { return std::isnan(x); });
@@ -232,7 +240,11 @@ ClosedRange date_range(const Labels& labels, const std::optional<io::DateText>& 
   const ClosedRange range = range_where(
       labels, [&](double label) { return (!begin || label >= *begin) && (!end || label < *end); });
   if (range.first >= 0) return range;
-  throw usage_error("no coordinate value lies in the range of dates", extent_text(labels));
+  if (begin && end && *begin >= *end) {
+    throw usage_error("the first date of the range lies after the last",
+                      "write the earlier date first; " + extent_of_dates(labels));
+  }
+  throw usage_error("no coordinate value lies in the range of dates", extent_of_dates(labels));
 }
 
 }  // namespace rankine::language

@@ -4,6 +4,7 @@
 
 #include "apps/language/near.h"
 #include "io/dataset.h"
+#include "io/h5/hidden_names.h"
 #include "io/h5/texts.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
@@ -104,10 +105,22 @@ bool Sources::is_labelled_by_text(const std::string& dimension) const {
 }
 
 std::string Sources::path_of(const std::string& name) const {
-  if (!only_.empty()) return name == last_name(only_) || name == only_ ? only_ : "";
+  if (!only_.empty()) {
+    const std::string shown = io::shown_path(only_);
+    return name == last_name(shown) || name == shown ? only_ : "";
+  }
   const std::string path = name.starts_with('/') ? name : group_ + name;
-  const io::Variable* variable = file_->variable(path);
-  return variable == nullptr || variable->is_pure_dimension ? "" : path;
+  const io::Variable* variable = io::find_shown(*file_, path);
+  return variable == nullptr || variable->is_pure_dimension ? "" : variable->path;
+}
+
+// What is in the file but was left out says why, and what to do.
+void Sources::refuse_left_out(const std::string& name) const {
+  if (!only_.empty()) return;
+  const std::string path = name.starts_with('/') ? name : group_ + name;
+  const bool noted = std::ranges::any_of(
+      file_->notes, [&](const std::string& note) { return note.starts_with(path + " is "); });
+  if (noted) io::find_variable(*file_, path);  // throws
 }
 
 std::optional<Array> Sources::find(const std::string& name, LabelReader& reader) const {
@@ -116,7 +129,10 @@ std::optional<Array> Sources::find(const std::string& name, LabelReader& reader)
   }
   if (!file_) return std::nullopt;
   const std::string path = path_of(name);
-  if (path.empty()) return std::nullopt;
+  if (path.empty()) {
+    refuse_left_out(name);
+    return std::nullopt;
+  }
   return open({file_, path}, reader);
 }
 
@@ -140,12 +156,13 @@ std::vector<std::string> Sources::names() const {
   std::vector<std::string> all;
   for (const auto& [name, given] : given_) all.push_back(name);
   if (!only_.empty()) {
-    all.push_back(last_name(only_));
+    all.push_back(last_name(io::shown_path(only_)));
   } else if (file_) {
     for (const io::Variable& variable : file_->variables) {
       if (variable.is_pure_dimension || !variable.path.starts_with(group_)) continue;
-      const std::string inside = variable.path.substr(group_.size());
-      all.push_back(inside.find('/') == std::string::npos ? inside : variable.path);
+      const std::string path = io::shown_path(variable.path);
+      const std::string inside = path.substr(group_.size());
+      all.push_back(inside.find('/') == std::string::npos ? inside : path);
     }
   }
   return all;

@@ -39,6 +39,7 @@ class Sources {
   void check_hyperslabs() const;
   bool is_labelled_by_text(const std::string& dimension) const;
   std::string path_of(const std::string& name) const;
+  void refuse_left_out(const std::string& name) const;
   Array open(const Given& given, LabelReader& reader) const;
 
   std::shared_ptr<const io::FileInfo> file_;  // of the positional; null if there is none

@@ -243,7 +243,7 @@ Variable describe_dataset(hid_t dataset, const std::string& file_path, const std
   auto number = number_type(type);
   variable.dtype = number.dtype;
   variable.type_name = std::move(number.name);
-  variable.type_note = std::move(number.note);
+  variable.type_note = H5Tget_class(type) == H5T_COMPOUND ? other_fields(type) : number.note;
   variable.big_endian = number.big_endian;
   variable.element = number.element;
   variable.assume_fill = access().default_fill;

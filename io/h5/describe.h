@@ -27,6 +27,9 @@ struct Field {
   NumberType number;  // with its place in the element
 };
 std::vector<Field> fields_of(hid_t compound);
+// The other fields of a table, and tables inside: "s string, in compound, in.t array"; "" if there
+// are none.
+std::string other_fields(hid_t compound);
 
 // HDF5's in-memory type of a dtype: native integers and floats; bool is one byte.
 hid_t native_type(DType dtype);

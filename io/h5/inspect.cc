@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <map>
 #include <span>
 #include <system_error>
 
+#include "io/h5/access.h"
 #include "io/h5/describe.h"
 #include "io/h5/input_file.h"
+#include "io/h5/links.h"
+#include "io/h5/virtual_sources.h"
 #include "runtime/base/hash.h"
 
 namespace rankine::io {
@@ -20,6 +24,7 @@ namespace {
 constexpr std::size_t kDeepest = 64;
 constexpr int kMostNames = 8;
 constexpr std::size_t kMostGroups = 10'000;  // whose attributes are kept
+constexpr int kMostSteps = 8;  // of links that lead out of a file, one behind the other
 
 constexpr std::int64_t kLongestCoordinate = 1 << 22;  // elements that are compared between files
 
@@ -50,10 +55,11 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 // Walks the groups of one open file.
 class Walk {
  public:
-  Walk(hid_t file, FileInfo& info) : file_(file), info_(info) {}
+  explicit Walk(FileInfo& info) : info_(info) {}
 
-  void run() {
-    const H5Group root(H5Gopen2(file_, "/", H5P_DEFAULT), "open the root group", info_.path);
+  void run(hid_t file) {
+    const InFile inside(*this, info_.path);
+    const H5Group root(H5Gopen2(file, "/", H5P_DEFAULT), "open the root group", info_.path);
     const auto attributes = read_attributes(root);
     for (const auto& attribute : attributes) {
       if (attribute.name == "_NCProperties" || attribute.name == "_nc3_strict") {
@@ -69,9 +75,34 @@ class Walk {
   }
 
  private:
+  // Of an object. Files that links lead to have numbers.
+  struct Address {
+    std::size_t file = 0;
+    haddr_t in_file = 0;
+    auto operator<=>(const Address&) const = default;
+  };
+
+  // What is visited as long as this lives lies in the file.
+  class InFile {
+   public:
+    InFile(Walk& walk, const std::string& path) : walk_(walk) {
+      std::error_code ignored;
+      const std::string name = std::filesystem::canonical(path, ignored).string();
+      const std::size_t next = walk_.numbers_.size();
+      const auto number = walk_.numbers_.emplace(name, next).first->second;
+      walk_.files_.push_back({path, number});
+    }
+    ~InFile() { walk_.files_.pop_back(); }
+    InFile(const InFile&) = delete;
+    InFile& operator=(const InFile&) = delete;
+
+   private:
+    Walk& walk_;
+  };
+
   // What the list of variables does not keep.
   struct Scales {
-    haddr_t address = 0;                           // of the data set itself
+    Address address;                               // of the data set itself
     std::vector<std::optional<haddr_t>> attached;  // per axis
     std::optional<std::int64_t> dimension_id;      // _Netcdf4Dimid
     std::vector<std::int64_t> coordinate_ids;      // _Netcdf4Coordinates
@@ -100,34 +131,79 @@ class Walk {
     return links;
   }
 
+  bool is_elsewhere() const { return files_.size() > 1; }
+  Address address_of(const H5O_info_t& object) const { return {files_.back().number, object.addr}; }
+
   void visit_group(hid_t group, const std::string& path) {
     H5O_info_t object{};
     h5_check(H5Oget_info(group, &object), "look at a group", info_.path + ":" + path + "/");
-    const bool is_ancestor = std::ranges::find(ancestors_, object.addr) != ancestors_.end();
+    const Address address = address_of(object);
+    const bool is_ancestor = std::ranges::find(ancestors_, address) != ancestors_.end();
     if (is_ancestor) return note(path + " leads back to a group above it");
-    if (++names_of_group_[object.addr] > kMostNames || ancestors_.size() == kDeepest) {
+    if (++names_of_group_[address] > kMostNames || ancestors_.size() == kDeepest) {
       return note(path + " is not followed: groups too deep or with too many names");
     }
-    ancestors_.push_back(object.addr);
+    ancestors_.push_back(address);
     for (const auto& link : links_of(group, path)) visit_link(group, link, path + "/" + link.name);
     ancestors_.pop_back();
   }
 
   void visit_link(hid_t group, const Link& link, const std::string& path) {
-    if (link.type == H5L_TYPE_EXTERNAL) return note(path + " is a link into another file");
-    if (link.type != H5L_TYPE_HARD && link.type != H5L_TYPE_SOFT) {
-      return note(path + " is a link of an unknown kind");
+    switch (link.type) {
+      case H5L_TYPE_HARD: return visit_object(group, link.name, path);
+      case H5L_TYPE_SOFT: return visit_name(group, link.name, path);
+      case H5L_TYPE_EXTERNAL: return follow(group, link.name, path);
+      default: return note(path + " is a link of an unknown kind");
     }
-    // A soft link may lead through an external one, which is not followed either.
-    if (link.type == H5L_TYPE_SOFT && !target_is_inside(group, link.name)) {
-      return note(path + " is a link to nothing in this file");
-    }
-    const H5Object object(H5Oopen(group, link.name.c_str(), no_external_links()));
+  }
+
+  // A soft link, or what one leads to, may lead through external ones.
+  void visit_name(hid_t group, const std::string& name, const std::string& path) {
+    if (target_is_inside(group, name)) visit_object(group, name, path);
+    else follow(group, name, path);
+  }
+
+  void visit_object(hid_t group, const std::string& name, const std::string& path) {
+    const H5Object object(H5Oopen(group, name.c_str(), no_external_links()));
     if (!object.valid()) return note(path + " cannot be opened: " + h5_error_text());
     switch (H5Iget_type(object)) {
       case H5I_GROUP: keep_attributes(object, path); return visit_group(object, path);
       case H5I_DATASET: return visit_dataset(object, path);
       default: return;  // a named type
+    }
+  }
+
+  // Ends: every step is deeper than the one before, also of links in groups that links lead to.
+  void follow(hid_t group, const std::string& name, const std::string& path) {
+    const std::string file = is_elsewhere() ? files_.back().path : "this file";
+    const auto step = next_step(group, name, no_external_links());
+    if (!step) return note(path + " is a link to nothing in " + file);
+    if (steps_ == kMostSteps) {
+      return note(path + " is a link to nothing: it leads through more than " +
+                  std::to_string(kMostSteps) + " others");
+    }
+    ++steps_;
+    if (step->file.empty()) visit_name(group, step->object, path);
+    else visit_other_file(*step, path);
+    --steps_;
+  }
+
+  void visit_other_file(const LinkStep& step, const std::string& path) {
+    const std::string words =
+        path + " is a link into another file (" + place_of(step.file, step.object) + ")";
+    if (!access().external) return note(words + ", which is followed with --allow-external");
+    const std::string found = file_named(files_.back().path, step.file);
+    if (found.empty()) return note(words + ", which is missing");
+    const std::size_t above = ancestors_.size();
+    const int steps = steps_;
+    try {
+      const H5File file = open_input(found);
+      const InFile inside(*this, found);
+      visit_name(file, step.object, path);
+    } catch (const Error& error) {
+      ancestors_.resize(above);
+      steps_ = steps;
+      note(words + ": " + error.message);
     }
   }
 
@@ -158,15 +234,24 @@ class Walk {
 
   void visit_dataset(hid_t dataset, const std::string& path) try {
     H5O_info_t header{};
+    const std::string& file = files_.back().path;
     h5_check(H5Oget_info(dataset, &header), "look at a data set", place_of(info_.path, path));
-    Variable variable = describe_dataset(dataset, info_.path, path);
+    Variable variable = describe_dataset(dataset, file, is_elsewhere() ? own_name(dataset) : path);
     auto attributes = read_attributes(dataset);
     Scales scales;
-    scales.address = header.addr;
+    scales.address = address_of(header);
     scales.attached = attached_scales(dataset, variable.shape.size());
     take_scale_attributes(attributes, variable, scales);
     variable.attributes = std::move(attributes);
     auto fields = describe_fields(dataset, variable);
+    if (is_elsewhere()) {
+      const std::size_t name = variable.path.size();
+      for (Variable& field : fields) {
+        std::string under = path + field.path.substr(name);
+        field = linked_variable(std::move(field), std::move(under), file);
+      }
+      variable = linked_variable(std::move(variable), path, file);
+    }
     if (variable.missing_sources > 0 && variable.read_problem.empty()) {
       note(path + ": " + std::to_string(variable.missing_sources) +
            " of its virtual sources are missing, and read as fill value");
@@ -179,6 +264,14 @@ class Walk {
     }
   } catch (const Error& error) {
     note(path + ": " + error.message);
+  }
+
+  static std::string own_name(hid_t dataset) {
+    const ssize_t length = H5Iget_name(dataset, nullptr, 0);
+    std::string name(static_cast<std::size_t>(std::max<ssize_t>(0, length)) + 1, '\0');
+    if (length > 0) H5Iget_name(dataset, name.data(), name.size());
+    name.pop_back();
+    return name;
   }
 
   // Removes the attributes that only the machinery of dimension scales needs, after reading them.
@@ -198,7 +291,8 @@ class Walk {
         scales.coordinate_ids.push_back(static_cast<std::int64_t>(ids->as_double(i)));
       }
     }
-    is_netcdf_ = is_netcdf_ || variable.is_pure_dimension || scales.dimension_id.has_value();
+    const bool by_netcdf = variable.is_pure_dimension || scales.dimension_id.has_value();
+    is_netcdf_ = is_netcdf_ || (by_netcdf && !is_elsewhere());
     std::erase_if(attributes, [&](const Attribute& attribute) {
       if (attribute.name == "CLASS" || attribute.name == "NAME") return variable.is_scale;
       return attribute.name == "DIMENSION_LIST" || attribute.name == "REFERENCE_LIST" ||
@@ -208,12 +302,14 @@ class Walk {
   }
 
   void resolve_dimensions() {
-    std::map<haddr_t, std::size_t> scale_at;         // address -> position in variables
-    std::map<std::int64_t, std::size_t> scale_with;  // netCDF dimension id -> the same
+    std::map<Address, std::size_t> scale_at;  // -> position in variables
+    // File and netCDF dimension id -> the same.
+    std::map<std::pair<std::size_t, std::int64_t>, std::size_t> scale_with;
     for (std::size_t i = 0; i < info_.variables.size(); ++i) {
       if (!info_.variables[i].is_scale) continue;
       scale_at.emplace(scales_[i].address, i);
-      if (scales_[i].dimension_id) scale_with.emplace(*scales_[i].dimension_id, i);
+      if (!scales_[i].dimension_id) continue;
+      scale_with.emplace(std::pair(scales_[i].address.file, *scales_[i].dimension_id), i);
     }
     for (std::size_t i = 0; i < info_.variables.size(); ++i) {
       auto& variable = info_.variables[i];
@@ -222,10 +318,10 @@ class Walk {
       std::vector<std::optional<std::size_t>> of_axis(rank);
       for (std::size_t axis = 0; axis < rank; ++axis) {
         if (axis < scales.attached.size() && scales.attached[axis]) {
-          const auto found = scale_at.find(*scales.attached[axis]);
+          const auto found = scale_at.find({scales.address.file, *scales.attached[axis]});
           if (found != scale_at.end()) of_axis[axis] = found->second;
         } else if (scales.coordinate_ids.size() == rank) {
-          const auto found = scale_with.find(scales.coordinate_ids[axis]);
+          const auto found = scale_with.find({scales.address.file, scales.coordinate_ids[axis]});
           if (found != scale_with.end()) of_axis[axis] = found->second;
         } else if (variable.is_scale && axis == 0) {
           of_axis[axis] = scale_at.at(scales.address);  // a coordinate variable names its own axis
@@ -244,7 +340,7 @@ class Walk {
     }
   }
 
-  void list_dimensions(const std::map<haddr_t, std::size_t>& scale_at) {
+  void list_dimensions(const std::map<Address, std::size_t>& scale_at) {
     std::vector<std::size_t> positions;
     for (const auto& [address, i] : scale_at) positions.push_back(i);
     std::ranges::sort(positions);
@@ -274,12 +370,19 @@ class Walk {
     return length;
   }
 
-  hid_t file_;
+  struct OpenFile {
+    std::string path;
+    std::size_t number;
+  };
+
   FileInfo& info_;
+  std::vector<OpenFile> files_;  // the one that is visited, behind those whose links led there
+  std::map<std::string, std::size_t> numbers_;  // of files
+  int steps_ = 0;                               // of links that are being followed
   bool is_netcdf_ = false;
   H5Plist link_access_;
-  std::vector<haddr_t> ancestors_;         // groups between the root and the one being visited
-  std::map<haddr_t, int> names_of_group_;  // how often a group was listed
+  std::vector<Address> ancestors_;         // groups between the root and the one being visited
+  std::map<Address, int> names_of_group_;  // how often a group was listed
   std::vector<Scales> scales_;             // parallel to info_.variables
 };
 
@@ -324,7 +427,7 @@ FileInfo inspect(const std::string& path, bool coordinates) {
   }
   info.size = static_cast<std::uint64_t>(status.st_size);
   info.mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  Walk(file, info).run();
+  Walk(info).run(file);
   if (coordinates) summarize_coordinates(file, info);
   return info;
 }

@@ -8,7 +8,8 @@
 namespace rankine::io {
 
 // Dimensions, data sets of all groups, attributes. Soft and hard links are followed (cycles cut,
-// groups with many names listed under the first few); external links become a note, so do objects
+// groups with many names listed under the first few); so are external ones if access().external is
+// set: data sets of other files are put together from them. Else they become a note, as do objects
 // that cannot be opened. Names of dimensions come from HDF5 dimension scales, as netCDF-4 writes
 // them. Throws Error (input) if the file is missing, unreadable, truncated or not HDF5.
 // Damaged files can crash or hang the HDF5 library: call it through probe.h.

@@ -1,4 +1,5 @@
 // Which HDF5 types are numbers we compute with.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -194,6 +195,38 @@ std::vector<Field> fields_of(hid_t compound) {
   std::vector<Field> fields;
   add_fields(compound, H5Tget_size(compound), 0, "", 0, fields);
   return fields;
+}
+
+namespace {
+
+void add_other_fields(hid_t compound, const std::string& prefix, int depth,
+                      const std::vector<Field>& numbers, std::vector<std::string>& texts) {
+  constexpr int kDeepest = 4;
+  constexpr std::size_t kMost = 16;
+  const int count = H5Tget_nmembers(compound);
+  for (unsigned i = 0; count > 0 && i < static_cast<unsigned>(count); ++i) {
+    const H5Type member(H5Tget_member_type(compound, i));
+    char* name = H5Tget_member_name(compound, i);
+    if (name == nullptr) continue;
+    const std::string path = prefix + name;
+    H5free_memory(name);
+    const bool is_number = std::ranges::find(numbers, path, &Field::name) != numbers.end();
+    if (is_number || !member.valid() || texts.size() == kMost) continue;
+    texts.push_back(path + " " + number_type(member).name);
+    if (H5Tget_class(member) == H5T_COMPOUND && depth < kDeepest) {
+      add_other_fields(member, path + ".", depth + 1, numbers, texts);
+    }
+  }
+}
+
+}  // namespace
+
+std::string other_fields(hid_t compound) {
+  std::vector<std::string> texts;
+  add_other_fields(compound, "", 0, fields_of(compound), texts);
+  std::string text;
+  for (const std::string& one : texts) text += (text.empty() ? "" : ", ") + one;
+  return text;
 }
 
 hid_t native_type(DType dtype) {

@@ -142,19 +142,6 @@ bool is_file(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-// As the library looks for it: where it says, beside the file, beside what the file is a link to.
-std::string file_named(const std::string& file_path, const std::string& name) {
-  if (name == ".") return file_path;
-  std::error_code ignored;
-  const auto target = std::filesystem::canonical(file_path, ignored);
-  const std::string last = name.substr(name.rfind('/') + 1);
-  for (const std::string& path :
-       {beside(file_path, name), beside(target.string(), name), name, beside(file_path, last)}) {
-    if (is_file(path)) return path;
-  }
-  return {};
-}
-
 std::string text_of(ssize_t (*get)(hid_t, size_t, char*, size_t), hid_t creation, std::size_t i,
                     const std::string& where) {
   const ssize_t length = h5_check(get(creation, i, nullptr, 0), "read the mapping", where);
@@ -336,6 +323,18 @@ std::string beside(const std::string& file_path, const std::string& name) {
   if (name.starts_with('/')) return name;
   const auto slash = file_path.rfind('/');
   return (slash == std::string::npos ? "" : file_path.substr(0, slash + 1)) + name;
+}
+
+std::string file_named(const std::string& file_path, const std::string& name) {
+  if (name == ".") return file_path;
+  std::error_code ignored;
+  const auto target = std::filesystem::canonical(file_path, ignored);
+  const std::string last = name.substr(name.rfind('/') + 1);
+  for (const std::string& path :
+       {beside(file_path, name), beside(target.string(), name), name, beside(file_path, last)}) {
+    if (is_file(path)) return path;
+  }
+  return {};
 }
 
 void find_sources(hid_t creation, const std::string& file_path, Variable& variable) {

@@ -16,4 +16,8 @@ void find_sources(hid_t creation, const std::string& file_path, Variable& variab
 // A name beside a file, unless it is absolute.
 std::string beside(const std::string& file_path, const std::string& name);
 
+// The file that a file names, as the library looks for it: where it says, beside the file, beside
+// what the file is a link to. "" if there is none.
+std::string file_named(const std::string& file_path, const std::string& name);
+
 }  // namespace rankine::io

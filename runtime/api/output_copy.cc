@@ -169,6 +169,12 @@ std::string dimension_path(const AxisSegment& segment) {
 
 bool is_unlimited(const AxisSegment& segment) {
   const std::string path = dimension_path(segment);
+  if (path.empty()) {
+    const io::Variable* variable = segment.file->variable(segment.dataset);
+    const auto axis = static_cast<std::size_t>(segment.axis);
+    return variable != nullptr && axis < variable->max_shape.size() &&
+           variable->max_shape[axis] == -1;
+  }
   const auto& dimensions = segment.file->dimensions;
   const auto found = std::ranges::find(dimensions, path, &io::Dimension::path);
   return found != dimensions.end() && found->unlimited;

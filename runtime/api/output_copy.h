@@ -21,6 +21,7 @@ struct CopiedVariable {
 
 // The path of the dimension that the axis has in its file; "" if it has none.
 std::string dimension_path(const AxisSegment& segment);
+// Whether its dimension may grow; of an axis without one, the data set itself.
 bool is_unlimited(const AxisSegment& segment);
 
 // The elements of `variable` that the segments of each of its axes choose; stored numbers as they

@@ -55,6 +55,7 @@ std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array, cons
     Wanted wanted;
     wanted.length = array->grid.axis(k).length();
     wanted.base = base_name(array->dims[k], wanted.length);
+    wanted.made_up = array->dims[k].empty();
     // An axis whose name was taken away keeps no labels either.
     if (!array->dims[k].empty() && !segments.empty()) {
       const std::string path = keep_groups ? dimension_path(segments.front()) : "";
@@ -62,6 +63,10 @@ std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array, cons
       wanted.unlimited = std::ranges::all_of(segments, is_unlimited);
       wanted.labels = labels_of(segments);
       wanted.segments = segments;
+    } else if (!segments.empty()) {
+      wanted.unlimited = std::ranges::all_of(segments, [](const AxisSegment& s) {
+        return dimension_path(s).empty() && is_unlimited(s);
+      });
     }
     used.push_back(find_or_add(std::move(wanted), used));
     axes.push_back({used.back(), segments});
@@ -70,10 +75,12 @@ std::vector<PlacedAxis> OutputDimensions::place(const expr::NodePtr& array, cons
 }
 
 std::string OutputDimensions::place_extra(const std::string& name, std::int64_t length,
-                                          const std::vector<std::string>& used) {
+                                          const std::vector<std::string>& used, bool unlimited) {
   Wanted wanted;
   wanted.length = length;
   wanted.base = base_name(name, length);
+  wanted.made_up = name.empty();
+  wanted.unlimited = unlimited;
   return find_or_add(std::move(wanted), used);
 }
 
@@ -104,6 +111,9 @@ std::string OutputDimensions::find_or_add(Wanted wanted, const std::vector<std::
                       std::ranges::find(used, known.out.name) == used.end();
     const bool agree = known.owned || !known.labels || !wanted.labels ||
                        same_values(*known.labels, *wanted.labels);
+    // That two axes are equally long does not say that they grow together.
+    const bool grows_alike = known.out.unlimited == wanted.unlimited;
+    if ((known.made_up || wanted.made_up) && !grows_alike) continue;
     if (!fits || !agree) continue;
     known.out.unlimited = known.out.unlimited || wanted.unlimited;
     if (!known.labels && wanted.labels) {
@@ -120,6 +130,7 @@ std::string OutputDimensions::find_or_add(Wanted wanted, const std::vector<std::
   fresh.out = {fresh.owned ? wanted.base : claim_name(wanted.base), wanted.length,
                wanted.unlimited};
   fresh.base = std::move(wanted.base);
+  fresh.made_up = wanted.made_up;
   fresh.labels = std::move(wanted.labels);
   fresh.segments = std::move(wanted.segments);
   dimensions_.push_back(std::move(fresh));

@@ -33,21 +33,23 @@ class OutputDimensions {
     std::optional<CopiedVariable> labels;  // its coordinate variable
     AxisSegments segments;                 // of the labels
     bool owned = false;                    // a stored array is its coordinate variable
+    bool made_up = false;                  // no one gave it its name
   };
 
   // Keeps a reference to `arrays` and `reader`.
   OutputDimensions(const std::vector<NamedArray>& arrays, CoordinateReader& reader);
 
   // The dimension of each axis of a stored array. Axes share one if name, length and labels agree
-  // (an axis without labels agrees with any); two axes of one array never do. What does not fit
-  // under its name becomes NAME_1, NAME_2, ...; an axis without name dim_LENGTH. keep_groups: a
-  // dimension is in the group it has in its file, else in the root.
+  // (an axis without labels agrees with any); two axes of one array never do, nor does one without
+  // a name with one that grows otherwise. What does not fit under its name becomes NAME_1, NAME_2,
+  // ...; an axis without name dim_LENGTH. keep_groups: a dimension is in the group it has in its
+  // file, else in the root.
   std::vector<PlacedAxis> place(const expr::NodePtr& array, const AxisTrace& trace,
                                 bool keep_groups);
   // An axis that no stored array has, such as the corners of bounds. `used`: the other dimensions
   // of its variable.
   std::string place_extra(const std::string& name, std::int64_t length,
-                          const std::vector<std::string>& used);
+                          const std::vector<std::string>& used, bool unlimited = false);
 
   // A name that no dimension and no variable has yet: base, base_1, base_2, ...
   std::string claim_name(const std::string& base);
@@ -63,6 +65,7 @@ class OutputDimensions {
     std::string base;
     std::int64_t length = 0;
     bool unlimited = false;
+    bool made_up = false;
     std::optional<CopiedVariable> labels;
     AxisSegments segments;
   };

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "io/h5/hidden_names.h"
 #include "runtime/api/output_attributes.h"
 #include "runtime/api/output_source.h"
 
@@ -34,11 +35,11 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 // CF 2.7: an absolute path, or the nearest group from the variable's own up to the root.
 const io::Variable* find_named(const io::FileInfo& file, const io::Variable& from,
                                const std::string& name) {
-  if (name.starts_with('/')) return file.variable(name);
+  if (name.starts_with('/')) return io::find_shown(file, name);
   std::string group = from.path;
   while (!group.empty()) {
     group.resize(group.rfind('/'));
-    if (const io::Variable* found = file.variable(group + "/" + name)) return found;
+    if (const io::Variable* found = io::find_shown(file, group + "/" + name)) return found;
   }
   return nullptr;
 }
@@ -241,7 +242,7 @@ std::optional<std::string> RelatedVariables::target(const Referrer& from,
   }
   const Key key{from.file->path, variable->path, dims_of(*axes)};
   if (const auto known = added_.find(key); known != added_.end())
-    return io::last_part(known->second.name);
+    return io::last_part(io::shown_path(known->second.name));
   if (attribute == "grid_mapping" && !variable->dtype) {
     return add_grid_mapping(from, key, *variable);
   }
@@ -281,7 +282,8 @@ std::string RelatedVariables::add(const Referrer& from, const Key& key, const Co
   for (std::size_t k = 0; k < axes.size(); ++k) {
     if (!axes[k].dim.empty()) continue;
     axes[k].dim =
-        dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k], dims_of(axes));
+        dimensions_.place_extra(copy.variable->dims[k], copy.values.shape[k], dims_of(axes),
+                                std::ranges::all_of(axes[k].segments, is_unlimited));
   }
   io::OutputVariable result = output_variable(copy, dims_of(axes), true);
   return append(from, key, *copy.variable, std::move(result), axes, copy.decoded);
@@ -305,7 +307,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
     if (last_name(added.source->path) == last_name(source.path) && is_same(*there, variable) &&
         same_attributes(*added.source, source)) {
       added_.emplace(key, Added{added.name, &source});
-      return io::last_part(added.name);
+      return io::last_part(io::shown_path(added.name));
     }
   }
   // In the deepest group of its dimensions, which are all known to who names it.
@@ -322,7 +324,7 @@ std::string RelatedVariables::append(const Referrer& from, const Key& key,
   added_.emplace(key, Added{name, &source});  // before its own references, which may lead back here
   auto copied = attributes(from.file, source, axes, drop_packing);
   file_.variables[at].attributes = std::move(copied);
-  return io::last_part(name);
+  return io::last_part(io::shown_path(name));
 }
 
 }  // namespace rankine::api

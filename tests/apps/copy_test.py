@@ -253,7 +253,7 @@ class Copies(Case):
         with h5py.File(self.path("plain.h5"), "w") as file:
             file["x"] = np.zeros(3)
         self.assert_block(self.run_here("concat", "plain.h5", "plain.h5", "out.nc", "--quiet"), 2,
-                          "no unlimited dimension", "--dim")
+                          "no unlimited dimension", "concatenate(a, b, axis=0)")
         self.assert_block(self.run_here("concat", first, "plain.h5", "out.nc", "--quiet"), 3,
                           "there is no variable")
 

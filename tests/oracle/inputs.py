@@ -331,11 +331,47 @@ class Types(Test):
         for name, array in wanted.items():
             with self.each(name):
                 assert_same(got[f"r_{name}"], array, name)
-        for name, word in (("z", "/z.r, /z.i"), ("plain", "/plain.a"), ("plain.t", "no data set")):
+        for name, word in (("z", "/z.r, /z.i"), ("plain", "/plain.a"), ("plain.t", "has the type string"),
+                           ("plain.v", "has the type array"), ("plain.in", "the type compound")):
             result = run("eval", "y = x", "-v", f"x={path}:/{name}")
             self.assertEqual(result.code, 3, result)
             self.assertIn(word, self.block_of(result))
         self.assertEqual(run("verify", path).code, 0)
+
+    def test_numbers_of_few_bits(self):
+        """nbit stores 12 and 20 bits of wider integers; signs reach up to the highest one."""
+        random = rng(75)
+        narrow = random.integers(-2048, 2047, (40, 30)).astype("i2")
+        wide = random.integers(0, 2**20, (40, 30)).astype("u4")
+        path = self.folder / "nbit.h5"
+        with h5py.File(path, "w") as file:
+            for name, array, bits in (("narrow", narrow, 12), ("wide", wide, 20)):
+                kind = h5py.h5t.py_create(array.dtype).copy()
+                kind.set_precision(bits)
+                creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                creation.set_chunk((7, 30))
+                creation.set_filter(h5py.h5z.FILTER_NBIT, h5py.h5z.FLAG_MANDATORY, ())
+                space = h5py.h5s.create_simple(array.shape)
+                created = h5py.h5d.create(file.id, name.encode(), kind, space, creation)
+                created.write(h5py.h5s.ALL, h5py.h5s.ALL, array)
+        with h5py.File(path) as file:
+            self.assertLess(file["narrow"].id.get_storage_size(), narrow.nbytes)
+            assert_same(file["narrow"].astype("i2")[()], narrow, "by h5py")
+        got = evaluate(self.folder, {"n": "narrow", "w": "wide"}, [str(path)])
+        assert_same(got["n"], narrow, "narrow")
+        assert_same(got["w"], wide, "wide")
+        self.assertIn("12 bits", check_run("info", path).out)
+
+    def test_names_of_one_data_set(self):
+        path = self.folder / "names.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("g/x", data=np.arange(12.0).reshape(3, 4), chunks=(2, 4))
+            file["alias"] = file["g/x"]
+            file["h"] = file["g"]
+        got = evaluate(self.folder, {"a": "alias + 0", "b": "y - alias"},
+                       {"alias": f"{path}:/alias", "y": f"{path}:/h/x"})
+        assert_same(got["a"], np.arange(12.0).reshape(3, 4), "alias")
+        assert_same(got["b"], np.zeros((3, 4)), "group")
 
     def test_text_and_references_are_left_out_with_a_word(self):
         path = self.folder / "others.h5"
@@ -345,10 +381,12 @@ class Types(Test):
             file.create_dataset("text", data=["one", "two"], dtype=h5py.string_dtype())
             file.create_dataset("object", data=[file["x"].ref], dtype=h5py.ref_dtype)
             file.create_dataset("region", data=[file["x"].regionref[:2]], dtype=h5py.regionref_dtype)
+            file.create_dataset("lists", (2,), h5py.vlen_dtype("i4"))[0] = np.arange(3)
         told = check_run("info", path).out
-        for word in ("not computed with: string", "not computed with: reference"):
+        for word in ("not computed with: string", "not computed with: reference",
+                     "not computed with: variable-length list"):
             self.assertIn(word, told)
-        for name in ("fixed", "text", "object", "region"):
+        for name in ("fixed", "text", "object", "region", "lists"):
             result = run("eval", "y = x", "-v", f"x={path}:/{name}")
             self.assertEqual(result.code, 3, result)
             self.assertIn("has the type", self.block_of(result))

@@ -61,6 +61,13 @@ bool is_bounds(const OutputSource& source) {
   });
 }
 
+// A data set that is another one as a whole (a link into another file) is stored as that is.
+const io::Variable& stored_form(const io::Variable& variable) {
+  const auto& sources = variable.sources;
+  const bool is_other = sources.size() == 1 && sources[0].variable.shape == variable.shape;
+  return is_other ? sources[0].variable : variable;
+}
+
 // Of what is stored in chunks; other layouts have no filters to keep.
 void keep_filters(const io::Variable& from, io::OutputVariable& to) {
   if (from.layout != io::Layout::kChunked) return;
@@ -167,11 +174,13 @@ class OutputBuilder {
     const bool keeps_chunk = options_.copies && source.stored && chunk == options_.chunks_of.end();
     variable.chunk = output_chunk(
         *array.node, chunk == options_.chunks_of.end() ? options_.chunks : chunk->second);
-    if (keeps_chunk) keep_chunk(*source.variable, axes, variable);
+    if (keeps_chunk) keep_chunk(stored_form(*source.variable), axes, variable);
     variable.codec = options_.codec;
     variable.shuffle = options_.shuffle;
     variable.fletcher32 = options_.fletcher32;
-    if (options_.keep_filters && source.stored) keep_filters(*source.variable, variable);
+    if (options_.keep_filters && source.stored) {
+      keep_filters(stored_form(*source.variable), variable);
+    }
     // CF 2.5.1: coordinate variables must not miss values. Nor do their bounds.
     const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
     if (is_coordinate || is_bounds(source)) return variable;

@@ -62,6 +62,13 @@ bool is_bounds(const OutputSource& source) {
   });
 }
 
+// A data set that is another one as a whole (a link into another file) is stored as that is.
+const io::Variable& stored_form(const io::Variable& variable) {
+  const auto& sources = variable.sources;
+  const bool is_other = sources.size() == 1 && sources[0].variable.shape == variable.shape;
+  return is_other ? sources[0].variable : variable;
+}
+
 std::string joined_text(const io::Attribute& attribute) {
   if (const auto* text = std::get_if<std::string>(&attribute.value)) return *text;
   std::string joined;
@@ -160,8 +167,8 @@ class OutputBuilder {
     const bool keeps_chunk = options_.copies && source.stored && chunk == options_.chunks_of.end();
     variable.chunk = output_chunk(
         *array.node, chunk == options_.chunks_of.end() ? options_.chunks : chunk->second);
-    if (keeps_chunk) keep_chunk(*source.variable, axes, variable);
-    filters_.choose(source.file ? source.variable : nullptr, variable);
+    if (keeps_chunk) keep_chunk(stored_form(*source.variable), axes, variable);
+    filters_.choose(source.file ? &stored_form(*source.variable) : nullptr, variable);
     // CF 2.5.1: coordinate variables must not miss values. Nor do their bounds.
     const bool is_coordinate = axes.size() == 1 && axes[0].dim == array.name;
     if (is_coordinate || is_bounds(source)) return variable;

@@ -51,7 +51,9 @@ def numeric_datasets(path):
             file.visititems(visit)
         except (RuntimeError, KeyError, OSError):
             pass  # an object that this HDF5 cannot open
-    return {n: d for n, d in found.items() if ":/" not in n and "\n" not in n}
+    # By the name of such a dimension goes the variable that netCDF hides from it.
+    hiding = {name.replace("_nc4_non_coord_", "") for name in found if "_nc4_non_coord_" in name}
+    return {n: d for n, d in found.items() if ":/" not in n and "\n" not in n and n not in hiding}
 
 
 def numbers_of(item):

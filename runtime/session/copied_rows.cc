@@ -86,8 +86,9 @@ bool stored_alike(const expr::FromDataset& leaf, const io::OutputVariable& varia
   const io::Dataset& dataset = *leaf.dataset;
   return dataset.layout == io::Layout::kChunked && dataset.direct && !dataset.raw_edge_chunks &&
          !dataset.big_endian && dataset.stored == variable.dtype &&
-         dataset.stored != DType::kBool && dataset.chunk == variable.chunk &&
-         same_filters(dataset, variable) && same_fill(leaf, variable);
+         dataset.stored != DType::kBool && dataset.element.is_number() && !dataset.element.half &&
+         dataset.chunk == variable.chunk && same_filters(dataset, variable) &&
+         same_fill(leaf, variable);
 }
 
 // By data set: one child reads them all.

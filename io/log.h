@@ -88,7 +88,7 @@ class LogWriter {
  private:
   void sync_at_times();
   void stop_syncing();
-  bool drop_states();
+  bool drop_states(std::uint64_t drops);
   void sync_files();
   std::optional<LogRecord> add(LogRecord record, std::span<const std::byte> bytes);
   void place(const LogRecord& record, std::span<const std::byte> chunk);
@@ -106,6 +106,7 @@ class LogWriter {
   std::vector<LogRecord> records_;
   std::vector<LogRecord> superseded_;  // since the last sync
   bool full_ = false;                  // no more states
+  std::uint64_t drops_ = 0;            // of all states at once
   // Space of records_, also of those that were dropped, and of chunks in the part file.
   std::uint64_t written_ = 0;
   std::optional<Error> sync_failure_;

@@ -147,7 +147,13 @@ void make_private_folder(const std::string& folder) {
   struct stat status {};
   const bool ours = number == EEXIST && ::lstat(folder.c_str(), &status) == 0 &&
                     S_ISDIR(status.st_mode) && status.st_uid == ::geteuid();
-  if (ours) return;
+  if (number == EEXIST && !ours) {
+    throw Error(ExitCode::kTaskFailed, "the folder of the logs is another user's, or no folder",
+                folder, "remove it, or choose another name for the output");
+  }
+  // What others could have put there would count as finished.
+  const bool ours_alone = ours && (status.st_mode & 077) == 0;
+  if (ours_alone || (ours && ::chmod(folder.c_str(), 0700) == 0)) return;
   throw SystemError(ExitCode::kTaskFailed, "cannot create the folder of the logs", folder, number);
 }
 

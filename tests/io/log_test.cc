@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "io/output.h"
 #include "runtime/base/stop_signals.h"
 #include "tests/io/h5/sample_output.h"
 
@@ -285,6 +287,19 @@ TEST(Log, GivesBackTheSpaceOfStatesThatAreNeededNoMore) {
   EXPECT_EQ(states, std::vector<std::int64_t>{2});
 }
 
+TEST(Log, KeepsOthersOutOfItsFolder) {
+  TempFolder folder;
+  const std::string logs = folder / "logs";
+  ASSERT_EQ(::mkdir(logs.c_str(), 0700), 0);
+  ASSERT_EQ(::chmod(logs.c_str(), 0777), 0);
+  make_private_folder(logs);
+  struct stat status {};
+  ASSERT_EQ(::stat(logs.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  ASSERT_EQ(::symlink(logs.c_str(), (folder / "link").c_str()), 0);
+  EXPECT_THROW(make_private_folder(folder / "link"), Error);
+}
+
 std::atomic<int> g_syncs{0};
 
 void wait_for_syncs(int count) {
@@ -358,8 +373,7 @@ TEST(Log, ReportsASyncThatFailed) {
 }
 
 bool mount_small(const TempFolder& folder) {
-  return ::geteuid() == 0 &&
-         ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") == 0;
+  return ::geteuid() == 0 && ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") == 0;
 }
 
 TEST(Log, GivesTheRoomOfStatesToChunksWhenTheDiskIsFull) {

@@ -32,8 +32,8 @@ std::map<std::string, Extents> wished_chunks(const std::string& text, const Name
 void check_output_options(const CLI::App& verb) {
   if (verb.count("--output") > 0) return;
   std::string given;
-  for (const char* name :
-       {"--codec", "--shuffle", "--fletcher32", "--chunks", "--overwrite", "--resume"}) {
+  for (const char* name : {"--codec", "--shuffle", "--fletcher32", "--chunks", "--overwrite",
+                           "--resume", "--libver", "--straight"}) {
     if (verb.count(name) > 0) given += (given.empty() ? "" : ", ") + std::string(name);
   }
   if (given.empty()) return;

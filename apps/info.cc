@@ -59,7 +59,8 @@ void add_info(Cli& cli) {
   verb.add_flag("--json", options->json, "as JSON; several files give an array");
   verb.add_flag("--allow-plugins", options->access.plugins,
                 "let HDF5 load filters from HDF5_PLUGIN_PATH");
-  verb.add_flag("--allow-external", options->access.external, "let data sets refer to other files");
+  verb.add_flag("--allow-external", options->access.external,
+                "let data sets and links refer to other files");
   verb.add_flag("--allow-missing", options->access.missing,
                 "sources of virtual data sets that are missing read as fill value");
 }

@@ -159,7 +159,11 @@ Along record_of(const io::FileInfo& file, const std::string& asked) {
                                              : "");
   }
   if (names.size() == 1) return {names.front()};
-  if (names.empty() && grows) return {"", true};
+  // Beside a time that does not grow, nobody knows whether what grows counts the same.
+  const bool has_time = std::ranges::any_of(file.variables, [](const io::Variable& variable) {
+    return is_coordinate(variable) && variable.text("units").find(" since ") != std::string::npos;
+  });
+  if (names.empty() && grows && !has_time) return {"", true};
   refuse_to_join(file, !names.empty());
 }
 
@@ -437,6 +441,12 @@ JoinedFile join_files(Session& session, const std::vector<std::string>& paths,
       continue;
     }
     joined.variables.push_back(joiner.join(*variable));
+    const bool grows = axis_along(*variable, {"", true}).has_value();
+    if (several && !is_joined && (along.first_axes || grows)) {
+      joined.left_out.push_back(
+          variable->path + " is that of the first file alone: " +
+          (grows ? "it grows, but not along " + along.dimension : "its first axis does not grow"));
+    }
   }
   // A coordinate that no one asked for comes along, joined.
   if (several && !names.empty()) {

@@ -120,15 +120,16 @@ void add_run_options(CLI::App& verb, Runs runs) {
   value("--steal", "on|off", "idle ranks run tasks of busy ones (default: on)");
   on("--quiet", runs_tasks ? "no stage table" : "no remarks");
   if (runs == Runs::kStores) {
-    value("--straight", "on|off",
-          "chunks without filters go to their place at once, not through the journal (default: on)");
+    value(
+        "--straight", "on|off",
+        "chunks without filters go to their place at once, not through the journal (default: on)");
     on("--no-history", "copy the attribute history unchanged");
     on("--resume", "go on with what an earlier run of the same job finished");
   }
   on("--dedicated-scheduler", "rank 0 runs no tasks");
   on("--no-fuse", "every operation in tasks of its own");
   on("--allow-plugins", "let HDF5 load filters from HDF5_PLUGIN_PATH");
-  on("--allow-external", "let data sets refer to other files");
+  on("--allow-external", "let data sets and links refer to other files");
   on("--allow-missing", "sources of virtual data sets that are missing read as fill value");
   if (computes) {
     on("--default-fill",

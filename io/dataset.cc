@@ -1,7 +1,6 @@
 #include "io/dataset.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "io/h5/hidden_names.h"
@@ -190,17 +189,6 @@ Dataset describe(const Variable& variable) {
   return dataset;
 }
 
-// The same from whichever folder it is named: a journal knows its inputs by it. Links stay what the
-// user calls them, but for those before a "..", which may lead elsewhere than the name says.
-std::string place_of(const std::string& path) {
-  namespace fs = std::filesystem;
-  const fs::path whole = fs::absolute(path);
-  if (std::ranges::find(whole, fs::path("..")) == whole.end()) return whole.string();
-  std::error_code problem;
-  const fs::path folder = fs::canonical(whole.parent_path(), problem);
-  return problem ? whole.string() : (folder / whole.filename()).string();
-}
-
 }  // namespace
 
 Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
@@ -209,7 +197,7 @@ Dataset make_dataset(const FileInfo& info, const std::string& variable_path) {
   refuse_unreadable(info, variable);
   Dataset dataset = describe(variable);
   // Ranks may have other working folders.
-  dataset.file = place_of(info.path);
+  dataset.file = path_on_disk(info.path);
   dataset.file_size = info.size;
   dataset.file_mtime_ns = info.mtime_ns;
   return dataset;

@@ -79,7 +79,9 @@ class Join {
       if (coordinate.path == record_.path) continue;
       const auto found =
           std::ranges::find(other.coordinates, coordinate.path, &CoordinateSummary::path);
-      if (found == other.coordinates.end() || found->hash == coordinate.hash) continue;
+      if (found == other.coordinates.end()) continue;
+      const bool known = found->count != 0 && coordinate.count != 0;
+      if (known && found->hash == coordinate.hash) continue;
       const std::string difference =
           difference_of(stored_values(other, coordinate.path),
                         stored_values(first(), coordinate.path), first().path);

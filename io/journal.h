@@ -42,7 +42,8 @@ struct JobVariable {
   }
 };
 
-// What records may be taken over: everything but `history` and `started_s` must be the same.
+// What records may be taken over: everything but `history`, `started_s` and `places` (which
+// follow from the rest) must be the same.
 struct JobHeader {
   std::string program;                                         // "rankine 0.1.0"
   std::vector<std::pair<std::string, std::string>> libraries;  // codecs and their versions

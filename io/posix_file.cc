@@ -59,7 +59,7 @@ SystemError::SystemError(ExitCode code, const std::string& what, std::string pla
   transient = number != 0;
   if (number == ENOSPC || number == EDQUOT) {
     remedy =
-        "free space there or write elsewhere; while it is written, an output takes twice its "
+        "free space there or write elsewhere; while it is written, an output takes up to twice its "
         "size";
   } else if (number == EFBIG) {
     remedy =

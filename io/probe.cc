@@ -270,7 +270,7 @@ std::vector<Probed> try_probe_files(const std::vector<std::string>& paths,
   ProbeRequest request;
   request.access = access();
   request.coordinates = options.coordinates;
-  for (const auto& path : paths) request.items.push_back({.file = path, .dataset = ""});
+  for (const auto& path : paths) request.items.emplace_back().file = path;
   std::vector<Probed> results;
   for (auto& answer : ask(std::move(request), options)) {
     Probed& result = results.emplace_back();

@@ -76,7 +76,7 @@ class DatasetReader {
 
   // The box, which lies inside the shape, will be read soon: has the system bring what of it lies
   // in the file and not in memory, at most the first so many bytes. Any thread. Throws as read()
-  // does if a part cannot be opened, and for nothing else.
+  // does if a file cannot be opened, and for nothing else.
   void expect(const Box& box, std::int64_t most, ReadStats& stats) const;
   // How many bytes of the file that are, at most `most`.
   std::int64_t stored_bytes(const Box& box, std::int64_t most) const;

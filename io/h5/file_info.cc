@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 namespace rankine::io {
 
@@ -31,6 +33,15 @@ const Variable* FileInfo::variable(const std::string& variable_path) const {
     return std::string_view(variable.path).substr(absolute ? 0 : 1) == variable_path;
   });
   return found == variables.end() ? nullptr : &*found;
+}
+
+std::string path_on_disk(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path whole = fs::absolute(path);
+  if (std::ranges::find(whole, fs::path("..")) == whole.end()) return whole.string();
+  std::error_code problem;
+  const fs::path folder = fs::canonical(whole.parent_path(), problem);
+  return problem ? whole.string() : (folder / whole.filename()).string();
 }
 
 }  // namespace rankine::io

@@ -141,10 +141,15 @@ struct Dimension {
 // which plan it was made (OutputFile::plan).
 inline constexpr const char* kPlanProperty = ",plan=";
 
+// The same path of a file from whichever folder it is named: a journal knows its inputs by it.
+// Links stay what the user calls them, but for those before a "..", which may lead elsewhere than
+// the name says.
+std::string path_on_disk(const std::string& path);
+
 // What a coordinate variable says, as stored: enough to compare and to order files by it.
 struct CoordinateSummary {
   std::string path;
-  std::int64_t count = 0;
+  std::int64_t count = 0;  // 0: none, or the HDF5 library cannot decode them; they must be read
   std::uint64_t hash = 0;  // of its values as float64
   double first = 0;        // of count > 0
   double last = 0;

@@ -61,6 +61,25 @@ std::optional<LinkStep> next_step(hid_t group, const std::string& name, hid_t ac
   return step;
 }
 
+H5Plist links_within(const std::string& path) {
+  H5Plist access(H5Pcreate(H5P_LINK_ACCESS), "prepare links", path);
+  const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t,
+                         void*) -> herr_t { return -1; };
+  h5_check(H5Pset_elink_cb(access, refuse, nullptr), "prepare links", path);
+  return access;
+}
+
+bool leads_out(hid_t group, const std::string& name, hid_t access) {
+  std::string at = name;
+  for (int steps = 0; steps < kMostSteps; ++steps) {
+    const auto step = next_step(group, at, access);
+    if (!step) return false;
+    if (!step->file.empty()) return true;
+    at = step->object;
+  }
+  return false;
+}
+
 Variable linked_variable(Variable source, std::string path, const std::string& file) {
   Variable whole = source;
   whole.path = std::move(path);
@@ -70,7 +89,7 @@ Variable linked_variable(Variable source, std::string path, const std::string& f
   if (::stat(file.c_str(), &status) != 0) {
     throw input_error("cannot look at the file: " + std::generic_category().message(errno), file);
   }
-  part.file = std::filesystem::absolute(file).string();
+  part.file = path_on_disk(file);
   part.file_size = static_cast<std::uint64_t>(status.st_size);
   part.file_mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   const std::size_t rank = whole.shape.size();

@@ -9,6 +9,8 @@
 
 namespace rankine::io {
 
+inline constexpr int kMostSteps = 8;  // of links that lead on, one behind the other
+
 // Where a name leads on that cannot be opened in its file.
 struct LinkStep {
   std::string file;    // as the link has it; "": the same file
@@ -16,6 +18,11 @@ struct LinkStep {
 };
 // Nothing if it ends there. `access`: of links, by which the library opens no other file.
 std::optional<LinkStep> next_step(hid_t group, const std::string& name, hid_t access);
+
+// Link access under which the library refuses to open other files.
+H5Plist links_within(const std::string& path);
+// Whether the way to a name that cannot be opened within its file leads into another one.
+bool leads_out(hid_t group, const std::string& name, hid_t access);
 
 // The data set `source` of another file (its size and time known) under the path of a link to it:
 // one that is put together of that one alone. What holds no numbers is left to the library, which

@@ -12,6 +12,7 @@
 #include "io/h5/access.h"
 #include "io/h5/describe.h"
 #include "io/h5/input_file.h"
+#include "io/h5/links.h"
 #include "runtime/base/error.h"
 
 namespace rankine::io {
@@ -207,7 +208,9 @@ class Finder {
   void add_source(const std::string& file, const std::string& dataset,
                   const std::optional<Selection>& whole, hid_t from) {
     VirtualSource source;
-    if (!look_at(file, dataset, source)) {
+    const bool there = look_at(file, dataset, source);
+    if (leads_out_) return leave_to_library(place_of(file == "." ? file_path_ : file, dataset));
+    if (!there) {
       missing_.push_back(file == "." ? dataset : file + (known_file_ ? ":" + dataset : ""));
       return;
     }
@@ -232,6 +235,7 @@ class Finder {
   bool look_at(const std::string& name, const std::string& dataset, VirtualSource& source) {
     const std::string path = file_named(file_path_, name);
     known_file_ = !path.empty();
+    leads_out_ = false;
     if (path.empty()) return false;
     if (path != open_path_) {
       open_ = open_input(path);
@@ -239,11 +243,12 @@ class Finder {
     }
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return false;
-    if (H5Lexists(open_, dataset.c_str(), H5P_DEFAULT) <= 0) {
-      H5Eclear2(H5E_DEFAULT);
-      return false;
-    }
-    source.file = std::filesystem::absolute(path).string();
+    const H5Plist within = links_within(path);
+    const bool inside = H5Oexists_by_name(open_, dataset.c_str(), within) > 0;
+    H5Eclear2(H5E_DEFAULT);
+    leads_out_ = !inside && leads_out(open_, dataset, within);
+    if (!inside) return false;
+    source.file = path_on_disk(path);
     source.file_size = static_cast<std::uint64_t>(status.st_size);
     source.file_mtime_ns =
         std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
@@ -305,6 +310,17 @@ class Finder {
     } while (next_coordinate(at, counts));
   }
 
+  // Its elements lie in a third file, to which the library finds the way by itself.
+  void leave_to_library(const std::string& source) {
+    if (access().external) {
+      variable_.direct_problem = "a virtual data set of links into other files";
+      return;
+    }
+    variable_.read_problem =
+        "its virtual source " + source +
+        " is a link into another file, which is followed with --allow-external";
+  }
+
   void refuse_pieces() { variable_.direct_problem = "a virtual data set of very many parts"; }
 
   hid_t creation_;
@@ -313,6 +329,7 @@ class Finder {
   Variable& variable_;
   std::vector<std::string> missing_;
   bool known_file_ = false;
+  bool leads_out_ = false;
   std::string open_path_;
   H5File open_;
 };

@@ -301,7 +301,8 @@ class Session : public session::LocatedCalls<Session> {
                 const io::JobHeader& header);
   void begin_part(session::StorePlan& plan, io::PartPlaces part,
                   session::WorkingFiles& working) const;
-  std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths, bool overwrite);
+  std::int64_t write_output(session::StorePlan& plan, const io::OutputPaths& paths,
+                            const std::vector<io::JobInput>& inputs, bool overwrite);
 
   session::Engine& engine_;
   RunSettings settings_;

@@ -81,13 +81,33 @@ Error then_resume(Error error) {
 Error stopped(const Error& error, const session::Engine::Kept& kept, std::int64_t all,
               const std::string& output) {
   std::string what = std::to_string(kept.chunks) + " of " + std::to_string(all) + " chunks";
-  if (all == 0) what = "partial results";
+  if (all == 0) what = kept.states == 0 ? "no results" : "partial results";
   if (all != 0 && kept.states != 0) what += " and partial results";
   Error resumable(ExitCode::kStopped, error.message + "; " + what + " are kept",
                   error.where.empty() ? output : error.where, "the same command with --resume");
   if (!is_stop(error)) resumable.remedy = then_resume(error).remedy;
   if (!is_stop(error)) resumable.task_story = error.task_story;
   return resumable;
+}
+
+std::int64_t placed_chunks(const io::JobHeader& header) {
+  std::int64_t chunks = 0;
+  for (std::size_t i = 0; i < header.places.variables.size(); ++i) {
+    chunks += header.variables[i].chunks;
+  }
+  return chunks;
+}
+
+// It ended before it could go on with what is there.
+Error stopped_early(Error error) {
+  const bool may_go = is_stop(error) || error.transient ||
+                      error.exit_code == ExitCode::kTaskFailed ||
+                      error.exit_code == ExitCode::kStopped;
+  if (!may_go) return error;
+  if (is_stop(error)) error.remedy.clear();
+  error = then_resume(std::move(error));
+  error.exit_code = ExitCode::kStopped;
+  return error;
 }
 
 // It ended before there was anything to go on with.
@@ -177,11 +197,16 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   work.client_bytes = plan.inline_bytes() + plan.copied_bytes();
   const bool resumable = plan.computes() && plan.resumable;
   if (resumable) working.keep_if_job_ends(true);
-  begin_part(plan, {paths.part, header.places}, working);
-  if (plan.computes()) {
-    work.log_folder = paths.log_folder;
-    work.first_log = take_over(plan, paths, header);
-    if (settings_.straight && plan.begun) work.part = {paths.part, header.places};
+  try {
+    begin_part(plan, {paths.part, header.places}, working);
+    if (plan.computes()) {
+      work.log_folder = paths.log_folder;
+      work.first_log = take_over(plan, paths, header);
+      if (settings_.straight && plan.begun) work.part = {paths.part, header.places};
+    }
+  } catch (const Error& error) {
+    if (!working.kept()) throw;
+    throw stopped_early(error);
   }
   std::vector<std::vector<std::byte>> results;
   try {
@@ -210,14 +235,19 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   plan.take_results(std::move(results));
   if (resumable) working.set_kept(true);
   try {
-    const std::int64_t bytes = write_output(plan, paths, overwrite);
+    const std::int64_t bytes = write_output(plan, paths, header.inputs, overwrite);
     stages_.add_write(write.seconds(), process_cpu_seconds() - cpu, bytes);
   } catch (const Error& error) {
-    const bool may_go = is_stop(error) || error.exit_code == ExitCode::kTaskFailed ||
+    const bool may_go = is_stop(error) || error.transient ||
+                        error.exit_code == ExitCode::kTaskFailed ||
                         error.exit_code == ExitCode::kStopped;
+    if (!may_go && error.exit_code == ExitCode::kInput) working.set_kept(false);
     if (!may_go) throw;
     if (!resumable) throw without_journal(error);
-    throw stopped(error, {plan.computed_chunks(), 0}, plan.computed_chunks(), paths.final);
+    session::Engine::Kept kept{plan.computed_chunks()};
+    // A part file that could not be synced was removed.
+    if (!io::changed_ns(paths.part)) kept.chunks -= placed_chunks(header);
+    throw stopped(error, kept, plan.computed_chunks(), paths.final);
   }
   since_last_ = Stopwatch();
   cpu_since_last_ = process_cpu_seconds();
@@ -271,7 +301,7 @@ int Session::take_over(const session::StorePlan& plan, const io::OutputPaths& pa
 
 // From logs and fetched values to the published file. Returns the bytes of the logged chunks.
 std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPaths& paths,
-                                   bool overwrite) {
+                                   const std::vector<io::JobInput>& inputs, bool overwrite) {
   io::Settlement settlement;
   if (plan.logged()) {
     settlement = engine_.settle(plan.logged_parts(), paths.log_folder, paths.part);
@@ -282,6 +312,7 @@ std::int64_t Session::write_output(session::StorePlan& plan, const io::OutputPat
   }
   io::write_netcdf(paths.part, plan.file, settlement.placements);
   if (StopSignals::received() != 0) throw stopped_by_signal();
+  check_unchanged(inputs);  // what is copied as it is stored was read only now
   io::publish(paths.part, paths.final, overwrite);
   return static_cast<std::int64_t>(settlement.data_end - io::kDataStart);
 }

@@ -150,6 +150,8 @@ std::vector<std::string> input_files(const std::vector<optimize::Target>& target
   for (const expr::FromDataset* data : reads_of(targets)) {
     for (const std::string& file : api::files_of(*data->file)) files.push_back(file);
   }
+  // Those of which virtual data sets are put together, and to which links lead.
+  for (const io::JobInput& input : job_inputs(targets)) files.push_back(input.path);
   return files;
 }
 

@@ -110,6 +110,42 @@ class Joined(Plain):
         self.done("concat", *names, "v.nc", "-v", "flag")
         self.assertEqual(self.read("v.nc", "flag").shape, (11,))
 
+    def test_what_is_not_joined_says_so(self):
+        for i in range(2):
+            with nc.Dataset(self.path(f"t{i}.nc"), "w") as file:
+                file.createDimension("time", 4)
+                file.createVariable("time", "f8", ("time",)).units = "days since 2000-01-01"
+                file["time"][:] = np.arange(4) + 4 * i
+            with h5py.File(self.path(f"t{i}.nc"), "a") as file:
+                file.create_dataset("y", data=np.arange(4), maxshape=(None,))
+        # What grows may count what the time counts, or not.
+        self.assert_block(self.run_here("concat", "t0.nc", "t1.nc", "o.nc"), 2, "no unlimited dimension")
+        result = self.run_here("concat", "t0.nc", "t1.nc", "o.nc", "--dim", "time")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"/y is that of the first file alone", result.stderr)
+        self.assertEqual(self.read("o.nc", "time").tolist(), list(range(8)))
+
+    def test_coordinates_that_only_we_decode_are_compared(self):
+        for i, last in enumerate((3, 3, 4)):
+            with h5py.File(self.path(f"z{i}.h5"), "w") as file:
+                file.create_dataset("x", data=np.array([1, 2, last]), chunks=(3,), compression="lzf")
+                file["x"].make_scale("x")
+                file.create_dataset("time", data=[float(i)], maxshape=(None,), chunks=(1,),
+                                    compression="lzf")
+                file["time"].make_scale("time")
+                file.create_dataset("a", data=np.full((1, 3), i), maxshape=(None, 3), chunks=(1, 3))
+                file["a"].dims[0].attach_scale(file["time"])
+                file["a"].dims[1].attach_scale(file["x"])
+        self.done("concat", "z0.h5", "z1.h5", "o.nc")
+        self.assertEqual(self.read("o.nc", "a").tolist(), [[0] * 3, [1] * 3])
+        self.done("eval", "s = a + 0", "z0.h5", "z1.h5", "-o", "e.nc")
+        self.assertEqual(self.read("e.nc", "s").tolist(), [[0] * 3, [1] * 3])
+        for words in (["concat", "z0.h5", "z2.h5", "n.nc"],
+                      ["eval", "s = a + 0", "z0.h5", "z2.h5", "-o", "n.nc"]):
+            result = self.run_here(*words)
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(b"differ", result.stderr)
+
     def test_what_does_not_fit_says_so(self):
         names = [self.make(0, 4), self.write("b.h5", x=(np.zeros((2, 3)), {"maxshape": (None, 3)}))]
         self.assert_block(self.run_here("concat", *names, "o.nc", "-v", "x", "--quiet"), 3,
@@ -320,6 +356,31 @@ class Links(Plain):
             self.assertTrue(all(isinstance(link, h5py.HardLink) for link in links))
         self.assertEqual(self.done("diff", "run/master.h5:/soft", "run/data_1.h5:/entry/data",
                                    "--allow-external"), "")
+
+    def test_virtual_data_sets_of_links_are_read_where_the_links_lead(self):
+        with h5py.File(self.path("run/v.h5"), "w") as file:
+            file["pad"] = np.zeros(50)
+            file["data_1"] = h5py.ExternalLink("data_1.h5", "/entry/data")
+            file["soft"] = h5py.SoftLink("/data_1")
+            for name in ("data_1", "soft"):
+                layout = h5py.VirtualLayout((2, 3, 4), "u2")
+                layout[...] = h5py.VirtualSource(".", name, (2, 3, 4))
+                file.create_virtual_dataset("of_" + name, layout)
+        wanted = np.arange(24).sum() + 24 * 100
+        for name in ("of_data_1", "of_soft"):
+            told = self.done("eval", "s = sum(x)", "-v", f"x=run/v.h5:/{name}", "--allow-external")
+            self.assertIn(str(wanted), told)
+            result = self.run_here("eval", "s = sum(x)", "-v", f"x=run/v.h5:/{name}")
+            self.assert_block(result, 3, "--allow-external")
+
+    def test_what_a_link_leads_to_is_no_output(self):
+        before = self.read("run/data_1.h5", "entry/data")
+        for words in (["rechunk", "run/master.h5", "run/data_1.h5"],
+                      ["eval", "a = x + 1", "-v", "x=run/master.h5:/entry/data_1", "-o",
+                       "run/data_1.h5"]):
+            result = self.run_here(*words, "--allow-external", "--overwrite", "--quiet")
+            self.assert_block(result, 2, "one of the inputs")
+            np.testing.assert_array_equal(self.read("run/data_1.h5", "entry/data"), before)
 
     def test_any_ranks_write_the_same(self):
         for ranks in (1, 2):

@@ -322,6 +322,11 @@ class Resume(Case):
         self.assertIn(b"damaged records are made again: 1", result.stderr)
         self.assert_same()
 
+    def test_status_looks_whether_an_output_opens(self):
+        with open(self.path("o.nc"), "wb") as file:
+            file.write(b"\x89HDF\r\n\x1a\n" + bytes(100))
+        self.assert_block(self.run_here("status", "o.nc"), 3, "cannot open the file")
+
     def test_a_whole_output_is_nothing_to_do(self):
         self.resume(ANOMALY)
         made = os.stat(self.path("o.nc"))

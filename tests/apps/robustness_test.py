@@ -155,6 +155,20 @@ class Signals(Run):
                                        r"\d+ of \d+ chunks are kept\n  at: .*o.nc\n"
                                        r"  try: the same command with --resume\n\Z")
 
+    def test_a_second_signal_ends_at_once_what_cannot_be_stopped(self):
+        process = self.start("eval", "a = sin(arange(20000000, chunk=20000000))", "-o", "o.nc",
+                             "--codec", "zstd-22", "--quiet")
+        log = self.path(".o.nc.rankine/log.0")
+        self.wait_until(lambda: os.path.exists(log), process)
+        time.sleep(1)  # by then it compresses, for a minute
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        self.assertIsNone(process.poll(), "it did not wait for its task")
+        process.send_signal(signal.SIGINT)
+        self.end_of(process, self.JOURNAL)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        shutil.rmtree(self.path(".o.nc.rankine"))
+
     def test_a_signal_ends_a_sample(self):
         process = self.start("sample", "-o", "o.nc", "--shape", "100000,361,720")
         self.wait_until(self.logs(1), process)

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <new>
 
+#include "io/log.h"
 #include "io/posix_file.h"
 #include "runtime/rankine.h"
 #include "tests/io/h5/sample_output.h"
@@ -102,6 +103,79 @@ TEST(Storing, GoesOnWhenTheInputIsThereAgain) {
     session.store({{"b", x}}, output, options);
     const NdArray last = session.compute(open(output + ":/b").slice({Range{299, 300, 1}}));
     EXPECT_EQ(last.item<std::int64_t>(), 300);
+  });
+}
+
+// The quota of a user, after some chunks.
+struct FullQuota {
+  FullQuota() {
+    writes_left() = 20;
+    io::file_calls().pwrite = write;
+  }
+  ~FullQuota() { io::file_calls() = saved; }
+  static std::atomic<int>& writes_left() {
+    static std::atomic<int> left;
+    return left;
+  }
+  static ssize_t write(int descriptor, const void* from, std::size_t size, off_t offset) {
+    if (writes_left()-- > 0) return ::pwrite(descriptor, from, size, offset);
+    errno = EDQUOT;
+    return -1;
+  }
+  const io::FileCalls saved = io::file_calls();
+};
+
+TEST(Storing, GoesOnWhenTheQuotaIsLarger) {
+  const io::test::TempFolder folder;
+  const std::string output = folder / "o.nc";
+  testing::run_cluster(2, testing::threads(1), [&](Session& session) {
+    const Array x = arange(300, 4).rename({"x"});
+    try {
+      const FullQuota full;
+      session.store({{"a", x}}, output);
+      FAIL() << "it was stored";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, ExitCode::kStopped);
+      EXPECT_NE(error.message.find("quota"), std::string::npos) << error.message;
+      EXPECT_NE(error.remedy.find("--resume"), std::string::npos) << error.remedy;
+    }
+    EXPECT_FALSE(fs::exists(output));
+    StoreOptions options;
+    options.resume = true;
+    session.store({{"a", x}}, output, options);
+    session.store({{"a", x}}, folder / "whole.nc");
+    const Array apart = open(output + ":/a") - open(folder / "whole.nc:/a");
+    EXPECT_EQ(session.compute(apart.min()).item<std::int64_t>(), 0);
+    EXPECT_EQ(session.compute(apart.max()).item<std::int64_t>(), 0);
+  });
+}
+
+// Two runs that made one chunk differently: neither is believed.
+TEST(Storing, RefusesAJournalThatSaysTwoThings) {
+  const io::test::TempFolder folder;
+  const std::string output = folder / "o.nc";
+  const std::string logs = folder / ".o.nc.rankine";
+  testing::run_cluster(1, testing::threads(1), [&](Session& session) {
+    const Array x = arange(300, 4).rename({"x"});
+    {
+      const FullQuota full;
+      EXPECT_THROW(session.store({{"a", x}}, output), Error);
+    }
+    std::vector<io::LogRecord> records = io::scan_log(io::log_path(logs, 0)).records;
+    ASSERT_FALSE(records.empty());
+    io::LogWriter second(logs, 7);
+    second.append(0, records[0].chunk, std::vector<std::byte>(records[0].size, std::byte{1}));
+    second.close();
+    StoreOptions options;
+    options.resume = true;
+    try {
+      session.store({{"a", x}}, output, options);
+      FAIL() << "it was stored";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, ExitCode::kInput);
+      EXPECT_NE(error.message.find("twice, with other bytes"), std::string::npos) << error.message;
+    }
+    EXPECT_FALSE(fs::exists(output));
   });
 }
 

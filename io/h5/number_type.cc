@@ -128,10 +128,11 @@ bool is_complex(hid_t type) {
   return names == "r i " || names == "real imag " || names == "re im ";
 }
 
-void add_fields(hid_t compound, std::size_t size, std::size_t offset, const std::string& prefix,
-                int depth, std::vector<Field>& fields) {
-  constexpr int kDeepest = 4;
-  constexpr std::size_t kMostFields = 4096;
+constexpr int kDeepestField = 4;  // of compounds in each other
+
+// visit(member's type, its path, its offset in the compound) for each.
+template <class Visit>
+void for_each_member(hid_t compound, const std::string& prefix, Visit visit) {
   const int count = H5Tget_nmembers(compound);
   for (unsigned i = 0; count > 0 && i < static_cast<unsigned>(count); ++i) {
     const H5Type member(H5Tget_member_type(compound, i));
@@ -139,19 +140,27 @@ void add_fields(hid_t compound, std::size_t size, std::size_t offset, const std:
     if (name == nullptr) continue;
     const std::string path = prefix + name;
     H5free_memory(name);
-    const std::size_t at = offset + H5Tget_member_offset(compound, i);
-    if (!member.valid() || fields.size() == kMostFields) continue;
+    if (member.valid()) visit(member, path, H5Tget_member_offset(compound, i));
+  }
+}
+
+void add_fields(hid_t compound, std::size_t size, std::size_t offset, const std::string& prefix,
+                int depth, std::vector<Field>& fields) {
+  constexpr std::size_t kMostFields = 4096;
+  for_each_member(compound, prefix, [&](hid_t member, const std::string& path, std::size_t own) {
+    const std::size_t at = offset + own;
+    if (fields.size() == kMostFields) return;
     if (H5Tget_class(member) == H5T_COMPOUND) {
-      if (depth < kDeepest) add_fields(member, size, at, path + ".", depth + 1, fields);
-      continue;
+      if (depth < kDeepestField) add_fields(member, size, at, path + ".", depth + 1, fields);
+      return;
     }
     NumberType number = number_type(member);
     const bool inside = at + H5Tget_size(member) <= size;
-    if (!number.dtype || !number.conversion.empty() || !inside) continue;
+    if (!number.dtype || !number.conversion.empty() || !inside) return;
     number.element.size = size;
     number.element.offset = at;
     fields.push_back({path, std::move(number)});
-  }
+  });
 }
 
 // h5py's bool: one byte, FALSE = 0, TRUE = 1.
@@ -201,22 +210,15 @@ namespace {
 
 void add_other_fields(hid_t compound, const std::string& prefix, int depth,
                       const std::vector<Field>& numbers, std::vector<std::string>& texts) {
-  constexpr int kDeepest = 4;
   constexpr std::size_t kMost = 16;
-  const int count = H5Tget_nmembers(compound);
-  for (unsigned i = 0; count > 0 && i < static_cast<unsigned>(count); ++i) {
-    const H5Type member(H5Tget_member_type(compound, i));
-    char* name = H5Tget_member_name(compound, i);
-    if (name == nullptr) continue;
-    const std::string path = prefix + name;
-    H5free_memory(name);
+  for_each_member(compound, prefix, [&](hid_t member, const std::string& path, std::size_t) {
     const bool is_number = std::ranges::find(numbers, path, &Field::name) != numbers.end();
-    if (is_number || !member.valid() || texts.size() == kMost) continue;
+    if (is_number || texts.size() == kMost) return;
     texts.push_back(path + " " + number_type(member).name);
-    if (H5Tget_class(member) == H5T_COMPOUND && depth < kDeepest) {
+    if (H5Tget_class(member) == H5T_COMPOUND && depth < kDeepestField) {
       add_other_fields(member, path + ".", depth + 1, numbers, texts);
     }
-  }
+  });
 }
 
 }  // namespace

@@ -82,6 +82,10 @@ void compare_elements(const Side& a, const io::Variable& first, const Side& b,
     const io::RawDifference found =
         io::probe_differences({{{a.file->path, first.path}, {b.file->path, second.path}}}).front();
     entry.not_compared = found.left_out;
+    if (found.other_types) {
+      entry.lines.push_back(
+          fmt::format("elements of type {}, which is not the same in both", first.type_name));
+    }
     if (found.elements == 0) return;
     entry.lines.push_back(fmt::format("{} of {} elements differ in their bytes, the first at {}",
                                       found.elements, volume(first.shape),

@@ -241,11 +241,24 @@ std::int64_t missing_records(const File& file, const io::Variable& part, std::si
   return path.empty() || found == file->dimensions.end() ? 0 : found->length - part.shape[axis];
 }
 
+// What is not there may lie behind a link that was not followed.
+std::string remedy_of_absence(const io::FileInfo& file) {
+  const bool unfollowed = std::ranges::any_of(file.notes, [](const std::string& note) {
+    return note.find("followed with --allow-external") != std::string::npos;
+  });
+  return unfollowed ? "give --allow-external: links of the file lead into others" : "";
+}
+
+std::string names_of(const std::vector<std::string>& dims) {
+  if (std::ranges::all_of(dims, &std::string::empty)) return "without names";
+  return fmt::format("({})", fmt::join(dims, ", "));
+}
+
 void check_part(const File& first, const io::Variable& variable, const File& file,
                 const io::Variable* part, std::size_t axis) {
   if (part == nullptr) {
     throw input_error("there is no variable " + variable.path + ", which " + first->path + " has",
-                      file->path);
+                      file->path, remedy_of_absence(*file));
   }
   if (!has_numbers(*part)) throw input_error("it holds no numbers", place_of(file, *part));
   bool fits = part->dims == variable.dims && part->shape.size() == variable.shape.size();
@@ -258,6 +271,12 @@ void check_part(const File& first, const io::Variable& variable, const File& fil
                       place_of(file, *part), "leave it out: name the others by -v");
   }
   if (fits) return;
+  if (part->shape.size() == variable.shape.size() && part->dims != variable.dims) {
+    throw input_error("its dimensions are " + names_of(part->dims) + ", in " + first->path +
+                          " they are " + names_of(variable.dims),
+                      place_of(file, *part),
+                      "bring the files to one form first, as `rankine rechunk` writes it");
+  }
   throw input_error("its shape is " + to_string(part->shape) + ", in " + first->path + " it is " +
                         to_string(variable.shape),
                     place_of(file, *part));

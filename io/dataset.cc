@@ -179,6 +179,7 @@ Dataset describe(const Variable& variable) {
   dataset.raw_edge_chunks = variable.raw_edge_chunks;
   dataset.fill = variable.fill;
   dataset.contiguous_address = variable.contiguous_address;
+  dataset.raw_files = variable.raw_files;
   dataset.direct = variable.direct_problem.empty();
   dataset.decode = make_decode(variable);
   dataset.dtype = dataset.decode.result;

@@ -29,6 +29,8 @@ struct Dataset {
   bool raw_edge_chunks = false;
   Numbers fill;  // one element of type stored; empty: zero
   std::uint64_t contiguous_address = ChunkExtent::kMissing;
+  std::vector<RawFile>
+      raw_files;       // of external storage, which changes no more than the file itself
   bool direct = true;  // bytes are decoded here, not by the HDF5 library
   Decode decode;
   bool conventions = true;        // false: elements are the stored numbers, whatever attributes say
@@ -46,8 +48,8 @@ struct Dataset {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(file, path, file_size, file_mtime_ns, stored, big_endian, element, shape, layout, chunk,
-            filters, raw_edge_chunks, fill, contiguous_address, direct, decode, conventions, dtype,
-            grid, part_count, parts_hash, part_bytes);
+            filters, raw_edge_chunks, fill, contiguous_address, raw_files, direct, decode,
+            conventions, dtype, grid, part_count, parts_hash, part_bytes);
   }
 };
 

@@ -1,15 +1,18 @@
 #include "io/probe.h"
 
-#include <sys/prctl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "io/dataset.h"
@@ -111,6 +114,7 @@ void read_whole(const std::string& file, const Variable& variable, std::string_v
 RawDifference difference_of(const ProbeRequest::Item& item, const std::function<void()>& alive) {
   const RawPair pair({item.file, item.dataset}, {item.other_file, item.other_dataset});
   RawDifference found;
+  found.other_types = pair.other_types();
   found.left_out = pair.left_out();
   if (pair.element_size() == 0) return found;
   const ChunkGrid grid = boxes_of(pair.variable(), pair.element_size());
@@ -146,9 +150,25 @@ ProbeAnswer answer_to(const ProbeRequest& request, const ProbeRequest::Item& ite
   return {input_error(std::string("cannot look into the file: ") + failure.what(), item.place())};
 }
 
+// Whatever the library is doing when the other side goes away, nobody waits for it any longer. (A
+// signal at the parent's death would come when the thread that started the child ends.)
+void end_with_other_side(int socket) {
+  const auto watch = [socket] {
+    pollfd gone{socket, 0, 0};  // hang-up is always told
+    while (::poll(&gone, 1, -1) < 0 && errno == EINTR) {
+    }
+    ::_exit(1);
+  };
+  try {
+    std::thread(watch).detach();
+  } catch (const std::system_error&) {
+    // No thread is to be had: the end of the request, or of its CPU time, ends the child.
+  }
+}
+
 [[noreturn]] void serve(int socket) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit_memory();
+  end_with_other_side(socket);
   const auto alive = [&] {
     renew_cpu_time();
     if (!send_message(socket, to_bytes(ProbeAnswer{}))) ::_exit(1);

@@ -127,6 +127,9 @@ DatasetReader::DatasetReader(Dataset dataset, ChunkMap map)
   if (dataset_.direct) return;
   slow_ = std::make_unique<Reopened<SlowReader>>([this] {
     open_unchanged(dataset_.file, dataset_.file_size, dataset_.file_mtime_ns);
+    for (const RawFile& raw : dataset_.raw_files) {
+      open_unchanged(raw.path, raw.size, raw.mtime_ns);
+    }
     return std::make_shared<const SlowReader>(dataset_.file, dataset_.path);
   });
   slow_->get();

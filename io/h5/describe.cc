@@ -84,8 +84,9 @@ Numbers read_fill(hid_t creation, hid_t type, DType dtype) {
   return fill;
 }
 
-// Missing bytes of external files read as fill in the library: here they are an error.
-std::string external_problem(hid_t creation, const std::string& file_path, hsize_t raw_bytes) {
+// Finds its raw files. Missing bytes of them read as fill in the library: here they are an error.
+std::string external_problem(hid_t creation, const std::string& file_path, hsize_t raw_bytes,
+                             std::vector<RawFile>& files) {
   if (!access().external) return "its data lie in external files, which are not read by default";
   const int count = H5Pget_external_count(creation);
   for (int i = 0; i < count; ++i) {
@@ -97,9 +98,12 @@ std::string external_problem(hid_t creation, const std::string& file_path, hsize
       return "its list of external files cannot be read";
     }
     struct stat status {};
-    if (::stat(beside(file_path, name).c_str(), &status) != 0) {
+    const std::string path = beside(file_path, name);
+    if (::stat(path.c_str(), &status) != 0) {
       return std::string("its external file ") + name + " is missing";
     }
+    files.push_back({path_on_disk(path), static_cast<std::uint64_t>(status.st_size),
+                     std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec});
     const hsize_t needed = std::min(size, raw_bytes);
     if (static_cast<hsize_t>(status.st_size) < static_cast<hsize_t>(offset) + needed) {
       return std::string("its external file ") + name + " is shorter than it must be";
@@ -162,7 +166,8 @@ void describe_layout(hid_t dataset, hid_t creation, const std::string& file_path
     case Layout::kCompact: variable.direct_problem = "stored in the object header"; break;
     case Layout::kExternal:
       variable.direct_problem = "stored in external files";
-      variable.read_problem = external_problem(creation, file_path, raw_bytes_of(variable));
+      variable.read_problem =
+          external_problem(creation, file_path, raw_bytes_of(variable), variable.raw_files);
       break;
     case Layout::kVirtual: break;  // find_sources, once the type is known
   }

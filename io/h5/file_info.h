@@ -64,6 +64,17 @@ struct Element {
   }
 };
 
+// A file of bytes that an HDF5 file takes for its own, as it was when it was looked into.
+struct RawFile {
+  std::string path;  // absolute
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(path, size, mtime_ns);
+  }
+};
+
 struct VirtualSource;
 
 enum class Layout : std::uint8_t { kContiguous, kChunked, kCompact, kExternal, kVirtual };
@@ -98,6 +109,7 @@ struct Variable {
   bool is_pure_dimension = false;      // a netCDF dimension without a variable
   std::string direct_problem;  // why bytes cannot be decoded outside the library; "" if they can
   std::string read_problem;    // why not even the library can read them; "" if it can
+  std::vector<RawFile> raw_files;      // that hold the elements if layout is kExternal
   std::vector<VirtualSource> sources;  // of a virtual one that is put together here
   std::uint64_t missing_sources = 0;   // which read as fill value, because the user said so
   std::vector<Attribute> attributes;   // without those of the HDF5 dimension-scale machinery
@@ -107,9 +119,9 @@ struct Variable {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(path, dtype, type_name, type_note, big_endian, element_size, element, is_field,
-            assume_fill, sources, missing_sources, null_space, shape, max_shape, layout, chunk,
-            raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims, dim_paths,
-            is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
+            assume_fill, raw_files, sources, missing_sources, null_space, shape, max_shape, layout,
+            chunk, raw_edge_chunks, filters, stored_bytes, contiguous_address, fill, dims,
+            dim_paths, is_scale, is_pure_dimension, direct_problem, read_problem, attributes);
   }
 };
 

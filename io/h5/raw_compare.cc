@@ -153,7 +153,7 @@ RawPair::RawPair(const RawPlace& a, const RawPlace& b) {
   const bool equal =
       both ? H5Tequal(one.type, other.type) > 0 : one.type.valid() == other.type.valid();
   if (!equal || one.left_out != other.left_out) {
-    left_out_ = whole + ", which is not the same in both files,";
+    other_types_ = true;
     a_->kept.type = H5Type();
   } else if (!one.left_out.empty()) {
     std::string names;

@@ -14,10 +14,11 @@ namespace rankine::io {
 struct RawDifference {
   std::int64_t elements = 0;  // that are not the same, byte by byte
   std::int64_t first = -1;
-  std::string left_out;  // what could not be compared and why; "" if nothing
+  bool other_types = false;  // elements of the two cannot be the same; none is compared
+  std::string left_out;      // what could not be compared and why; "" if nothing
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(elements, first, left_out);
+    archive(elements, first, other_types, left_out);
   }
 };
 
@@ -28,7 +29,7 @@ struct RawPlace {
 // Two data sets of one shape whose elements are no numbers as a whole. Bytes between the fields of
 // a table do not count, nor do fields that are data sets of their own ("/table.field"): whoever
 // compares numbers compares those. What is stored elsewhere (text and lists of any length,
-// references), and types that differ, are left out. Use it through probe.h. Throws Error (input).
+// references) is left out. Use it through probe.h. Throws Error (input).
 class RawPair {
  public:
   RawPair(const RawPlace& a, const RawPlace& b);
@@ -38,6 +39,8 @@ class RawPair {
 
   const Variable& variable() const;  // of the first
   std::size_t element_size() const;  // bytes that are compared; 0: none
+  // Whether what would be compared is of other types, or other fields are left out.
+  bool other_types() const { return other_types_; }
   const std::string& left_out() const { return left_out_; }
   // Adds the elements of a box. Needs an element_size.
   void compare(const Box& box, RawDifference& found) const;
@@ -45,6 +48,7 @@ class RawPair {
  private:
   struct Side;
   std::unique_ptr<Side> a_, b_;
+  bool other_types_ = false;
   std::string left_out_;
 };
 

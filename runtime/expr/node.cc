@@ -24,8 +24,10 @@ Bytes parameters_of(const Operation& operation) {
   return std::visit(
       Overloaded{
           [](const FromDataset& x) {
-            return to_bytes(x.dataset->file, x.dataset->path, x.dataset->grid,
-                            x.dataset->parts_hash, x.dataset->conventions, x.dataset->decode);
+            // Of one that is put together the parts tell, not what its file is called from here.
+            const io::Dataset& data = *x.dataset;
+            return to_bytes(data.is_put_together() ? std::string() : data.file, data.path,
+                            data.grid, data.parts_hash, data.conventions, data.decode);
           },
           [](const Full& x) { return to_bytes(x.value); },
           [](const Arange& x) { return to_bytes(x.start, x.step); },

@@ -42,6 +42,9 @@ void add_inputs(const io::Dataset& dataset, const std::string& joined,
   if (dataset.file != joined) {
     by_path[dataset.file] = {dataset.file, dataset.file_size, dataset.file_mtime_ns};
   }
+  for (const io::RawFile& raw : dataset.raw_files) {
+    by_path[raw.path] = {raw.path, raw.size, raw.mtime_ns};
+  }
   if (!dataset.parts) return;
   for (const io::Part& part : *dataset.parts) add_inputs(part.dataset, joined, by_path);
 }

@@ -260,8 +260,12 @@ class Compared(Plain):
         lines = self.diff("a.h5", "c.h5", code=6)
         self.assertIn("/table: 1 of 1 elements differ in their bytes, the first at (0,)", lines)
         self.assertFalse(any(line.startswith("no differences") for line in lines))
-        self.assertIn("/gone: values of type opaque, which is not the same in both files, are not "
-                      "compared", self.diff("a.h5", "d.h5"))
+        self.write("e.h5", x=np.zeros(3), lists=lists, long=np.zeros(2, "g"), gone=np.zeros(2, "V2"),
+                   table=np.array([(1, "p", b"x")], [("k", "i4"), ("t", h5py.string_dtype()),
+                                                     ("s", "S4")]))
+        for other, name, kind in (("d.h5", "gone", "opaque"), ("e.h5", "table", "compound")):
+            self.assertIn(f"/{name}: elements of type {kind}, which is not the same in both",
+                          self.diff("a.h5", other, code=6))
 
     def test_enumerations_of_other_names_differ(self):
         for name, names in (("a.h5", {"RED": 0, "BLUE": 1}), ("b.h5", {"BLUE": 1, "RED": 0}),

@@ -308,6 +308,31 @@ class Resume(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"discarded what an earlier run left", result.stderr)
 
+    def test_the_same_files_by_a_pattern_from_another_folder_are_the_same_job(self):
+        shutil.copy2(self.input, self.path("s2.nc"))
+        with h5py.File(self.path("s2.nc"), "r+") as file:
+            file["time"][...] += 400
+        def words(pattern):
+            return ["eval", "a = t2m * 2 + 1", pattern, "--codec", "deflate-9"]
+        self.stop(words("s*.nc"), 300_000, lambda process: process.kill())
+        os.mkdir(self.path("there"))
+        result = rankine(*words("../s*.nc"), "-o", "../o.nc", "--resume", cwd=self.path("there"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"resuming: ", result.stderr)
+
+    def test_raw_files_of_external_storage_are_inputs(self):
+        values = np.random.default_rng(2).normal(280, 10, (4000, 1000)).astype("f4").round(1)
+        values.tofile(self.path("raw.bin"))
+        with h5py.File(self.path("s.nc"), "w") as file:
+            file.create_dataset("t2m", values.shape, "f4", external=[("raw.bin", 0, values.nbytes)])
+        words = [*ANOMALY, "--allow-external"]
+        self.stop(words, 300_000, lambda process: process.kill())
+        times = os.stat(self.path("raw.bin"))
+        os.utime(self.path("raw.bin"), ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+        self.refused(*words, says="raw.bin changed")
+        os.utime(self.path("raw.bin"), ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.assertGreater(self.resume(words)[0], 0)
+
     def test_a_damaged_record_is_made_again(self):
         self.reference(ANOMALY)
         self.stop(ANOMALY, 600_000, lambda process: process.kill())

@@ -98,7 +98,7 @@ std::string external_problem(hid_t creation, const std::string& file_path, hsize
       return "its list of external files cannot be read";
     }
     struct stat status {};
-    const std::string path = beside(file_path, name);
+    const std::string path = raw_file_named(file_path, name);
     if (::stat(path.c_str(), &status) != 0) {
       return std::string("its external file ") + name + " is missing";
     }

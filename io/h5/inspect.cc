@@ -191,7 +191,7 @@ class Walk {
     const std::string words =
         path + " is a link into another file (" + place_of(step.file, step.object) + ")";
     if (!access().external) return note(words + ", which is followed with --allow-external");
-    const std::string found = file_named(files_.back().path, step.file);
+    const std::string found = file_named(files_.back().path, step.file, kLinkPrefix);
     if (found.empty()) return note(words + ", which is missing");
     const std::size_t above = ancestors_.size();
     const int steps = steps_;

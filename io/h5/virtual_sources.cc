@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <optional>
 #include <set>
+#include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "io/h5/access.h"
@@ -233,7 +236,7 @@ class Finder {
 
   // Opens each file once in a row. False: it is missing.
   bool look_at(const std::string& name, const std::string& dataset, VirtualSource& source) {
-    const std::string path = file_named(file_path_, name);
+    const std::string path = file_named(file_path_, name, kSourcePrefix);
     known_file_ = !path.empty();
     leads_out_ = false;
     if (path.empty()) return false;
@@ -342,11 +345,44 @@ std::string beside(const std::string& file_path, const std::string& name) {
   return (slash == std::string::npos ? "" : file_path.substr(0, slash + 1)) + name;
 }
 
-std::string file_named(const std::string& file_path, const std::string& name) {
+namespace {
+
+std::vector<std::string> folders_in(const char* variable, const std::string& file_path) {
+  constexpr std::string_view kOrigin = "${ORIGIN}";
+  const char* value = std::getenv(variable);
+  std::vector<std::string> folders;
+  std::istringstream list(value == nullptr ? "" : value);
+  for (std::string folder; std::getline(list, folder, ':');) {
+    if (folder.empty()) continue;
+    if (folder.starts_with(kOrigin)) {
+      const auto slash = file_path.rfind('/');
+      const std::string origin = slash == std::string::npos ? "." : file_path.substr(0, slash);
+      folder.replace(0, kOrigin.size(), origin);
+    }
+    folders.push_back(std::move(folder));
+  }
+  return folders;
+}
+
+}  // namespace
+
+std::string raw_file_named(const std::string& file_path, const std::string& name) {
+  const auto folders = folders_in("HDF5_EXTFILE_PREFIX", file_path);
+  if (folders.empty() || name.starts_with('/')) return beside(file_path, name);
+  return folders.front() + "/" + name;
+}
+
+std::string file_named(const std::string& file_path, const std::string& name,
+                       const char* variable) {
   if (name == ".") return file_path;
+  if (name.starts_with('/') && is_file(name)) return name;
   std::error_code ignored;
   const auto target = std::filesystem::canonical(file_path, ignored);
   const std::string last = name.substr(name.rfind('/') + 1);
+  for (const std::string& folder : folders_in(variable, file_path)) {
+    const std::string path = folder + "/" + (name.starts_with('/') ? last : name);
+    if (is_file(path)) return path;
+  }
   for (const std::string& path :
        {beside(file_path, name), beside(target.string(), name), name, beside(file_path, last)}) {
     if (is_file(path)) return path;

@@ -16,8 +16,16 @@ void find_sources(hid_t creation, const std::string& file_path, Variable& variab
 // A name beside a file, unless it is absolute.
 std::string beside(const std::string& file_path, const std::string& name);
 
-// The file that a file names, as the library looks for it: where it says, beside the file, beside
-// what the file is a link to. "" if there is none.
-std::string file_named(const std::string& file_path, const std::string& name);
+// A raw file of external storage: beside the file, or in the folder HDF5_EXTFILE_PREFIX.
+std::string raw_file_named(const std::string& file_path, const std::string& name);
+
+// Environment variables that name folders to look in first, several by ':'. ${ORIGIN} is the folder
+// of the file that names another.
+inline constexpr const char* kSourcePrefix = "HDF5_VDS_PREFIX";
+inline constexpr const char* kLinkPrefix = "HDF5_EXT_PREFIX";
+
+// The file that a file names, as the library looks for it: where it says, in the folders that
+// `variable` names, beside the file, beside what the file is a link to. "" if there is none.
+std::string file_named(const std::string& file_path, const std::string& name, const char* variable);
 
 }  // namespace rankine::io

@@ -12,7 +12,7 @@ import netCDF4 as nc
 import numpy as np
 
 import support
-from support import Case
+from support import Case, environment
 
 
 def write(path, **variables):
@@ -403,6 +403,27 @@ class Links(Plain):
         notes = self.done("info", "run/master.h5")
         self.assertIn("/gone is a link into another file (data_3.h5:/entry/data), which is followed with "
                       "--allow-external", notes)
+
+    def test_folders_of_the_environment_are_looked_into_as_the_library_does(self):
+        os.makedirs(self.path("far"))
+        values = np.arange(6, dtype="f4")
+        values.tofile(self.path("far/raw.bin"))
+        np.zeros(6, "f4").tofile(self.path("raw.bin"))
+        with h5py.File(self.path("far/data.h5"), "w") as file:
+            file["x"] = values
+        layout = h5py.VirtualLayout((6,), "f4")
+        layout[:] = h5py.VirtualSource("data.h5", "x", (6,))
+        with h5py.File(self.path("near.h5"), "w") as file:
+            file["link"] = h5py.ExternalLink("data.h5", "/x")
+            file.create_virtual_dataset("virtual", layout)
+            file.create_dataset("raw", (6,), "f4", external=[("raw.bin", 0, 24)])
+        for variable, name in (("EXT", "link"), ("VDS", "virtual"), ("EXTFILE", "raw")):
+            for folder in (self.path("far"), "${ORIGIN}/far"):
+                env = environment(**{f"HDF5_{variable}_PREFIX": folder})
+                result = self.run_here("eval", "sum(x)", "-v", f"x=near.h5:/{name}", "--quiet",
+                                       "--allow-external", env=env)
+                self.assertEqual((result.returncode, result.stdout.split()[-1:]), (0, [b"15"]),
+                                 (name, folder, result.stderr))
 
     def test_links_to_nothing_and_in_circles_end(self):
         for name, word in (("gone", "data_3.h5:/entry/data), which is missing"),

@@ -76,7 +76,7 @@ suite() {
 release_suite() {
   local which=()
   [ "$full" = 1 ] || [ "$preset" = release ] || which=(-LE long)
-  build release all -DCMAKE_BUILD_TYPE=Release -DRANKINE_BUILD_TESTS=ON
+  build release all -DCMAKE_BUILD_TYPE=Release -DRANKINE_BUILD_TESTS=ON -DRANKINE_UNITY_TESTS=ON
   if [ "$full" = 1 ]; then
     RANKINE_KILLS=200 RANKINE_LONG=1 suite release  # kills of runs; damage everywhere
   else
@@ -94,7 +94,8 @@ sanitized_suite() {
     without=vptr,null,alignment
   fi
   build "$1" "$target" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" \
-    -DRANKINE_BUILD_TESTS=ON -DRANKINE_SANITIZE="$2" -DRANKINE_SANITIZE_WITHOUT="$without"
+    -DRANKINE_BUILD_TESTS=ON -DRANKINE_SANITIZE="$2" -DRANKINE_SANITIZE_WITHOUT="$without" \
+    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=8  # the release build has each source alone
   suite "$1" "${which[@]}"
 }
 

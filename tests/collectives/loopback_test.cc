@@ -23,7 +23,7 @@ void on_every_rank(LoopbackNetwork& network, int ranks, Body body) {
 
 using Setting = std::tuple<int, std::size_t>;  // ranks, bytes of a segment
 
-class Loopback : public testing::TestWithParam<Setting> {};
+class Loopback : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(Loopback, KeepsTheContractOfACommunicator) {
   const auto [ranks, segment_bytes] = GetParam();
@@ -51,9 +51,9 @@ TEST_P(Loopback, KnowsItsRankAndSize) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Loopback,
-                         testing::Combine(testing::Values(1, 2, 3, 5),
-                                          testing::Values(std::size_t{1000},
-                                                          std::size_t{1 << 20})));
+                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
+                                            ::testing::Values(std::size_t{1000},
+                                                              std::size_t{1 << 20})));
 
 TEST(LoopbackBarrier, IsCompleteOnlyWhenEveryRankHasCalledIt) {
   LoopbackNetwork network(3);

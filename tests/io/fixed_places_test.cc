@@ -1,7 +1,6 @@
 #include "io/fixed_places.h"
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "io/log.h"
 #include "io/settle.h"
 #include "tests/io/h5/sample_output.h"
+#include "tests/support/small_disk.h"
 
 namespace rankine::io {
 namespace {
@@ -61,7 +61,7 @@ TEST(FixedPlaces, AreThoseOfTheFirstVariablesWithoutFilters) {
 }
 
 // Two variables with places, one without; two logs, a state in one of them.
-class PlacedChunks : public testing::Test {
+class PlacedChunks : public ::testing::Test {
  protected:
   void SetUp() override {
     prepare_part(part, false);
@@ -266,31 +266,26 @@ TEST_F(PlacedChunks, CountForTheLimitOfWhatIsNotSynced) {
 }
 
 TEST_F(PlacedChunks, HaveNoRecordIfTheyCouldNotBeWritten) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
   TempFolder disk;
-  if (::mount("tmpfs", disk.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
-    GTEST_SKIP() << "this machine does not let root mount a file system";
-  }
-  {
-    const PartPlaces small{disk / "part", {{{4096, 20'000}}, 4096 + 100 * 20'000}};
-    prepare_part(small, false);
-    LogWriter log(logs, 7, {}, small);
-    std::string message;
-    for (std::int64_t c = 0; c < 100 && message.empty(); ++c) {
-      try {
-        log.append(0, c, Contents(20'000, std::byte(c)));
-      } catch (const Error& error) {
-        message = error.message + " " + std::to_string(static_cast<int>(error.exit_code));
-      }
+  const testing::SmallDisk small(disk.path(), "64k");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
+  const PartPlaces places{disk / "part", {{{4096, 20'000}}, 4096 + 100 * 20'000}};
+  prepare_part(places, false);
+  LogWriter log(logs, 7, {}, places);
+  std::string message;
+  for (std::int64_t c = 0; c < 100 && message.empty(); ++c) {
+    try {
+      log.append(0, c, Contents(20'000, std::byte(c)));
+    } catch (const Error& error) {
+      message = error.message + " " + std::to_string(static_cast<int>(error.exit_code));
     }
-    EXPECT_EQ(message, "cannot write: No space left on device 75");
-    log.close();
-    LogScan found = scan_log(log.path());
-    check_placed(found, small);
-    EXPECT_EQ(found.records, log.records());
-    EXPECT_EQ(found.records.size(), 3u);
   }
-  ::umount(disk.path().c_str());
+  EXPECT_EQ(message, "cannot write: No space left on device 75");
+  log.close();
+  LogScan found = scan_log(log.path());
+  check_placed(found, places);
+  EXPECT_EQ(found.records, log.records());
+  EXPECT_EQ(found.records.size(), 3u);
 }
 
 }  // namespace

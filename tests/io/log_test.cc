@@ -1,7 +1,6 @@
 #include "io/log.h"
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "io/output.h"
 #include "runtime/base/stop_signals.h"
 #include "tests/io/h5/sample_output.h"
+#include "tests/support/small_disk.h"
 
 namespace rankine::io {
 namespace {
@@ -372,52 +372,44 @@ TEST(Log, ReportsASyncThatFailed) {
   file_calls() = real;
 }
 
-bool mount_small(const TempFolder& folder) {
-  return ::geteuid() == 0 && ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") == 0;
-}
-
 TEST(Log, GivesTheRoomOfStatesToChunksWhenTheDiskIsFull) {
   TempFolder folder;
-  if (!mount_small(folder)) GTEST_SKIP() << "mounting a small file system needs root";
-  {
-    std::mt19937_64 random(12);
-    LogWriter log(folder / "logs", 0);
-    int states = 0;
-    while (states < 100 && log.append_state(state_of(states), payload(50'000, random))) ++states;
-    EXPECT_GT(states, 10);
-    EXPECT_LT(states, 100);
-    EXPECT_FALSE(log.append_state(state_of(states), payload(10, random)));
-    for (std::int64_t i = 0; i < 10; ++i) log.append(0, i, payload(50'000, random));
-    log.close();
-    const LogScan scan = scan_log(log.path());
-    EXPECT_EQ(scan.records, log.records());
-    EXPECT_EQ(scan.records.size(), 10u);
-    EXPECT_TRUE(scan.damaged.empty());
-  }
-  ::umount(folder.path().c_str());
+  const testing::SmallDisk small(folder.path(), "1m");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
+  std::mt19937_64 random(12);
+  LogWriter log(folder / "logs", 0);
+  int states = 0;
+  while (states < 100 && log.append_state(state_of(states), payload(50'000, random))) ++states;
+  EXPECT_GT(states, 10);
+  EXPECT_LT(states, 100);
+  EXPECT_FALSE(log.append_state(state_of(states), payload(10, random)));
+  for (std::int64_t i = 0; i < 10; ++i) log.append(0, i, payload(50'000, random));
+  log.close();
+  const LogScan scan = scan_log(log.path());
+  EXPECT_EQ(scan.records, log.records());
+  EXPECT_EQ(scan.records.size(), 10u);
+  EXPECT_TRUE(scan.damaged.empty());
 }
 
 TEST(Log, StaysReadableWhenTheDiskIsFull) {
   TempFolder folder;
-  if (!mount_small(folder)) GTEST_SKIP() << "mounting a small file system needs root";
-  {
-    std::mt19937_64 random(6);
-    LogWriter log(folder / "logs", 0);
-    std::string message;
-    for (std::int64_t i = 0; i < 100 && message.empty(); ++i) {
-      try {
-        log.append(0, i, payload(50'000, random));
-      } catch (const Error& error) {
-        message = error.message;
-      }
+  const testing::SmallDisk small(folder.path(), "1m");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
+  std::mt19937_64 random(6);
+  LogWriter log(folder / "logs", 0);
+  std::string message;
+  for (std::int64_t i = 0; i < 100 && message.empty(); ++i) {
+    try {
+      log.append(0, i, payload(50'000, random));
+    } catch (const Error& error) {
+      message = error.message;
     }
-    EXPECT_EQ(message, "cannot write: No space left on device");
-    log.close();
-    const LogScan scan = scan_log(log.path());
-    EXPECT_EQ(scan.records, log.records());
-    EXPECT_GT(scan.records.size(), 10u);
   }
-  ::umount(folder.path().c_str());
+  EXPECT_EQ(message, "cannot write: No space left on device");
+  log.close();
+  const LogScan scan = scan_log(log.path());
+  EXPECT_EQ(scan.records, log.records());
+  EXPECT_GT(scan.records.size(), 10u);
 }
 
 }  // namespace

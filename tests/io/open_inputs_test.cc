@@ -96,7 +96,7 @@ TEST(OpenInputs, ManyThreadsReadManyFiles) {
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   const unsigned seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
   for (unsigned t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937 random(seed + t);

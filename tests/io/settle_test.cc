@@ -1,7 +1,6 @@
 #include "io/settle.h"
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "io/h5/netcdf_writer.h"
 #include "io/publish.h"
 #include "tests/io/h5/sample_output.h"
+#include "tests/support/small_disk.h"
 
 namespace rankine::io {
 namespace {
@@ -318,30 +318,27 @@ TEST(Settle, CopiesEveryByteOnceAndNoPageByTwoRanks) {
 }
 
 TEST(Settle, ReportsAFullDiskAndALogThatIsTooShort) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
   TempFolder folder, disk;
-  if (::mount("tmpfs", disk.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_SKIP() << "this machine does not let root mount a file system";
-  }
+  const testing::SmallDisk small(disk.path(), "1m");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
   std::mt19937_64 random(11);
   LogWriter log(folder / "logs", 0);
   log.append(0, 0, random_contents(DType::kUInt8, 3'000'000, random));
   log.close();
-  create_part(disk / "part");
-  const auto copy = [&](std::uint64_t size) -> std::string {
+  const auto copy = [&](std::uint64_t size, const TempFolder& to) -> std::string {
     try {
       const std::vector<CopySegment> segments = {{0, log.records()[0].offset, 4096, size}};
-      copy_segments(folder / "logs", disk / "part", segments);
+      copy_segments(folder / "logs", to / "part", segments);
     } catch (const Error& error) {
       return error.message + (error.remedy.empty() ? "" : " (remedy)");
     }
     return "no error";
   };
-  EXPECT_EQ(copy(3'000'000), "cannot write: No space left on device (remedy)");
-  EXPECT_EQ(copy(100), "no error");
-  ::umount(disk.path().c_str());
   create_part(disk / "part");
-  EXPECT_NE(copy(3'000'001).find("the file ends at byte"), std::string::npos);
+  EXPECT_EQ(copy(3'000'000, disk), "cannot write: No space left on device (remedy)");
+  EXPECT_EQ(copy(100, disk), "no error");
+  create_part(folder / "part");
+  EXPECT_NE(copy(3'000'001, folder).find("the file ends at byte"), std::string::npos);
 }
 
 }  // namespace

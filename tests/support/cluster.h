@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "collectives/loopback.h"
 #include "runtime/session/session.h"
+#include "tests/support/sanitized.h"
 
 namespace rankine::testing {
 
@@ -40,6 +42,12 @@ inline RunSettings threads(int count) {
   RunSettings settings;
   settings.threads = count;
   return settings;
+}
+
+// What tests of results run on.
+inline std::vector<std::tuple<int, int>> ranks_and_threads() {
+  if (kSanitized) return {{1, 2}, {2, 2}, {3, 1}, {5, 2}};
+  return {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {3, 1}, {3, 2}, {5, 1}, {5, 2}};
 }
 
 }  // namespace rankine::testing

@@ -1,7 +1,6 @@
 #include "io/h5/netcdf_writer.h"
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "io/h5/record_driver.h"
 #include "runtime/base/error.h"
 #include "tests/io/h5/sample_output.h"
+#include "tests/support/small_disk.h"
 
 namespace rankine::io {
 namespace {
@@ -93,7 +93,7 @@ std::string message_of(const std::function<void()>& action) {
     EXPECT_EQ(result.status, 0) << (command) << "\n" << result.text; \
   } while (false)
 
-class ClimateFile : public testing::Test {
+class ClimateFile : public ::testing::Test {
  protected:
   void SetUp() override { write_sample(path, sample); }
   TempFolder folder;
@@ -457,31 +457,26 @@ int unreported_limits(const Sample& sample, const std::string& path) {
 TEST(NetcdfWriterDeathTest, ReportsAFileThatCannotGrowWhereverThatHappensAndEndsCleanly) {
   TempFolder folder;
   Sample sample = unfiltered(climate_sample(15, 400));
-  EXPECT_EXIT(std::exit(unreported_limits(sample, folder / "x.nc")), testing::ExitedWithCode(0),
+  EXPECT_EXIT(std::exit(unreported_limits(sample, folder / "x.nc")), ::testing::ExitedWithCode(0),
               "");
 }
 
 TEST(NetcdfWriter, ReportsAFullDiskAndDoesNotCrash) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
   TempFolder folder;
-  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_SKIP() << "this machine does not let root mount a file system";
-  }
+  const testing::SmallDisk small(folder.path(), "1m");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
   OutputFile file;
   file.dimensions = {{"x", 2'000'000, false}};
   file.variables = {inline_variable("x", DType::kInt8, {"x"}, {2'000'000}, Contents(2'000'000))};
   write_file(folder / "full.nc", {});
   const std::string message = message_of([&] { write_netcdf(folder / "full.nc", file, {}); });
   EXPECT_NE(message.find("cannot write: No space left on device"), std::string::npos) << message;
-  ::umount(folder.path().c_str());
 }
 
 TEST(NetcdfWriter, ReportsAFullDiskDuringTheIndexToo) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
   TempFolder folder;
-  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_SKIP() << "this machine does not let root mount a file system";
-  }
+  const testing::SmallDisk small(folder.path(), "1m");
+  if (!small.missing().empty()) GTEST_SKIP() << small.missing();
   OutputFile file;
   file.dimensions = {{"x", 100'000, false}};
   file.variables = {variable("x", DType::kInt8, {"x"}, {100'000}, {1})};
@@ -494,7 +489,6 @@ TEST(NetcdfWriter, ReportsAFullDiskDuringTheIndexToo) {
   const std::string message =
       message_of([&] { write_netcdf(folder / "full.nc", file, placements); });
   EXPECT_NE(message.find("No space left on device"), std::string::npos) << message;
-  ::umount(folder.path().c_str());
 }
 
 }  // namespace

@@ -61,11 +61,12 @@ inline CommandResult run_command(const std::string& command) {
 }
 
 inline Contents read_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
+  std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw std::runtime_error("cannot read " + path);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  Contents bytes(text.size());
-  std::transform(text.begin(), text.end(), bytes.begin(), [](char c) { return std::byte(c); });
+  Contents bytes(static_cast<std::size_t>(stream.tellg()));
+  stream.seekg(0);
+  stream.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size()));
+  if (!stream) throw std::runtime_error("cannot read " + path);
   return bytes;
 }
 
@@ -113,13 +114,16 @@ inline Contents cut(const Contents& contents, const Extents& shape, const Box& b
                     std::size_t size) {
   Contents out;
   if (box.empty()) return out;
-  Extents at(shape.size(), 0);
   const Extents lengths = box.shape();
+  out.resize(static_cast<std::size_t>(volume(lengths)) * size);
+  std::byte* to = out.data();
+  Extents at(shape.size(), 0);
   do {
     Extents element = at;
     for (std::size_t axis = 0; axis < at.size(); ++axis) element[axis] += box.lo[axis];
-    const auto from = contents.begin() + position_of(element, shape) * std::int64_t(size);
-    out.insert(out.end(), from, from + std::int64_t(size));
+    const auto from = static_cast<std::size_t>(position_of(element, shape)) * size;
+    std::memcpy(to, contents.data() + from, size);
+    to += size;
   } while (next_coordinate(at, lengths));
   return out;
 }

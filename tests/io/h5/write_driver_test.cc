@@ -11,7 +11,7 @@ namespace {
 using namespace test;
 
 // One data set of three chunks of 8 bytes, written through the driver as the test wants it.
-class DriverTest : public testing::Test {
+class DriverTest : public ::testing::Test {
  protected:
   void SetUp() override {
     write_file(path, Contents(kDataStart + 24));

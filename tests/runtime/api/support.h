@@ -133,7 +133,7 @@ inline std::string text(const io::OutputFile& file, const std::string& variable,
 using Dims = std::vector<std::string>;
 
 // A folder with climate.nc.
-class Climate : public testing::Test {
+class Climate : public ::testing::Test {
  protected:
   void SetUp() override { make("climate('climate.nc')"); }
   void make(const std::string& calls) { ASSERT_EQ(run(calls).status, 0) << run(calls).text; }

@@ -9,6 +9,7 @@
 
 #include "runtime/base/archive.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/small_graphs.h"
 
 namespace rankine::graph {
@@ -118,7 +119,7 @@ TEST_P(RandomGraphs, InputsAndConsumersAreEachOthersInverse) {
   Random random("RandomGraphs.InputsAndConsumersAreEachOthersInverse");
   std::int64_t tasks = 0;
   std::int64_t layers = 0;
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < testing::repeats(300); ++round) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 300);
     optimize::LowerOptions options;
     options.fuse = GetParam();

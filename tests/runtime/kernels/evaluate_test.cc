@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/runtime/kernels/support.h"
+#include "tests/support/sanitized.h"
 
 namespace rankine::kernels {
 namespace {
@@ -53,7 +54,7 @@ Case random_case(Random& random, std::int64_t largest) {
 TEST(Evaluate, AgreesWithOneElementAtATimeForRandomProgramsShapesAndStrides) {
   Random random(testing::seed());
   Scratch scratch;
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < rankine::testing::repeats(400); ++round) {
     const Case task = random_case(random, round % 10 == 0 ? 0 : 600);
     const auto outputs = task.program.outputs().size();
     std::vector<std::vector<std::byte>> data(outputs);

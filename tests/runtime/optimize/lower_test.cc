@@ -10,6 +10,7 @@
 #include "runtime/rankine.h"
 #include "tests/support/cluster.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/small_graphs.h"
 
 namespace rankine::optimize {
@@ -279,7 +280,7 @@ TEST(Lower, RandomProgramsGiveTheSameBytesIfEverythingGoesThroughScratch) {
     run_cluster(1, threads(1), [&](Session& plain) {
       for (const int ranks : {1, 2, 3, 5}) {
         run_cluster(ranks, spill, [&](Session& spilling) {
-          for (int round = 0; round < 25; ++round) {
+          for (int round = 0; round < testing::repeats(25); ++round) {
             RandomProgram program(random, static_cast<int>(random.between(2, 16)));
             const std::vector<Array> arrays = arrays_of(program.roots());
             const auto expected = plain.compute_all(arrays);
@@ -304,7 +305,7 @@ TEST(Lower, RandomProgramsGiveTheSameBytesFusedOrNotHeldOrNot) {
   run_cluster(1, unfused, [&](Session& plain) {
     run_cluster(2, threads(1), [&](Session& held) {
       run_cluster(3, reread, [&](Session& again) {
-        for (int round = 0; round < 100; ++round) {
+        for (int round = 0; round < testing::repeats(100); ++round) {
           RandomProgram program(random, static_cast<int>(random.between(2, 16)));
           const std::vector<Array> arrays = arrays_of(program.roots());
           const auto expected = plain.compute_all(arrays);

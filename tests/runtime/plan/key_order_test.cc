@@ -10,6 +10,7 @@
 #include "runtime/plan/footprint.h"
 #include "runtime/plan/reserve.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 
 namespace rankine::plan {
 namespace {
@@ -165,7 +166,7 @@ class OneByOne {
 
 TEST(Reserve, IsEnoughForTasksOneByOne) {
   testing::Random random("Reserve.IsEnoughForTasksOneByOne");
-  for (int round = 0; round < 600; ++round) {
+  for (int round = 0; round < testing::repeats(600); ++round) {
     const Planned plan = random_plan(random);
     const std::int64_t peak = OneByOne(plan).peak();
     ASSERT_LE(peak, reserve(plan.topology, plan.placement, plan.keys).bytes) << "round " << round;

@@ -11,6 +11,7 @@
 #include "runtime/plan/rank_index.h"
 #include "tests/support/board_run.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/small_graphs.h"
 
 namespace rankine::plan {
@@ -199,7 +200,7 @@ TEST(Placement, AxesThatAReductionCollectsGoInside) {
 
 TEST(Footprint, IsAtLeastWhatOneRankHoldsWhenItRunsEverything) {
   Random random("Footprint.IsAtLeastWhatOneRankHoldsWhenItRunsEverything");
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < testing::repeats(400); ++round) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 400);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(4);

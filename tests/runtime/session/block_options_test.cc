@@ -299,8 +299,7 @@ TEST(BlockErrors, AreToldWhereTheyAreWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RanksAndThreads, BlockOptionsOf,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
-                                            ::testing::Values(1, 2)));
+                         ::testing::ValuesIn(testing::ranks_and_threads()));
 
 }  // namespace
 }  // namespace rankine

@@ -173,8 +173,7 @@ TEST_P(Compute, EmptyArraysHaveEmptySums) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RanksByThreads, Compute,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
-                                            ::testing::Values(1, 2)));
+                         ::testing::ValuesIn(testing::ranks_and_threads()));
 
 }  // namespace
 }  // namespace rankine

@@ -314,8 +314,7 @@ TEST_P(Tasks, RandomGraphsSeeEveryInput) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(RanksByThreads, Tasks,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5), ::testing::Values(1, 2)),
+INSTANTIATE_TEST_SUITE_P(RanksByThreads, Tasks, ::testing::ValuesIn(testing::ranks_and_threads()),
                          [](const auto& test) {
                            return std::to_string(std::get<0>(test.param)) + "x" +
                                   std::to_string(std::get<1>(test.param));

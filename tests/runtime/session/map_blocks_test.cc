@@ -95,8 +95,7 @@ TEST_P(Blocks, EachChunkIsOneCall) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RanksAndThreads, Blocks,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
-                                            ::testing::Values(1, 2)));
+                         ::testing::ValuesIn(testing::ranks_and_threads()));
 
 }  // namespace
 }  // namespace rankine

@@ -204,8 +204,7 @@ TEST_P(Overlap, SlicesAreThoseOfTheWhole) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RanksAndThreads, Overlap,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
-                                            ::testing::Values(1, 2)));
+                         ::testing::ValuesIn(testing::ranks_and_threads()));
 
 }  // namespace
 }  // namespace rankine

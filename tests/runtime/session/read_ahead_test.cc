@@ -72,8 +72,10 @@ TEST(ReadingAhead, TellsTheSystemOfWhatIsReadLaterAndNeverOfTooMuch) {
       EXPECT_EQ(session.compute(x.max()).item<float>(), 0);
       const Counted counted = count_calls();
       EXPECT_GE(counted.read, kChunks * (kChunk - 2 * kBlock));
-      EXPECT_EQ(counted.late, 0);
-      EXPECT_GT(counted.told, kChunks * kChunk * 3 / 4);
+      // A thread tells of what it chose among what nobody reads yet, and is held up in between as
+      // the system likes: another thread may have begun to read that by then, never itself.
+      if (threads == 1) EXPECT_EQ(counted.late, 0);
+      EXPECT_GT(counted.told + counted.late, kChunks * kChunk * 3 / 4);
       // The step that begins reads a chunk, which no longer counts.
       EXPECT_LE(counted.coming, threads * (io::kExpectedBytes + kChunk + kBlock));
     });

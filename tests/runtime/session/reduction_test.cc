@@ -199,8 +199,7 @@ TEST(ReductionErrors, AreToldWhereTheyAreWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RanksAndThreads, Reductions,
-                         ::testing::Combine(::testing::Values(1, 2, 3, 5),
-                                            ::testing::Values(1, 2)));
+                         ::testing::ValuesIn(testing::ranks_and_threads()));
 
 }  // namespace
 }  // namespace rankine

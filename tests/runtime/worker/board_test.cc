@@ -5,6 +5,7 @@
 
 #include "tests/support/board_run.h"
 #include "tests/support/random_program.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/small_graphs.h"
 
 namespace rankine::worker {
@@ -15,7 +16,7 @@ using graph::Topology;
 
 TEST(Board, RunsEveryTaskOfARandomGraphOnceWithItsInputs) {
   Random random("Board.RunsEveryTaskOfARandomGraphOnceWithItsInputs");
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < repeats(300); ++round) {
     RandomProgram program(random, static_cast<int>(random.between(1, 14)), 300);
     optimize::LowerOptions options;
     options.fuse = !random.one_in(3);

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "tests/support/explore_orders.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/small_graphs.h"
 
 namespace rankine {
 namespace {
 
+using testing::kSanitized;
 using testing::OrderCounts;
 using testing::OrderExplorer;
 using testing::SimulatedWorld;
@@ -71,12 +73,10 @@ std::vector<Shape> shapes_for(const Net& net) {
       {"tree of 2", 3, 4, [] { return tree_graph(2); }},
   };
   if (net.scarce()) std::erase_if(shapes, [](const Shape& shape) { return !shape.crowded; });
-#ifdef RANKINE_SANITIZED
-  // Ten times slower; the code that the larger ones go through is the same.
-  if (!net.scarce()) {
+  // The code that the larger ones go through is the same.
+  if (kSanitized && !net.scarce()) {
     std::erase_if(shapes, [](const Shape& shape) { return shape.tasks > 4; });
   }
-#endif
   return shapes;
 }
 
@@ -213,6 +213,7 @@ class EveryOrderOfMoves : public EveryOrder {
     explore(shape, [&](SimulatedWorld& world) {
       world.move_tasks();
       change(world);
+      if (kSanitized) world.free_rounds = 0;  // as in shapes_for
     });
   }
 };

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   apps::add_sample(cli);
   apps::add_bench(cli);
   apps::add_simulate(cli);
+  apps::add_doctor(cli);
   apps::add_config(cli);
   return cli.run();
 }

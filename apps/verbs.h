@@ -9,6 +9,7 @@ void add_bench(Cli& cli);
 void add_concat(Cli& cli);
 void add_config(Cli& cli);
 void add_diff(Cli& cli);
+void add_doctor(Cli& cli);
 void add_eval(Cli& cli);
 void add_info(Cli& cli);
 void add_plan(Cli& cli);

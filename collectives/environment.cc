@@ -110,6 +110,21 @@ bool launched(const Surroundings& surroundings) {
   return slurm_tasks(surroundings) > 1;
 }
 
+std::string launch_text(const Surroundings& surroundings) {
+  const auto job = surroundings.variable("SLURM_JOB_ID");
+  const std::string of_job = job ? " (Slurm job " + *job + ")" : "";
+  if (!launched(surroundings)) return "alone" + of_job;
+  const bool by_mpirun = surroundings.variable("OMPI_COMM_WORLD_SIZE") ||
+                         surroundings.variable("HYDRA_PROXY_ID") ||
+                         surroundings.variable("PMI_PORT");
+  const bool by_srun = !by_mpirun && surroundings.variable("SLURM_STEP_ID");
+  std::string text = (by_srun ? "by srun" : by_mpirun ? "by mpirun" : "by a launcher") + of_job;
+  text += ", " + std::to_string(launcher_size(surroundings)) + " processes";
+  const auto restarts = count_in(surroundings, "SLURM_RESTART_COUNT");
+  if (restarts && *restarts > 0) text += ", start " + std::to_string(*restarts + 1) + " of the job";
+  return text;
+}
+
 int launcher_rank(const Surroundings& surroundings) {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
     if (const auto rank = count_in(surroundings, name)) return *rank;
@@ -175,6 +190,11 @@ int default_threads(const Surroundings& surroundings) {
     if (threads && *threads >= 1 && *threads <= INT32_MAX) return static_cast<int>(*threads);
   }
   return std::max(1, affinity_cores(surroundings) / local_size(surroundings));
+}
+
+int granted_cores(const Surroundings& surroundings) {
+  if (!launched(surroundings)) return 0;
+  return count_in(surroundings, "SLURM_CPUS_PER_TASK").value_or(0);
 }
 
 std::string default_scratch(const Surroundings& surroundings) {

@@ -24,6 +24,8 @@ struct Surroundings {
 // Whether a launcher started this process: OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is set, or
 // it is a task of a Slurm step with several tasks (not a batch script or an interactive shell).
 bool launched(const Surroundings& surroundings = Surroundings::of_process());
+// By whom, for people: "alone", "by srun (Slurm job 7), 4 processes, start 2 of the job".
+std::string launch_text(const Surroundings& surroundings = Surroundings::of_process());
 // Rank and ranks as the launcher counts them; 0 and 1 without a launcher. Size 1 if it is unknown.
 int launcher_rank(const Surroundings& surroundings = Surroundings::of_process());
 int launcher_size(const Surroundings& surroundings = Surroundings::of_process());
@@ -43,9 +45,14 @@ std::vector<std::int32_t> affinity_list();
 // Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
 // affinity mask / the ranks on the node; at least 1.
 int default_threads(const Surroundings& surroundings = Surroundings::of_process());
-// Bytes of a rank unless --memory says otherwise: the smallest of the cgroup limits (v1 or v2, all
-// levels), SLURM_MEM_PER_NODE or SLURM_MEM_PER_CPU, and MemAvailable, / ranks on the node x 0.8.
-// If nothing is known the node counts as 1 GiB.
+// Cores that the batch system says it gave each rank (SLURM_CPUS_PER_TASK, in a step); 0: it does
+// not say.
+int granted_cores(const Surroundings& surroundings = Surroundings::of_process());
+// What all ranks of the node may use together: the smallest of the cgroup limits (v1 or v2, all
+// levels), SLURM_MEM_PER_NODE or SLURM_MEM_PER_CPU, and MemAvailable. 0: nothing is known.
+std::int64_t node_memory_bytes(const Surroundings& surroundings = Surroundings::of_process());
+// Bytes of a rank unless --memory says otherwise: those of the node / ranks on it x 0.8. If nothing
+// is known the node counts as 1 GiB.
 std::int64_t default_memory_bytes(const Surroundings& surroundings = Surroundings::of_process());
 
 // The folder for what does not fit the memory unless --scratch says otherwise: SLURM_TMPDIR, else

@@ -91,10 +91,15 @@ std::int64_t available_bytes(const Surroundings& surroundings) {
 
 }  // namespace
 
-std::int64_t default_memory_bytes(const Surroundings& surroundings) {
-  std::int64_t node = std::min(
+std::int64_t node_memory_bytes(const Surroundings& surroundings) {
+  const std::int64_t node = std::min(
       {cgroup_bytes(surroundings), slurm_bytes(surroundings), available_bytes(surroundings)});
-  if (node == kUnknown) node = kNodeIfUnknown;
+  return node == kUnknown ? 0 : node;
+}
+
+std::int64_t default_memory_bytes(const Surroundings& surroundings) {
+  std::int64_t node = node_memory_bytes(surroundings);
+  if (node == 0) node = kNodeIfUnknown;
   return node / local_size(surroundings) / 10 * 8;
 }
 

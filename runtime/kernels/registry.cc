@@ -98,6 +98,11 @@ std::optional<Loaded> module_around(const void* address) {
 
 }  // namespace
 
+Module own_program() {
+  std::vector<Loaded> modules = loaded_modules();
+  return modules.empty() ? Module() : std::move(modules.front().module);
+}
+
 FunctionName ModuleTable::name_of(const void* address) {
   const auto where = reinterpret_cast<std::uintptr_t>(address);
   for (std::uint32_t i = 0; i < ranges_.size(); ++i) {

@@ -65,6 +65,9 @@ class FoundModules {
   std::vector<std::uintptr_t> bases_;
 };
 
+// The executable of this process.
+Module own_program();
+
 // For people: the name of the function around the address where its module exports it, else
 // "job+0x1a2b".
 std::string describe_address(const void* address);

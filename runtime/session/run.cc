@@ -8,19 +8,19 @@
 #include <cstring>
 #include <map>
 #include <thread>
+#include <utility>
 
 #include "collectives/broadcast.h"
 #include "collectives/environment.h"
-#include "collectives/gather.h"
 #include "collectives/loopback.h"
 #include "collectives/mpi/mpi_communicator.h"
-#include "collectives/seats.h"
 #include "io/posix_file.h"
 #include "io/probe.h"
 #include "runtime/api/history.h"
 #include "runtime/base/archive.h"
 #include "runtime/base/current_error.h"
 #include "runtime/base/stop_signals.h"
+#include "runtime/session/launch.h"
 #include "runtime/worker/team.h"
 
 namespace rankine {
@@ -119,19 +119,6 @@ int run_client(session::Engine& engine, const RunSettings& settings, const Clien
   return code;
 }
 
-// What a rank brings along.
-struct Resources {
-  int threads = 1;
-  std::int64_t memory_bytes = 0;  // 0: no limit
-  std::int64_t scratch_bytes = 0;
-  std::map<std::string, std::int64_t> countable;
-  std::string host = collectives::host_name();
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(threads, memory_bytes, scratch_bytes, countable, host);
-  }
-};
-
 // An environment variable; 0 turns off what it is for. Throws Error (usage).
 double seconds_from(const char* variable, double otherwise) {
   const char* text = std::getenv(variable);
@@ -146,18 +133,17 @@ double seconds_from(const char* variable, double otherwise) {
   return seconds;
 }
 
-// Collective. On rank 0, settings for which the plan fits every rank.
-RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSettings settings) {
-  const Resources mine{settings.threads, settings.memory_bytes, settings.scratch_bytes,
-                       settings.resources};
-  const bool alone = communicator.size() == 1;
-  for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
-    const auto theirs = from_bytes<Resources>(bytes);
-    settings.most_threads = std::max(settings.most_threads, theirs.threads);
+using session::RankFacts;
+
+// Settings for which the plan fits every rank.
+RunSettings fitting_every_rank(const std::vector<RankFacts>& ranks, RunSettings settings) {
+  for (const RankFacts& theirs : ranks) {
+    const std::string& here = ranks.front().page_cache;
+    settings.most_threads = std::max(settings.most_threads, theirs.seat.threads);
     settings.scratch_bytes = std::min(settings.scratch_bytes, theirs.scratch_bytes);
-    settings.resources_of_ranks.push_back(theirs.countable);
+    settings.resources_of_ranks.push_back(theirs.resources);
     // One page cache for all of them (io/fixed_places.h).
-    settings.straight &= alone || (!mine.host.empty() && theirs.host == mine.host);
+    settings.straight &= ranks.size() == 1 || (!here.empty() && theirs.page_cache == here);
     if (theirs.memory_bytes == 0) continue;
     settings.memory_bytes = settings.memory_bytes == 0
                                 ? theirs.memory_bytes
@@ -167,12 +153,10 @@ RunSettings fitting_every_rank(collectives::Communicator& communicator, RunSetti
 }
 
 // Collective.
-collectives::Cores own_cores(collectives::Communicator& communicator, int threads) {
+collectives::Cores own_cores(collectives::Communicator& communicator,
+                             const std::vector<RankFacts>& ranks) {
   std::vector<collectives::Seat> seats;
-  for (const Bytes& bytes :
-       collectives::gather(communicator, 0, to_bytes(collectives::own_seat(threads)))) {
-    seats.push_back(from_bytes<collectives::Seat>(bytes));
-  }
+  for (const RankFacts& rank : ranks) seats.push_back(rank.seat);
   std::vector<std::uint8_t> shared;  // by rank
   for (const collectives::Cores cores : collectives::cores_of(seats)) {
     shared.push_back(cores == collectives::Cores::kShared ? 1 : 0);
@@ -184,12 +168,23 @@ collectives::Cores own_cores(collectives::Communicator& communicator, int thread
                                                                     : collectives::Cores::kOwn;
 }
 
+void tell_troubles(const std::vector<RankFacts>& ranks) {
+  for (const session::LaunchTrouble& trouble : session::launch_troubles(ranks)) {
+    const std::string line =
+        "rankine: warning: " + trouble.what + "\n  try: " + trouble.remedy + "\n";
+    std::fputs(line.c_str(), stderr);
+  }
+}
+
 int run_rank(collectives::Communicator& communicator, bool launched, const RunSettings& settings,
-             const Client& client) {
-  const RunSettings fitting = fitting_every_rank(communicator, settings);
+             const Client& client, bool tell) {
+  const std::vector<RankFacts> ranks = session::gather_facts(communicator, settings);
+  session::check_launch(ranks);
+  if (tell) tell_troubles(ranks);
+  const RunSettings fitting = fitting_every_rank(ranks, settings);
   session::EngineOptions options;
   options.threads = settings.threads;
-  options.cores = own_cores(communicator, settings.threads);
+  options.cores = own_cores(communicator, ranks);
   options.launched = launched;
   options.scratch = settings.scratch;
   options.resources = settings.resources;
@@ -297,7 +292,8 @@ RunSettings take_run_options(int& argc, char** argv) {
 }
 
 int World::session(const RunSettings& settings, const Client& client) {
-  Bytes code = to_bytes(run_rank(communicator_, launched_, settings, client));
+  const bool tell = !settings.quiet && !std::exchange(told_, true);
+  Bytes code = to_bytes(run_rank(communicator_, launched_, settings, client, tell));
   collectives::broadcast(communicator_, 0, code);
   return from_bytes<int>(code);
 }

@@ -38,6 +38,7 @@ class World {
  private:
   collectives::Communicator& communicator_;
   bool launched_;
+  bool told_ = false;  // what is wrong with how the ranks were started
 };
 
 // For programs with a part of their own on every rank, measurements above all: starts MPI if a

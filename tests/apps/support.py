@@ -15,7 +15,9 @@ BLOCK = re.compile(r"rankine: error: \S.*\n(  at: \S.*\n)?(  try: \S.*\n)?")
 PATIENCE = 60  # seconds after which a run counts as one that hangs
 LAUNCH = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
 MPI = {"OMPI_MCA_plm": "isolated", "PMIX_MCA_gds": "hash",
-       "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"}
+       "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
+       # Ranks of a test have more threads than cores, and nobody is to say so.
+       "OMPI_MCA_hwloc_base_binding_policy": "none"}
 LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "SLURM_", "OMP_NUM_THREADS")
 
 

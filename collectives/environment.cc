@@ -1,5 +1,6 @@
 #include "collectives/environment.h"
 
+#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -110,15 +111,20 @@ bool launched(const Surroundings& surroundings) {
   return slurm_tasks(surroundings) > 1;
 }
 
+bool by_mpirun(const Surroundings& surroundings) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "HYDI_CONTROL_FD", "HYDRA_PROXY_ID", "PMI_PORT"}) {
+    if (surroundings.variable(name)) return true;
+  }
+  return false;
+}
+
 std::string launch_text(const Surroundings& surroundings) {
   const auto job = surroundings.variable("SLURM_JOB_ID");
   const std::string of_job = job ? " (Slurm job " + *job + ")" : "";
   if (!launched(surroundings)) return "alone" + of_job;
-  const bool by_mpirun = surroundings.variable("OMPI_COMM_WORLD_SIZE") ||
-                         surroundings.variable("HYDRA_PROXY_ID") ||
-                         surroundings.variable("PMI_PORT");
-  const bool by_srun = !by_mpirun && surroundings.variable("SLURM_STEP_ID");
-  std::string text = (by_srun ? "by srun" : by_mpirun ? "by mpirun" : "by a launcher") + of_job;
+  const bool mpirun = by_mpirun(surroundings);
+  const bool srun = !mpirun && surroundings.variable("SLURM_STEP_ID");
+  std::string text = (srun ? "by srun" : mpirun ? "by mpirun" : "by a launcher") + of_job;
   text += ", " + std::to_string(launcher_size(surroundings)) + " processes";
   const auto restarts = count_in(surroundings, "SLURM_RESTART_COUNT");
   if (restarts && *restarts > 0) text += ", start " + std::to_string(*restarts + 1) + " of the job";
@@ -164,9 +170,25 @@ std::string host_name(const Surroundings& surroundings) {
   return name && boot ? *name + *boot : std::string();
 }
 
+// With OMP_PROC_BIND OpenMP binds the first thread to its place before main(), and the mask of the
+// process is in its places alone.
+std::vector<std::int32_t> cores_of_places() {
+  std::vector<std::int32_t> cores;
+  if (omp_get_proc_bind() == omp_proc_bind_false) return cores;
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> processors(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, processors.data());
+    cores.insert(cores.end(), processors.begin(), processors.end());
+  }
+  std::sort(cores.begin(), cores.end());
+  cores.erase(std::unique(cores.begin(), cores.end()), cores.end());
+  return cores;
+}
+
 // The kernel's mask may be longer than cpu_set_t, so the set grows until the call accepts it.
 std::vector<std::int32_t> affinity_list() {
-  std::vector<std::int32_t> cores;
+  std::vector<std::int32_t> cores = cores_of_places();
+  if (!cores.empty()) return cores;
   for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
     cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
     if (set == nullptr) break;
@@ -190,6 +212,11 @@ int default_threads(const Surroundings& surroundings) {
     if (threads && *threads >= 1 && *threads <= INT32_MAX) return static_cast<int>(*threads);
   }
   return std::max(1, affinity_cores(surroundings) / local_size(surroundings));
+}
+
+int unused_tasks(const Surroundings& surroundings) {
+  if (launched(surroundings) || !surroundings.variable("SLURM_JOB_ID")) return 1;
+  return std::max(1, count_in(surroundings, "SLURM_NTASKS").value_or(1));
 }
 
 int granted_cores(const Surroundings& surroundings) {

@@ -24,6 +24,8 @@ struct Surroundings {
 // Whether a launcher started this process: OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is set, or
 // it is a task of a Slurm step with several tasks (not a batch script or an interactive shell).
 bool launched(const Surroundings& surroundings = Surroundings::of_process());
+// Whether that was mpirun, and not the batch system itself.
+bool by_mpirun(const Surroundings& surroundings = Surroundings::of_process());
 // By whom, for people: "alone", "by srun (Slurm job 7), 4 processes, start 2 of the job".
 std::string launch_text(const Surroundings& surroundings = Surroundings::of_process());
 // Rank and ranks as the launcher counts them; 0 and 1 without a launcher. Size 1 if it is unknown.
@@ -45,6 +47,9 @@ std::vector<std::int32_t> affinity_list();
 // Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
 // affinity mask / the ranks on the node; at least 1.
 int default_threads(const Surroundings& surroundings = Surroundings::of_process());
+// Tasks of the Slurm job of which no launcher made ranks: more than 1 if this process runs alone in
+// a job that asked for several.
+int unused_tasks(const Surroundings& surroundings = Surroundings::of_process());
 // Cores that the batch system says it gave each rank (SLURM_CPUS_PER_TASK, in a step); 0: it does
 // not say.
 int granted_cores(const Surroundings& surroundings = Surroundings::of_process());

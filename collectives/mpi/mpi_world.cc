@@ -49,11 +49,27 @@ void check_seen_together(const Launch& launch) {
               "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
 }
 
+// Open MPI ends the process inside MPI_Init, with a page of text from each, if srun did not join the
+// tasks of the step by PMIx.
+void check_joined(const Launch& launch) {
+#ifdef OPEN_MPI
+  if (launch.size == 1 || std::getenv("PMIX_RANK") || std::getenv("OMPI_COMM_WORLD_RANK")) return;
+  throw Error(ExitCode::kUsage,
+              "the launcher started " + std::to_string(launch.size) +
+                  " processes, but not by PMIx, which Open MPI needs",
+              "process " + std::to_string(launch.rank) + " of the launcher",
+              "srun --mpi=pmix (srun --mpi=list shows what there is), or Open MPI's mpirun");
+#else
+  static_cast<void>(launch);
+#endif
+}
+
 void initialize(int* argc, char*** argv) {
   int initialized = 0;
   check_mpi(MPI_Initialized(&initialized), "MPI_Initialized");
   if (initialized) throw Error(ExitCode::kTaskFailed, "MPI is already initialized");
   const Launch launch;
+  check_joined(launch);
   int provided = 0;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   try {

@@ -1,5 +1,6 @@
 #include "runtime/session/engine.h"
 
+#include <csignal>
 #include <cstdio>
 #include <system_error>
 #include <utility>
@@ -149,14 +150,15 @@ void Engine::heed_signals(std::optional<Stopwatch>& since_signal) {
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
 bool Engine::overdue(double since_signal_s) const {
-  constexpr double kPatience = 0.5;  // seconds; of the one that mpirun gives
-  return options_.launched && since_signal_s >= kPatience;
+  const double most_s =
+      StopSignals::received() == SIGUSR1 ? options_.stop_after_usr1_s : options_.stop_s;
+  return most_s > 0 && since_signal_s >= most_s;
 }
 
 void Engine::abandon(const Error& error) {
   Error last = error;
   if (last_will_ && last_will_()) {
-    if (is_stop(last)) last.exit_code = ExitCode::kStopped;
+    if (is_stop(last) || last.transient) last.exit_code = ExitCode::kStopped;
     last.remedy = "the same command with --resume";
   }
   std::fputs(last.block().c_str(), stderr);
@@ -273,6 +275,7 @@ void Engine::on_message(int from, const Message& message, std::span<const std::b
   if (communicator_.rank() == 0 && !watch_.heard_s.empty()) {
     watch_.heard_s[static_cast<std::size_t>(from)] = watch_.clock.seconds();
   }
+  if (watch_.heard_scheduler_s && from == 0) watch_.heard_scheduler_s = watch_.clock.seconds();
   if (message.kind == Kind::kAlive) return;
   if (message.kind == Kind::kExplain) return explain(from);
   if (message.kind == Kind::kExplanation) return on_explanation(from, payload);

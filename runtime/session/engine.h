@@ -40,9 +40,11 @@ namespace rankine::session {
 struct EngineOptions {
   int threads = 1;
   collectives::Cores cores = collectives::Cores::kShared;
-  // A launcher passed the signal on and kills soon after it (mpirun: 1 s): a phase that goes on is
-  // not waited for.
-  bool launched = false;
+  // Seconds between a signal to stop and the end of all ranks, whatever they are doing; 0: as long
+  // as that takes. Less than whoever sent it gives them: mpirun 1 s after all but SIGUSR1, Slurm
+  // 30 s.
+  double stop_s = 0;
+  double stop_after_usr1_s = 0;
   std::string scratch = collectives::default_scratch();  // folder for chunks that are spilled
   std::map<std::string, std::int64_t> resources = {};    // what this rank has for tasks
   std::int64_t memory_bytes = 0;                         // what this rank may hold; 0: no limit
@@ -50,8 +52,8 @@ struct EngineOptions {
   // for what; again after twice as long, and so on. 0: never.
   double stall_s = 30;
   std::function<void(const std::string&)> on_stall = {};  // by a thread of the team
-  // Rank 0: a rank that gave no sign of life for so many seconds, while a graph is in flight, ends
-  // the job. 0: never.
+  // A rank that gave no sign of life for so many seconds, while a graph is in flight, ends the job;
+  // rank 0 may take three times as long, or 5 s after a signal to stop. 0: never.
   double silence_s = 20;
 };
 
@@ -280,6 +282,8 @@ class Engine : private worker::LoopHost {
   void send_control(const scheduler::Reactor::Outbox& outbox);
   // Signs of life and stalls (engine_watch.cc).
   bool watch();
+  void give_signs(double now_s);
+  void watch_scheduler(double now_s, double gap_s);
   void watch_ranks(double now_s);
   void watch_tasks(double now_s);
   void ask_why(double now_s);
@@ -310,6 +314,7 @@ class Engine : private worker::LoopHost {
     double next_look_s = 0;       // rank 0: when it looks at the ranks again
     double next_alive_s = 0;      // when this rank gives its next sign of life
     std::vector<double> heard_s;  // rank 0: by rank, the last sign of life
+    std::optional<double> heard_scheduler_s;  // other ranks, while a graph is in flight
     std::int64_t completed = -1;  // tasks and graphs
     double changed_s = 0;         // when that last changed
     double patience_s = 0;        // before the next question

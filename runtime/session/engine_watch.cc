@@ -1,6 +1,7 @@
 // Engine: signs of life of the ranks, and the question who waits for what when nothing completes.
 #include <algorithm>
 
+#include "runtime/base/stop_signals.h"
 #include "runtime/session/engine.h"
 
 namespace rankine::session {
@@ -32,16 +33,50 @@ bool Engine::watch() {
     }
     if (now < watch_.next_look_s) return false;  // it takes a look at every rank
     watch_.next_look_s = now + kBetweenLooks;
+    give_signs(now);
     watch_ranks(now);
     watch_tasks(now);
     return false;
   }
-  if (flights_.empty() || now < watch_.next_alive_s) return false;
+  if (flights_.empty()) {
+    watch_.heard_scheduler_s.reset();
+    return false;
+  }
+  watch_scheduler(now, gap);
+  if (now < watch_.next_alive_s) return false;
   watch_.next_alive_s = now + kBetweenSigns;
   Message message;
   message.kind = Kind::kAlive;
   loop_.mail().send(0, message);
   return true;
+}
+
+void Engine::give_signs(double now_s) {
+  if (now_s < watch_.next_alive_s) return;
+  watch_.next_alive_s = now_s + kBetweenSigns;
+  Message message;
+  message.kind = Kind::kAlive;
+  for (int rank = 1; rank < communicator_.size(); ++rank) loop_.mail().send(rank, message);
+}
+
+// Without rank 0 nothing ends the others but their launcher, and some wait long: srun sends TERM
+// when one of its tasks dies, and KILL half a minute later. A rank that got a signal otherwise waits
+// for what rank 0 makes of it.
+void Engine::watch_scheduler(double now_s, double gap_s) {
+  constexpr double kAfterSignal = 5;
+  if (!watch_.heard_scheduler_s) watch_.heard_scheduler_s = now_s;
+  if (gap_s > kBetweenSigns) *watch_.heard_scheduler_s += gap_s;
+  if (options_.silence_s <= 0) return;
+  const double silent = now_s - *watch_.heard_scheduler_s;
+  // It may settle what an earlier graph left while the others are done with it.
+  double most = 3 * options_.silence_s;
+  if (StopSignals::received() != 0) most = std::min(most, kAfterSignal);
+  if (silent < most) return;
+  if (communicator_.rank() > 1) communicator_.abort(static_cast<int>(ExitCode::kTaskFailed));
+  abandon(Error(ExitCode::kTaskFailed,
+                "rank 0, the scheduler, has given no sign of life for " +
+                    std::to_string(static_cast<int>(silent)) + " s",
+                {}, "look at the node it runs on; then the same command with --resume"));
 }
 
 // Whoever has not got the graph yet is silent for good reason, so silence counts from its start.
@@ -53,10 +88,12 @@ void Engine::watch_ranks(double now_s) {
   for (int rank = 1; rank < communicator_.size(); ++rank) {
     const double silent = now_s - watch_.heard_s[static_cast<std::size_t>(rank)];
     if (silent < options_.silence_s) continue;
-    abandon(Error(ExitCode::kTaskFailed,
-                  "rank " + std::to_string(rank) + " has given no sign of life for " +
-                      std::to_string(static_cast<int>(silent)) + " s",
-                  {}, "look at the node it runs on: it may be stopped, swapping or cut off"));
+    Error error(ExitCode::kTaskFailed,
+                "rank " + std::to_string(rank) + " has given no sign of life for " +
+                    std::to_string(static_cast<int>(silent)) + " s",
+                {}, "look at the node it runs on: it may be stopped, swapping or cut off");
+    error.transient = true;
+    abandon(error);
   }
 }
 

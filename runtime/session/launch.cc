@@ -47,6 +47,7 @@ class Checks {
   explicit Checks(const std::vector<RankFacts>& ranks) : ranks_(ranks) {}
 
   std::vector<LaunchTrouble> run() {
+    check_alone();
     check_grant();
     check_threads();
     check_memory();
@@ -61,6 +62,13 @@ class Checks {
   // Slurm gave cores that the step does not use.
   static bool lost_its_cores(const RankFacts& rank) {
     return cores(rank) > 0 && cores(rank) < rank.granted_cores;
+  }
+
+  void check_alone() {
+    if (ranks_.size() != 1 || ranks_[0].job_tasks <= 1) return;
+    troubles_.push_back({fmt::format("the job has {} tasks, but this process runs alone",
+                                     ranks_[0].job_tasks),
+                         "srun rankine ..., which starts one rank for each task"});
   }
 
   void check_grant() {
@@ -128,6 +136,7 @@ RankFacts own_facts(const RunSettings& settings) {
   RankFacts facts;
   facts.program = kernels::own_program();
   facts.seat = collectives::own_seat(settings.threads);
+  facts.job_tasks = collectives::unused_tasks();
   facts.granted_cores = collectives::granted_cores();
   facts.memory_bytes = settings.memory_bytes;
   facts.node_bytes = collectives::node_memory_bytes();

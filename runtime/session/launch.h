@@ -22,6 +22,7 @@ namespace rankine::session {
 struct RankFacts {
   kernels::Module program;
   collectives::Seat seat;           // node, cores it may use, threads
+  std::int32_t job_tasks = 1;       // of the batch job, if this process is alone in it
   std::int32_t granted_cores = 0;   // of each rank, as the batch system says; 0: it does not
   std::int64_t memory_bytes = 0;    // its budget; 0: no limit
   std::int64_t node_bytes = 0;      // what all ranks of its node may use; 0: unknown
@@ -32,7 +33,7 @@ struct RankFacts {
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(program, seat, granted_cores, memory_bytes, node_bytes, scratch, scratch_bytes,
+    archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch, scratch_bytes,
             scratch_problem, page_cache, resources);
   }
 };

@@ -185,7 +185,10 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   session::EngineOptions options;
   options.threads = settings.threads;
   options.cores = own_cores(communicator, ranks);
-  options.launched = launched;
+  if (launched) {
+    options.stop_s = collectives::by_mpirun() ? 0.5 : 20;
+    options.stop_after_usr1_s = 20;
+  }
   options.scratch = settings.scratch;
   options.resources = settings.resources;
   options.memory_bytes = settings.memory_bytes;

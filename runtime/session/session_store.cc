@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/stop_signals.h"
 #include "runtime/session/session.h"
+#include "runtime/session/time_limit.h"
 #include "runtime/session/working_files.h"
 
 namespace rankine {
@@ -197,6 +198,8 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   work.client_bytes = plan.inline_bytes() + plan.copied_bytes();
   const bool resumable = plan.computes() && plan.resumable;
   if (resumable) working.keep_if_job_ends(true);
+  std::optional<session::TimeLimit> limit;  // what cannot be resumed takes all the time it has
+  if (resumable) limit.emplace();
   try {
     begin_part(plan, {paths.part, header.places}, working);
     if (plan.computes()) {

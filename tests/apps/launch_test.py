@@ -1,7 +1,11 @@
 """Launches that go wrong become a sentence; doctor tells of those that do not, too."""
 
+import glob
+import json
 import os
+import signal
 import subprocess
+import time
 
 import h5py
 import numpy as np
@@ -33,6 +37,36 @@ class Launch(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"Slurm gave each rank 4 cores, but ranks 0-1 on ", result.stderr)
         self.assertIn(b"SRUN_CPUS_PER_TASK", result.stderr)
+
+    def test_a_process_alone_in_a_job_of_several_tasks(self):
+        result = self.run_here("eval", "sum(x)", "x.h5",
+                               env=environment(SLURM_JOB_ID="7", SLURM_NTASKS="4"))
+        self.assertIn(b"warning: the job has 4 tasks, but this process runs alone", result.stderr)
+
+    def test_threads_do_not_fall_to_one_where_openmp_binds_them(self):
+        bound = environment(OMP_PROC_BIND="close", OMP_PLACES="cores")
+        for env in (environment(), bound):
+            config = json.loads(self.run_here("config", "--json", env=env).stdout)
+            self.assertEqual(config["threads"]["default"], len(os.sched_getaffinity(0)))
+
+    def test_a_scheduler_that_is_gone_ends_the_job(self):
+        with h5py.File(self.path("y.h5"), "w") as file:
+            file.create_dataset("y", data=np.random.default_rng(3).normal(size=(400, 200, 100)),
+                                chunks=(1, 200, 100))
+        env = self.mpi_environment(RANKINE_SILENCE_SECONDS="1")
+        process = subprocess.Popen([*LAUNCH, "-n", "2", RANKINE, "eval", "z = sqrt(y)", "y.h5", "-o", "o.nc",
+                                    "--codec", "deflate-9", "--threads", "1"], env=env, cwd=self.folder,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        journal = self.path(".o.nc.rankine")
+        while not any(os.path.getsize(log) for log in glob.glob(journal + "/log.*")):
+            self.assertIsNone(process.poll(), "it ended too early")
+            time.sleep(0.001)
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+            os.kill(int(file.read().split()[0]), signal.SIGSTOP)
+        told = process.communicate(timeout=PATIENCE)[1]
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn(b"rank 0, the scheduler, has given no sign of life", told)
 
     def test_different_builds_are_refused(self):
         other = self.path("other")

@@ -57,6 +57,12 @@ TEST(Launch, SaysThatSlurmsCoresDidNotReachTheStep) {
   EXPECT_EQ(whats({rank}).size(), 1U);
 }
 
+TEST(Launch, SaysThatNobodyStartedTheTasksOfTheJob) {
+  RankFacts rank = rank_on("a", 4, 4);
+  rank.job_tasks = 8;
+  EXPECT_EQ(whats({rank}), Texts{"the job has 8 tasks, but this process runs alone"});
+}
+
 TEST(Launch, AddsUpTheMemoryOfANode) {
   std::vector<RankFacts> ranks(5, rank_on("a", 4, 4));
   ranks.push_back(rank_on("b", 4, 4));

@@ -1,0 +1,51 @@
+# The init of host ctl, in namespaces of its own: bash ctl.sh BED [FOLDER]... (see bed.sh; started by `up`).
+set -euo pipefail
+bed="$1"
+source "$(dirname "${BASH_SOURCE[0]}")/bed.sh"
+shift
+folders=("$@")
+
+hostname ctl
+mount --bind "$bed/hosts" /etc/hosts
+ip link set lo up
+ip link add bridge type bridge
+ip address add 10.77.0.1/24 dev bridge
+ip link set bridge up
+
+# The controller knows its users by munge; one daemon, whose socket all hosts see.
+munged --key-file="$bed/munge.key" --socket="$bed/munge.socket" --pid-file="$bed/munged.pid" \
+  --log-file="$bed/munged.log" --seed-file="$bed/munged.seed" --num-threads=2
+
+# A network namespace of its own, with a cable to the bridge; kept by a file while the host is off.
+make_network() {
+  local host="$1" address="$2"
+  touch "$bed/net.$host"
+  unshare --net="$bed/net.$host" true
+  ip link add "$host" type veth peer name eth0 netns "$bed/net.$host"
+  ip link set "$host" master bridge up
+  nsenter --net="$bed/net.$host" ip link set lo up
+  nsenter --net="$bed/net.$host" ip address add "$address/24" dev eth0
+  nsenter --net="$bed/net.$host" ip link set eth0 up
+}
+
+# A host that was killed boots again after a while, as machines do. The sysfs of the machine stays
+# mounted (`ip netns exec` would mount another), for slurmd looks for its control groups there.
+keep_host() {
+  local host="$1"
+  while true; do
+    nsenter --net="$bed/net.$host" \
+      unshare --uts --ipc --mount --pid --fork --mount-proc --kill-child=KILL \
+      bash "$(dirname "${BASH_SOURCE[0]}")/host.sh" "$bed" "$host" "${folders[@]}" &
+    echo $! >"$bed/$host.pid"
+    wait $! || true
+    sleep 3
+  done
+}
+
+make_network n1 10.77.0.11
+make_network n2 10.77.0.12
+keep_host n1 &
+keep_host n2 &
+export SLURM_CONF="$bed/slurm.conf"
+slurmctld -D &
+wait $!

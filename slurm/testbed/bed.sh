@@ -36,16 +36,19 @@ inside() {
   local init
   init="$(init_of_bed)" || fail "no test bed is up in $bed"
   nsenter --target "$init" --mount --uts --ipc --net --pid \
-    env --chdir="$PWD" SLURM_CONF="$bed/slurm.conf" "$@"
+    env --chdir="$PWD" --unset=SLURM_CONF RANKINE_TESTBED="$bed" "$@"
+}
+
+end_processes() {
+  local pid
+  pid="$(holder)" || return 0
+  kill -KILL "$pid" 2>/dev/null || true  # its child gets KILL, and with that init all its children
+  # The kernel keeps the init until its last process is gone: then nobody writes to the folder.
+  while holder >/dev/null; do sleep 0.05; done
 }
 
 # Ends all of it; also what a failed or killed `up` left. Harmless where there is nothing.
 take_down() {
-  local pid
-  if pid="$(holder)"; then
-    kill -KILL "$pid" 2>/dev/null || true  # its child gets KILL, and with that init all its children
-    # The kernel keeps the init until its last process is gone: then nobody writes to the folder.
-    while [ -e "/proc/$pid" ] && ! grep -q '^State:.*Z' "/proc/$pid/status" 2>/dev/null; do sleep 0.05; done
-  fi
+  end_processes
   rm -rf -- "$bed"
 }

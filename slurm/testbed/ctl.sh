@@ -1,12 +1,12 @@
 # The init of host ctl, in namespaces of its own: bash ctl.sh BED [FOLDER]... (see bed.sh; started by `up`).
 set -euo pipefail
 bed="$1"
-source "$(dirname "${BASH_SOURCE[0]}")/bed.sh"
 shift
 folders=("$@")
 
 hostname ctl
 mount --bind "$bed/hosts" /etc/hosts
+mount --bind "$bed/etc" /etc/slurm
 ip link set lo up
 ip link add bridge type bridge
 ip address add 10.77.0.1/24 dev bridge
@@ -46,6 +46,5 @@ make_network n1 10.77.0.11
 make_network n2 10.77.0.12
 keep_host n1 &
 keep_host n2 &
-export SLURM_CONF="$bed/slurm.conf"
 slurmctld -D &
 wait $!

@@ -19,7 +19,6 @@ for folder in "$@"; do
   exec {descriptor}<&-
 done
 
-export SLURM_CONF="$bed/slurm.conf"
 # A daemon that was killed starts again, as systemd does with it.
 while true; do
   slurmd -D -N "$name" &

@@ -28,8 +28,9 @@ make_network() {
   nsenter --net="$bed/net.$host" ip link set eth0 up
 }
 
-# A host that was killed boots again after a while, as machines do. The sysfs of the machine stays
-# mounted (`ip netns exec` would mount another), for slurmd looks for its control groups there.
+# A host that was killed boots again at once, unless $bed/HOST.off is there: then once that is gone.
+# The sysfs of the machine stays mounted (`ip netns exec` would mount another), for slurmd looks for
+# its control groups there.
 keep_host() {
   local host="$1"
   while true; do
@@ -38,7 +39,7 @@ keep_host() {
       bash "$(dirname "${BASH_SOURCE[0]}")/host.sh" "$bed" "$host" "${folders[@]}" &
     echo $! >"$bed/$host.pid"
     wait $! || true
-    sleep 3
+    while [ -e "$bed/$host.off" ]; do sleep 0.2; done
   done
 }
 

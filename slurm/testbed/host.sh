@@ -19,6 +19,9 @@ for folder in "$@"; do
   exec {descriptor}<&-
 done
 
+# What steps left here when the host was killed would be in the way of the same steps now.
+rm -rf -- "${bed:?}/$name"/*
+
 # A daemon that was killed starts again, as systemd does with it.
 while true; do
   slurmd -D -N "$name" &

@@ -42,13 +42,17 @@ inside() {
 end_processes() {
   local pid
   pid="$(holder)" || return 0
-  kill -KILL "$pid" 2>/dev/null || true  # its child gets KILL, and with that init all its children
-  # The kernel keeps the init until its last process is gone: then nobody writes to the folder.
+  # The kernel keeps an init until the last process of its namespace is gone, and the holder waits
+  # for the init: when it ends nobody writes to the folder any more.
+  kill -KILL "$(init_of_bed || echo "$pid")" 2>/dev/null || true
   while holder >/dev/null; do sleep 0.05; done
 }
+
+# What `up` makes first: a folder without it is none of ours, and nothing in it is removed.
+ours() { [ -e "$bed/holder" ]; }
 
 # Ends all of it; also what a failed or killed `up` left. Harmless where there is nothing.
 take_down() {
   end_processes
-  rm -rf -- "$bed"
+  if ours; then rm -rf -- "${bed:?}"; elif [ -d "$bed" ]; then rmdir -- "$bed"; fi
 }

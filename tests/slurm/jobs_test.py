@@ -34,6 +34,17 @@ def run(*words, **options):
     return subprocess.run(words, env=options.pop("env", environment(**DATED)), **options)
 
 
+def kill_where(what, is_it):
+    """Kills processes by their command line or environment; ctl sees those of all hosts."""
+    for name in glob.glob(f"/proc/[0-9]*/{what}"):
+        try:
+            with open(name) as file:
+                if is_it(file.read().split("\0")):
+                    os.kill(int(name.split("/")[2]), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # ended meanwhile
+
+
 class Jobs(unittest.TestCase):
     def setUp(self):
         # In the current folder, which the hosts share.
@@ -188,14 +199,18 @@ class Stopped(Interrupted):
     def test_a_job_outlives_the_daemon_of_its_host(self):
         number = self.submit(150)
         self.wait_for_logs(20_000)
-        for process in glob.glob("/proc/[0-9]*/cmdline"):
-            with open(process, "rb") as file:
-                if file.read() == b"slurmd\0-D\0-N\0n2\0":
-                    os.kill(int(process.split("/")[2]), signal.SIGKILL)
+        kill_where("cmdline", lambda words: words == ["slurmd", "-D", "-N", "n2", ""])
         self.assert_completed(number)
 
 
 class Lasting(Interrupted):
+    def test_a_job_goes_on_after_a_rank_was_killed(self):
+        number = self.submit(150)
+        self.wait_for_logs(20_000)
+        rank = {"SLURM_PROCID=3", f"SLURM_JOB_ID={number}"}
+        kill_where("environ", lambda variables: rank <= set(variables))
+        self.assert_went_on(number, times=1)
+
     def test_a_job_goes_on_after_its_time_limit(self):
         number = self.submit(2100, "--time=1", "--signal=TERM@25")  # 63 s
         self.assert_completed(number)

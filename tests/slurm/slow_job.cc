@@ -1,5 +1,5 @@
-// A job that lasts as long on any machine: slow_job OUT.nc [options of a run]. Each of its 120 chunks
-// takes a thread $SLOW_MS milliseconds (none if that is not set) and no time of a processor.
+// A job that lasts as long on any machine: slow_job OUT.nc [options of a run]. Each of its 120
+// chunks takes a thread $SLOW_MS milliseconds (none if that is not set) and no time of a processor.
 #include "runtime/rankine.h"
 
 #include <algorithm>

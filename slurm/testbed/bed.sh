@@ -14,9 +14,9 @@ fail() { echo "slurm/testbed: $1" >&2; exit 1; }
 # For tests: the exit code with which they know that there cannot be a bed here.
 cannot() { echo "slurm/testbed: $1" >&2; exit 77; }
 
-# The process that holds the bed: `unshare`, parent of the init. It wrote its number before it became
-# that, so there is no bed without; its arguments name the folder, so a number that was given to
-# another process since is not taken for it.
+# The process that holds the bed: `unshare`, parent of the init. It wrote its number before it
+# became that, so there is no bed without; its arguments name the folder, so a number that was given
+# to another process since is not taken for it.
 holder() {
   local pid
   pid="$(cat "$bed/holder" 2>/dev/null)" || return 1
@@ -28,7 +28,8 @@ holder() {
 init_of_bed() {
   local pid child
   pid="$(holder)" || return 1
-  child="$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)" && [ -n "$child" ] && echo "${child%% *}"
+  child="$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)" || return 1
+  [ -n "$child" ] && echo "${child%% *}"
 }
 
 # inside CMD...: on host ctl, in the same folder as here.

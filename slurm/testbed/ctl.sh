@@ -1,4 +1,4 @@
-# The init of host ctl, in namespaces of its own: bash ctl.sh BED [FOLDER]... (see bed.sh; started by `up`).
+# The init of host ctl: bash ctl.sh BED [FOLDER]... Started by `up` in namespaces of its own.
 set -euo pipefail
 bed="$1"
 shift

@@ -1,4 +1,4 @@
-# The init of a host: bash host.sh BED NAME [FOLDER]... (started by ctl.sh in namespaces of its own).
+# The init of a host: bash host.sh BED NAME [FOLDER]... Started by ctl.sh in namespaces of its own.
 set -euo pipefail
 bed="$1" name="$2"
 shift 2

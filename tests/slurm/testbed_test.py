@@ -20,8 +20,8 @@ def testbed(script, *words, folder):
 
 class TestBed(unittest.TestCase):
     def setUp(self):
-        # Not below /tmp, which the hosts do not see; and munge must be within everybody's reach.
-        parent = tempfile.TemporaryDirectory(prefix="rankine-testbed-test-", dir="/run")
+        # Not below /tmp, which the hosts do not see; open, for munge must be in everybody's reach.
+        parent = tempfile.TemporaryDirectory(prefix="rankine-testbed-", dir="/run")
         self.addCleanup(parent.cleanup)
         self.parent = parent.name
         os.chmod(self.parent, 0o755)

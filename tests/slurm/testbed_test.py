@@ -30,7 +30,7 @@ class TestBed(unittest.TestCase):
         self.addCleanup(testbed, "down", folder=self.folder)
 
     def machine(self):
-        """What a bed could leave behind: mounts, network devices, processes that know its folder."""
+        """What a bed could leave: devices, mounts, processes that know its folder, files."""
         with open("/proc/self/mounts") as file:
             mounts = file.read()
         processes = []

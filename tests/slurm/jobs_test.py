@@ -7,6 +7,7 @@ with it. Lasting has the cases that take longer than a minute.
 import filecmp
 import glob
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from support import PATIENCE, RANKINE, environment, rankine  # noqa: E402
 
 SLURM = os.path.normpath(os.path.join(HERE, "..", "..", "slurm"))
 SCRIPT = os.path.join(SLURM, "rankine.sbatch")
-BED = os.environ.get("RANKINE_TESTBED")  # the folder of its state; set on its hosts
+INSIDE = os.uname().nodename == "ctl" and "RANKINE_TESTBED" in os.environ
 SLOW_JOB = os.environ["SLOW_JOB"]
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
 SMALL = ["--ntasks-per-node=2", "--cpus-per-task=1"]
@@ -51,8 +52,9 @@ class Jobs(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="jobs-", dir=os.getcwd())
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.wait_for_hosts()
+        self.addCleanup(self.wait_for_hosts)
         self.addCleanup(run, "scancel", "--user=root", "--signal=KILL", "--full")
-        self.wait_until("two idle hosts", lambda: self.hosts() == ["idle", "idle"])
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -83,6 +85,9 @@ class Jobs(unittest.TestCase):
         ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
         self.wait_until("the end", lambda: self.job(number).get("JobState") in ended)
         return self.job(number)
+
+    def wait_for_hosts(self):
+        self.wait_until("two idle hosts", lambda: self.hosts() == ["idle", "idle"])
 
     def sbatch(self, *words, **variables):
         return run("sbatch", "--output=job.out", *SMALL, *words, cwd=self.folder,
@@ -163,7 +168,7 @@ class Interrupted(Jobs):
         self.assert_same()
 
     def kept(self):
-        """How many chunks every start found that went on."""
+        """How many chunks each start after the first found finished."""
         return [int(n) for n in re.findall(r"resuming: (\d+) of 120 chunks are there", self.told())]
 
     def assert_went_on(self, number, times):
@@ -190,7 +195,7 @@ class Stopped(Interrupted):
         self.wait_for_logs(20_000)
         run("scancel", number)
         self.assertEqual(self.wait_for_end(number)["JobState"], "CANCELLED")
-        self.wait_until("two idle hosts", lambda: self.hosts() == ["idle", "idle"])
+        self.wait_for_hosts()
         self.assertEqual(self.job(number)["JobState"], "CANCELLED")
         self.assertFalse(os.path.exists(self.path("o.nc")))
         self.assert_completed(self.submit(0))
@@ -220,16 +225,18 @@ class Lasting(Interrupted):
     def test_a_job_goes_on_after_a_host_died(self):
         number = self.submit(150)
         self.wait_for_logs(20_000)
-        off = os.path.join(BED, "n2.off")
-        with open(off, "w"), open(os.path.join(BED, "n2.pid")) as init:
-            os.kill(int(init.read()), signal.SIGKILL)
+        bed = pathlib.Path(os.environ["RANKINE_TESTBED"])  # the folder of its state
+        off = bed / "n2.off"
+        off.touch()
+        self.addCleanup(off.unlink, missing_ok=True)
+        os.kill(int((bed / "n2.pid").read_text()), signal.SIGKILL)
         self.wait_until("a host that is down", lambda: "down*" in self.hosts())
-        os.unlink(off)
+        off.unlink()
         self.assert_went_on(number, times=1)
 
 
 def main():
-    if BED is not None:
+    if INSIDE:
         unittest.main(verbosity=2)
     check = run(os.path.join(SLURM, "testbed", "up"), "--check")
     if check.returncode == 77:

@@ -93,6 +93,11 @@ class Jobs(unittest.TestCase):
         return run("sbatch", "--output=job.out", *SMALL, *words, cwd=self.folder,
                    env=environment(**DATED, **variables))
 
+    def submit(self, *words, **variables):
+        result = self.sbatch("--parsable", *words, **variables)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.strip()
+
     def assert_same(self):
         self.assertTrue(filecmp.cmp(self.path("o.nc"), self.reference, shallow=False))
         self.assertEqual(glob.glob(self.path(".o.nc*")) + glob.glob(self.path("o.nc.*")), [])
@@ -127,15 +132,16 @@ class TwoHosts(Jobs):
         script = self.path("mpirun.sbatch")
         with open(script, "w") as file:
             file.write(f'#!/bin/bash\nprogram="$RANKINE"\n{" ".join(shown)}\n')
-        result = self.sbatch("--wait", "--nodes=2", script, *self.MEAN, RANKINE=RANKINE,
-                             OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        self.assertEqual(result.returncode, 0, self.told())
+        job = self.wait_for_end(self.submit(
+            "--nodes=2", script, *self.MEAN, RANKINE=RANKINE,
+            OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"))
+        self.assertEqual(job["ExitCode"], "0:0", self.told())
         self.assert_four_ranks_made_it(self.told())
 
     def test_the_job_script_returns_what_is_wrong(self):
-        result = self.sbatch("--wait", SCRIPT, "eval", "m = mean(none)", *self.MEAN[2:],
-                             RANKINE=RANKINE)
-        self.assertEqual(result.returncode, 3, self.told())
+        job = self.wait_for_end(self.submit(SCRIPT, "eval", "m = mean(none)", *self.MEAN[2:],
+                                            RANKINE=RANKINE))
+        self.assertEqual(job["ExitCode"], "3:0", self.told())
         self.assertEqual(self.told().count("rankine: error: "), 1, self.told())
 
 
@@ -149,11 +155,8 @@ class Interrupted(Jobs):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.reference = self.path("alone/o.nc")
 
-    def submit(self, milliseconds, *options):
-        result = self.sbatch("--parsable", *options, SCRIPT, "o.nc", RANKINE=SLOW_JOB,
-                             SLOW_MS=str(milliseconds))
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result.stdout.strip()
+    def submit_slow(self, milliseconds, *options):
+        return self.submit(*options, SCRIPT, "o.nc", RANKINE=SLOW_JOB, SLOW_MS=str(milliseconds))
 
     def wait_for_logs(self, size):
         """A chunk needs more than 500 bytes."""
@@ -182,7 +185,7 @@ class Interrupted(Jobs):
 
 class Stopped(Interrupted):
     def test_signals_put_a_job_back_and_it_goes_on(self):
-        number = self.submit(150)
+        number = self.submit_slow(150)
         self.wait_for_logs(20_000)
         run("scancel", "--signal=TERM", number)
         self.wait_until("the second start", self.kept)
@@ -191,18 +194,18 @@ class Stopped(Interrupted):
         self.assert_went_on(number, times=2)
 
     def test_a_cancelled_job_stays_so_and_another_goes_on(self):
-        number = self.submit(150)
+        number = self.submit_slow(150)
         self.wait_for_logs(20_000)
         run("scancel", number)
         self.assertEqual(self.wait_for_end(number)["JobState"], "CANCELLED")
         self.wait_for_hosts()
         self.assertEqual(self.job(number)["JobState"], "CANCELLED")
         self.assertFalse(os.path.exists(self.path("o.nc")))
-        self.assert_completed(self.submit(0))
+        self.assert_completed(self.submit_slow(0))
         self.assertEqual(len(self.kept()), 1)
 
     def test_a_job_outlives_the_daemon_of_its_host(self):
-        number = self.submit(150)
+        number = self.submit_slow(150)
         self.wait_for_logs(20_000)
         kill_where("cmdline", lambda words: words == ["slurmd", "-D", "-N", "n2", ""])
         self.assert_completed(number)
@@ -210,20 +213,20 @@ class Stopped(Interrupted):
 
 class Lasting(Interrupted):
     def test_a_job_goes_on_after_a_rank_was_killed(self):
-        number = self.submit(150)
+        number = self.submit_slow(150)
         self.wait_for_logs(20_000)
         rank = {"SLURM_PROCID=3", f"SLURM_JOB_ID={number}"}
         kill_where("environ", lambda variables: rank <= set(variables))
         self.assert_went_on(number, times=1)
 
     def test_a_job_goes_on_after_its_time_limit(self):
-        number = self.submit(2100, "--time=1", "--signal=TERM@25")  # 63 s
+        number = self.submit_slow(2100, "--time=1", "--signal=TERM@25")  # 63 s
         self.assert_completed(number)
         self.assertIn("stopped by signal 15", self.told())
         self.assertGreater(len(self.kept()), 0)
 
     def test_a_job_goes_on_after_a_host_died(self):
-        number = self.submit(150)
+        number = self.submit_slow(150)
         self.wait_for_logs(20_000)
         bed = pathlib.Path(os.environ["RANKINE_TESTBED"])  # the folder of its state
         off = bed / "n2.off"

@@ -12,6 +12,8 @@ test_packages=(
   netcdf-bin nco cdo hdf5-tools time ca-certificates
   hdf5-filter-plugin hdf5-filter-plugin-blosc-serial bitshuffle python3-zstandard
 )
+# Slurm on two hosts of one machine (slurm/testbed).
+slurm_packages=(slurm-wlm munge iproute2)
 fuzz_packages=(clang-16 libclang-rt-16-dev libomp-16-dev)
 
 missing_packages() {

@@ -259,8 +259,11 @@ std::vector<ProbeAnswer> ask(ProbeRequest request, const ProbeOptions& options) 
 ProbeRequest request_for(const std::vector<Place>& places) {
   ProbeRequest request;
   request.access = access();
-  for (const Place& place : places)
-    request.items.push_back({.file = place.file, .dataset = place.dataset});
+  for (const Place& place : places) {
+    ProbeRequest::Item& item = request.items.emplace_back();
+    item.file = place.file;
+    item.dataset = place.dataset;
+  }
   return request;
 }
 

@@ -134,7 +134,7 @@ if [ -n "$fuzz_seconds" ]; then
   exit
 fi
 
-ensure_packages "${build_packages[@]}" "${test_packages[@]}"
+ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${slurm_packages[@]}"
 case "$preset" in
   "") release_suite; sanitized_suite asan-ubsan address,undefined ;;
   release) release_suite ;;

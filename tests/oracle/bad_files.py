@@ -138,7 +138,8 @@ class BadFiles(Test):
     def some_places(self, good, count, salt):
         random = rng(salt)
         offsets = random.integers(0, good.stat().st_size, count)
-        return [(int(at), int(random.integers(1, 256))) for at in offsets]
+        drawn = [(int(at), int(random.integers(1, 256))) for at in offsets]
+        return list(dict.fromkeys(drawn))  # each is a file of its own
 
     def good_files(self):
         early, late = self.folder / "early.h5", self.folder / "late.h5"

@@ -92,8 +92,8 @@ std::vector<Folder> look_at_folder(collectives::Communicator& communicator,
 }
 
 std::string at_rank(const std::vector<RankFacts>& ranks, std::size_t rank) {
-  return ranks.size() == 1 ? "" : fmt::format(", as rank {} on {} sees it", rank,
-                                              ranks[rank].seat.node);
+  return ranks.size() == 1 ? ""
+                           : fmt::format(", as rank {} on {} sees it", rank, ranks[rank].seat.node);
 }
 
 void add_folder_troubles(const std::string& path, const std::vector<RankFacts>& ranks,
@@ -110,9 +110,9 @@ void add_folder_troubles(const std::string& path, const std::vector<RankFacts>& 
                                       path, ranks[rank].seat.node, ranks.front().seat.node),
                           "write outputs to a file system that all nodes share"});
     } else if (!folder.locks) {
-      troubles.push_back({fmt::format("the file system of {} has no locks{}", path,
-                                      at_rank(ranks, rank)),
-                          "runs work without; never let two write one output"});
+      troubles.push_back(
+          {fmt::format("the file system of {} has no locks{}", path, at_rank(ranks, rank)),
+           "runs work without; never let two write one output"});
     } else {
       continue;
     }
@@ -155,8 +155,7 @@ std::string nodes_text(const std::vector<RankFacts>& ranks) {
 }
 
 std::string report(const std::string& folder, const std::vector<RankFacts>& ranks,
-                   const std::vector<Folder>& folders,
-                   const std::vector<LaunchTrouble>& troubles,
+                   const std::vector<Folder>& folders, const std::vector<LaunchTrouble>& troubles,
                    const std::vector<std::string>& launchers) {
   std::string text;
   const auto line = [&](const char* label, const std::string& value) {
@@ -164,8 +163,8 @@ std::string report(const std::string& folder, const std::vector<RankFacts>& rank
   };
   line("started", collectives::launch_text());
   const std::string mpi = collectives::mpi_library();
-  line("MPI", fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")),
-                          collectives::mpi_standard()));
+  line("MPI",
+       fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")), collectives::mpi_standard()));
   for (const std::string& launcher : launchers) line("launcher", launcher);
   text += nodes_text(ranks);
   line("scratch", fmt::format("{}, {} free", ranks.front().scratch,
@@ -197,17 +196,17 @@ bool examine(World& world, const RunSettings& settings, const std::string& folde
 
 void add_doctor(Cli& cli) {
   const auto folder = std::make_shared<std::string>(".");
-  CLI::App& verb = cli.add_verb(
-      {"doctor", "[FOLDER] [options]",
-       "Tells how it was started here, on all ranks, and what is wrong with that.",
-       "srun -n 8 rankine doctor /scratch/me"},
-      Ranks::kAll, [&cli, folder] {
-        const RunSettings settings = run_settings(cli);
-        return run_world(settings, [&](World& world) {
-          const bool trouble = examine(world, settings, *folder);
-          return trouble ? static_cast<int>(ExitCode::kUsage) : 0;
-        });
-      });
+  CLI::App& verb =
+      cli.add_verb({"doctor", "[FOLDER] [options]",
+                    "Tells how it was started here, on all ranks, and what is wrong with that.",
+                    "srun -n 8 rankine doctor /scratch/me"},
+                   Ranks::kAll, [&cli, folder] {
+                     const RunSettings settings = run_settings(cli);
+                     return run_world(settings, [&](World& world) {
+                       const bool trouble = examine(world, settings, *folder);
+                       return trouble ? static_cast<int>(ExitCode::kUsage) : 0;
+                     });
+                   });
   verb.add_option("FOLDER", *folder, "where outputs are to be written (default: here)");
   add_run_options(verb, Runs::kPlans);
 }

@@ -112,7 +112,8 @@ bool launched(const Surroundings& surroundings) {
 }
 
 bool by_mpirun(const Surroundings& surroundings) {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "HYDI_CONTROL_FD", "HYDRA_PROXY_ID", "PMI_PORT"}) {
+  for (const char* name :
+       {"OMPI_COMM_WORLD_SIZE", "HYDI_CONTROL_FD", "HYDRA_PROXY_ID", "PMI_PORT"}) {
     if (surroundings.variable(name)) return true;
   }
   return false;

@@ -49,8 +49,8 @@ void check_seen_together(const Launch& launch) {
               "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
 }
 
-// Open MPI ends the process inside MPI_Init, with a page of text from each, if srun did not join the
-// tasks of the step by PMIx.
+// Open MPI ends the process inside MPI_Init, with a page of text from each, if srun did not join
+// the tasks of the step by PMIx.
 void check_joined(const Launch& launch) {
 #ifdef OPEN_MPI
   if (launch.size == 1 || std::getenv("PMIX_RANK") || std::getenv("OMPI_COMM_WORLD_RANK")) return;

@@ -310,14 +310,14 @@ class Engine : private worker::LoopHost {
   RecentGraphs<KnownGraph> known_;
   struct Watch {
     Stopwatch clock;
-    double last_s = 0;            // of the last look
-    double next_look_s = 0;       // rank 0: when it looks at the ranks again
-    double next_alive_s = 0;      // when this rank gives its next sign of life
-    std::vector<double> heard_s;  // rank 0: by rank, the last sign of life
+    double last_s = 0;                        // of the last look
+    double next_look_s = 0;                   // rank 0: when it looks at the ranks again
+    double next_alive_s = 0;                  // when this rank gives its next sign of life
+    std::vector<double> heard_s;              // rank 0: by rank, the last sign of life
     std::optional<double> heard_scheduler_s;  // other ranks, while a graph is in flight
-    std::int64_t completed = -1;  // tasks and graphs
-    double changed_s = 0;         // when that last changed
-    double patience_s = 0;        // before the next question
+    std::int64_t completed = -1;              // tasks and graphs
+    double changed_s = 0;                     // when that last changed
+    double patience_s = 0;                    // before the next question
     std::optional<double> asked_s;
     std::vector<std::optional<std::string>> answers;
   };

@@ -60,8 +60,8 @@ void Engine::give_signs(double now_s) {
 }
 
 // Without rank 0 nothing ends the others but their launcher, and some wait long: srun sends TERM
-// when one of its tasks dies, and KILL half a minute later. A rank that got a signal otherwise waits
-// for what rank 0 makes of it.
+// when one of its tasks dies, and KILL half a minute later. A rank that got a signal otherwise
+// waits for what rank 0 makes of it.
 void Engine::watch_scheduler(double now_s, double gap_s) {
   constexpr double kAfterSignal = 5;
   if (!watch_.heard_scheduler_s) watch_.heard_scheduler_s = now_s;

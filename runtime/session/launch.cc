@@ -37,7 +37,8 @@ const RankFacts& first_of(const std::vector<RankFacts>& ranks, const Numbers& wh
 
 std::string where(const std::vector<RankFacts>& ranks, const Numbers& which) {
   std::set<std::string> nodes;
-  for (const std::int32_t rank : which) nodes.insert(ranks[static_cast<std::size_t>(rank)].seat.node);
+  for (const std::int32_t rank : which)
+    nodes.insert(ranks[static_cast<std::size_t>(rank)].seat.node);
   return fmt::format("rank{} {} on {}", which.size() == 1 ? "" : "s", ranges_text(which),
                      nodes.size() == 1 ? *nodes.begin() : fmt::format("{} nodes", nodes.size()));
 }
@@ -66,9 +67,9 @@ class Checks {
 
   void check_alone() {
     if (ranks_.size() != 1 || ranks_[0].job_tasks <= 1) return;
-    troubles_.push_back({fmt::format("the job has {} tasks, but this process runs alone",
-                                     ranks_[0].job_tasks),
-                         "srun rankine ..., which starts one rank for each task"});
+    troubles_.push_back(
+        {fmt::format("the job has {} tasks, but this process runs alone", ranks_[0].job_tasks),
+         "srun rankine ..., which starts one rank for each task"});
   }
 
   void check_grant() {
@@ -151,8 +152,7 @@ RankFacts own_facts(const RunSettings& settings) {
 std::vector<RankFacts> gather_facts(collectives::Communicator& communicator,
                                     const RunSettings& settings) {
   std::vector<RankFacts> ranks;
-  for (const Bytes& bytes :
-       collectives::gather(communicator, 0, to_bytes(own_facts(settings)))) {
+  for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(own_facts(settings)))) {
     ranks.push_back(from_bytes<RankFacts>(bytes));
   }
   return ranks;

@@ -21,20 +21,20 @@ namespace rankine::session {
 // What a rank says of itself.
 struct RankFacts {
   kernels::Module program;
-  collectives::Seat seat;           // node, cores it may use, threads
-  std::int32_t job_tasks = 1;       // of the batch job, if this process is alone in it
-  std::int32_t granted_cores = 0;   // of each rank, as the batch system says; 0: it does not
-  std::int64_t memory_bytes = 0;    // its budget; 0: no limit
-  std::int64_t node_bytes = 0;      // what all ranks of its node may use; 0: unknown
-  std::string scratch;              // the folder for what does not fit the memory
-  std::int64_t scratch_bytes = 0;   // free there
-  std::string scratch_problem;      // why nothing can be written there; "" if it can
-  std::string page_cache;           // collectives::host_name()
+  collectives::Seat seat;          // node, cores it may use, threads
+  std::int32_t job_tasks = 1;      // of the batch job, if this process is alone in it
+  std::int32_t granted_cores = 0;  // of each rank, as the batch system says; 0: it does not
+  std::int64_t memory_bytes = 0;   // its budget; 0: no limit
+  std::int64_t node_bytes = 0;     // what all ranks of its node may use; 0: unknown
+  std::string scratch;             // the folder for what does not fit the memory
+  std::int64_t scratch_bytes = 0;  // free there
+  std::string scratch_problem;     // why nothing can be written there; "" if it can
+  std::string page_cache;          // collectives::host_name()
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch, scratch_bytes,
-            scratch_problem, page_cache, resources);
+    archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch,
+            scratch_bytes, scratch_problem, page_cache, resources);
   }
 };
 

@@ -131,8 +131,8 @@ void TimeLimit::watch() {
   const auto before = left ? rule_(*left) : std::nullopt;
   if (!before) return;
   const auto end = asked + std::chrono::seconds(*left - *before);
-  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(
-      end - std::chrono::steady_clock::now());
+  const auto wait =
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   if (over_within(wait)) return;
   std::fprintf(stderr, "rankine: the job's time ends in %ld s: stopping\n",
                static_cast<long>(*before));

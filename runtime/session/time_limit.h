@@ -25,8 +25,8 @@ std::optional<std::int64_t> stop_before_end(std::int64_t seconds_left);
 
 // While it lives, the process is told to stop by SIGUSR1, as if the batch system had sent it, when
 // the end of its Slurm job is near. Slurm is asked once (SLURM_JOB_END_TIME, else squeue), in a
-// thread, by a child process, in one process of a job. Nothing happens outside of Slurm, or if Slurm
-// does not answer.
+// thread, by a child process, in one process of a job. Nothing happens outside of Slurm, or if
+// Slurm does not answer.
 class TimeLimit {
  public:
   // From the seconds that are left to those before the end; empty: not at all.

@@ -22,7 +22,8 @@ TEST(TimeLeft, IsReadAsSqueueWritesIt) {
   EXPECT_EQ(parse_time_left("02:03:04            \n"), 7384);
   EXPECT_EQ(parse_time_left("59:59\n"), 3599);
   EXPECT_EQ(parse_time_left("0:07\n"), 7);
-  for (const char* none : {"", "UNLIMITED\n", "INVALID", "NOT_SET", "1:2:3:4", "-1:05", "5", "1:x"}) {
+  for (const char* none :
+       {"", "UNLIMITED\n", "INVALID", "NOT_SET", "1:2:3:4", "-1:05", "5", "1:x"}) {
     EXPECT_EQ(parse_time_left(none), std::nullopt) << none;
   }
 }

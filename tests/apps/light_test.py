@@ -99,4 +99,6 @@ class Light(Case):
 
 
 if __name__ == "__main__":
+    if REFUSAL:  # in the form in which tests/run.sh looks for skipped tests
+        print(f"light_test.py: Skipped\n{REFUSAL}")
     support.main()

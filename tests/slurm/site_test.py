@@ -1,14 +1,18 @@
-"""The files for sites: as far as they can be checked without Spack, Lmod and Apptainer."""
+"""The files for sites: as far as they can be checked without Spack and Apptainer."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import types
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "slurm" / "site"
+LMOD = "/usr/share/lmod/lmod/libexec/lmod"  # Debian's
 
 
 class Directives:
@@ -82,32 +86,47 @@ class Spack(unittest.TestCase):
         self.assertIn("option(RANKINE_BUILD_TESTS", (ROOT / "CMakeLists.txt").read_text())
 
 
+@unittest.skipUnless(os.path.exists(LMOD), "no Lmod")
 class Lmod(unittest.TestCase):
-    # What Lmod gives to module files; each call becomes a line.
-    STANDS_IN = """
-        function myModuleVersion() return "1.2.3" end
-        function pathJoin(...) return table.concat({...}, "/") end
-        for _, name in ipairs({"help", "whatis", "prepend_path", "setenv"}) do
-          _G[name] = function(...) print(name, ...) end
-        end
-        setmetatable(_G, {__index = function(_, name) error("Lmod has no " .. name) end})
-        dofile(arg[1])
-    """
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="rankine-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "rankine").mkdir()
+        shutil.copy(SITE / "lmod" / "rankine.lua", self.folder / "rankine" / "1.2.3.lua")
 
-    def test_it_sets_paths_and_nothing_of_openmp(self):
-        module = SITE / "lmod" / "rankine.lua"
-        result = subprocess.run(["lua5.4", "-", module], input=self.STANDS_IN, text=True,
-                                capture_output=True, timeout=60)
+    def changed(self, *words, **variables):
+        """The environment after `module WORDS`, without what is Lmod's own."""
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "MODULEPATH": str(self.folder),
+               **variables}
+        result = subprocess.run([LMOD, "bash", *words], capture_output=True, text=True, timeout=60,
+                                env=env)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        calls = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
-        paths = {call[1]: call[2] for call in calls if call[0] == "prepend_path"}
-        self.assertEqual(paths, {
-            "PATH": "/opt/rankine/1.2.3/bin", "MANPATH": "/opt/rankine/1.2.3/share/man",
-            "CMAKE_PREFIX_PATH": "/opt/rankine/1.2.3",
-            "PKG_CONFIG_PATH": "/opt/rankine/1.2.3/lib/pkgconfig",
-            "XDG_DATA_DIRS": "/opt/rankine/1.2.3/share"})
-        self.assertEqual([call[1:] for call in calls if call[0] == "setenv"],
-                         [["RANKINE_ROOT", "/opt/rankine/1.2.3"]])
+        shell = subprocess.run(["bash", "-c", result.stdout + "env -0"], capture_output=True,
+                               text=True, timeout=60, env=env)
+        pairs = [pair.split("=", 1) for pair in shell.stdout.split("\0") if "=" in pair]
+        return dict(pairs)
+
+    def ours(self, environment):
+        return {name: value for name, value in environment.items()
+                if not re.match(r"_|LMOD|LOADEDMODULES|SHLVL|PWD|OLDPWD|HOME|MODULEPATH", name)}
+
+    def test_it_adds_its_folders_and_nothing_of_openmp(self):
+        prefix = "/opt/rankine/1.2.3"
+        self.assertEqual(self.ours(self.changed("load", "rankine/1.2.3")), {
+            "PATH": f"{prefix}/bin:/usr/bin:/bin",
+            "CMAKE_PREFIX_PATH": prefix,
+            "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
+            "XDG_DATA_DIRS": f"{prefix}/share:/usr/local/share:/usr/share",
+            "RANKINE_ROOT": prefix})
+
+    def test_it_keeps_what_was_set_and_takes_back_what_it_added(self):
+        before = {"MANPATH": "/a", "XDG_DATA_DIRS": "/b", "CMAKE_PREFIX_PATH": "/c"}
+        loaded = self.changed("load", "rankine/1.2.3", **before)
+        self.assertEqual(loaded["MANPATH"], "/opt/rankine/1.2.3/share/man:/a")
+        self.assertEqual(loaded["XDG_DATA_DIRS"], "/opt/rankine/1.2.3/share:/b")
+        after = self.changed("unload", "rankine", **loaded)
+        self.assertEqual(self.ours(after), {"PATH": "/usr/bin:/bin", **before})
 
 
 def definition():

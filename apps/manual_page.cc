@@ -36,6 +36,7 @@ constexpr std::pair<ExitCode, const char*> kExitCodes[] = {
 constexpr Entry kEnvironment[] = {
     {"OMP_NUM_THREADS", "Threads of each rank, where --threads does not say."},
     {"SLURM_TMPDIR, TMPDIR", "The folder for what does not fit the memory; the first that is set."},
+    {"SLURM_*, OMPI_*, PMIX_*, PMI_*", "What a launcher says of ranks, nodes and memory."},
     {"SOURCE_DATE_EPOCH", "The time that is written into histories, in seconds since 1970."},
     {"HDF5_PLUGIN_PATH", "Where the HDF5 library looks for filters, with --allow-plugins."},
     {"HDF5_EXTFILE_PREFIX", "Where raw files of external storage are, with --allow-external."},
@@ -87,14 +88,11 @@ std::string whatis(const Described& described) {
 }
 
 std::string head(const Described& described) {
-  const std::string& name = described.text.name;
-  return fmt::format(
-      ".TH {} 1 \"\" \"rankine {}\" \"Rankine\"\n.nh\n.ad l\n.SH NAME\n{}.SH SYNOPSIS\n.B "
-      "rankine{}\n"
-      "{}\n.SH DESCRIPTION\n{}\n",
-      escaped(upper_case(name_of(described))), RANKINE_VERSION, whatis(described),
-      name.empty() ? "" : " " + escaped(name), escaped(described.text.usage),
-      escaped(described.text.summary));
+  const VerbText& text = described.text;
+  return fmt::format(".TH {} 1 \"\" \"rankine {}\" \"Rankine\"\n.nh\n.ad l\n",
+                     escaped(upper_case(name_of(described))), RANKINE_VERSION) +
+         ".SH NAME\n" + whatis(described) + ".SH SYNOPSIS\n.B rankine " + escaped(text.name) +
+         "\n" + escaped(text.usage) + "\n.SH DESCRIPTION\n" + escaped(text.summary) + "\n";
 }
 
 std::string options_section(const Described& described) {

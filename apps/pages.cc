@@ -1,5 +1,6 @@
 #include "apps/pages.h"
 
+#include <cstddef>
 #include <filesystem>
 #include <system_error>
 

@@ -1,5 +1,5 @@
-# Installation: the executable with its manual pages and its completion, one static library per room,
-# the headers as they lie in the tree, a CMake package, a pkg-config file. The tree can be moved.
+# Installation: the executable with its manual pages and its completion, one static library per
+# room, the headers as they lie in the tree, a CMake package, a pkg-config file. It can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 get_property(rankine_rooms GLOBAL PROPERTY RANKINE_ROOMS)

@@ -32,7 +32,8 @@ class Installed(Case):
         self.assert_nothing_names_the_build()
         flags = self.flags()
         by_hand = subprocess.Popen(
-            [COMPILER, "-std=c++20", "-O0", "-o", self.path("by_hand"), f"{OUTSIDE}/outside.cc", *flags],
+            [COMPILER, "-std=c++20", "-O0", "-o", self.path("by_hand"),
+             f"{OUTSIDE}/outside.cc", *flags],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(by_hand.kill)
         self.run_in(self.folder, "cmake", "-S", OUTSIDE, "-B", self.path("build"), "-G", "Ninja",
@@ -52,7 +53,7 @@ class Installed(Case):
         self.run_in(self.folder, "diff", "-r", self.path("share"), f"{self.prefix}/share")
 
     def assert_nothing_names_the_build(self):
-        """Text that an installation is looked up by has neither the build tree nor the old place."""
+        """What an installation is looked up by names neither the build tree nor the old place."""
         for path in self.tree:
             if not path.endswith((".cmake", ".pc", ".h", ".1")):
                 continue
@@ -87,7 +88,8 @@ class Installed(Case):
                     "-o", "expected.nc", "--quiet", env=environment())
         runs = [([program], environment()) for program in programs]
         if shutil.which("mpirun"):
-            runs += [([*LAUNCH, "-n", "2", program], self.mpi_environment()) for program in programs]
+            ranks = [*LAUNCH, "-n", "2"]
+            runs += [([*ranks, program], self.mpi_environment()) for program in programs]
         for command, env in runs:
             with self.subTest(command):
                 self.run_in(self.folder, *command, "--quiet", env=env)

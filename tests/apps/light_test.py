@@ -74,7 +74,8 @@ class Light(Case):
 
     def ranks_of(self, *arguments):
         """The calls of each of two ranks."""
-        script = " ".join(["exec", *STRACE, 'open,openat,socket,connect -o "log.$OMPI_COMM_WORLD_RANK" "$@"'])
+        calls = 'open,openat,socket,connect -o "log.$OMPI_COMM_WORLD_RANK"'
+        script = " ".join(["exec", *STRACE, calls, '"$@"'])
         result = subprocess.run([*LAUNCH, "-n", "2", "sh", "-c", script, "sh", RANKINE, *arguments],
                                 capture_output=True, timeout=support.PATIENCE, cwd=self.folder,
                                 env=self.mpi_environment(**UNTRACED))

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import re
 import subprocess
 import tempfile
@@ -32,6 +33,16 @@ def entries(text, section):
 
 def verbs():
     return [entry.split()[0] for entry in entries(help_of(), "verbs")]
+
+
+def variables_that_are_read():
+    """Names of environment variables in the sources, but for those that launchers set."""
+    names = set()
+    for room in ("runtime", "collectives", "io"):
+        for source in (pathlib.Path(__file__).resolve().parents[2] / room).rglob("*.cc"):
+            names |= set(re.findall(r'"((?:RANKINE|OMP|HDF5|SOURCE)_[A-Z_]+)"', source.read_text()))
+    assert len(names) > 4, names
+    return names
 
 
 class Pages(Case):
@@ -81,7 +92,8 @@ class Manual(Pages):
             verb, summary = entry.split(" ", 1)
             self.assertIn(f"rankine-{verb}(1) {summary}", page)
             self.assertRegex(page.split("SEE ALSO")[1], rf"rankine-{verb}\(1\)")
-        self.assertIn("OMP_NUM_THREADS", page.split("ENVIRONMENT")[1])
+        for variable in variables_that_are_read():
+            self.assertIn(f" {variable}", page.split("ENVIRONMENT")[1])
 
     def test_a_folder_that_cannot_be_made_is_one_error(self):
         with open(self.path("file"), "w"):
@@ -151,7 +163,8 @@ class Completion(Pages):
     def test_other_arguments_are_files(self):
         for offer in self.completed("rankine info ", "rankine eval x -o ", "rankine eval x -o -",
                                     "rankine eval x fi", "rankine --pages ", "rankine --pages x ",
-                                    "rankine bench --json ", "rankine nonsense ", "rankine nonsense -"):
+                                    "rankine bench --json ", "rankine nonsense ",
+                                    "rankine nonsense -"):
             self.assertEqual(offer, set())
 
 

@@ -1,13 +1,18 @@
 #include "apps/cli.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <memory>
 #include <sstream>
+#include <vector>
 
+#include "apps/option_text.h"
+#include "apps/pages.h"
 #include "collectives/environment.h"
 #include "runtime/base/error.h"
 #include "runtime/session/run.h"
@@ -34,26 +39,13 @@ std::string entry(const std::string& name, const std::string& meaning) {
   return lines + "\n";
 }
 
-std::string option_line(const CLI::Option& option) {
-  std::string name = option.get_name(false, true);
-  if (const auto comma = name.find(','); comma != std::string::npos) name.insert(comma + 1, " ");
-  // CLI11 puts what it checks behind the name: "N:INT in [0 - 9]".
-  const std::string type = option.get_type_name();
-  const std::string label = type.substr(0, type.find(':'));
-  if (!option.get_positional() && !label.empty()) name += " " + label;
-  std::string meaning = option.get_description();
-  if (const std::string value = option.get_default_str(); !value.empty()) {
-    meaning += " [" + value + "]";
-  }
-  return entry(name, meaning);
-}
-
 std::string option_lines(const CLI::App& app) {
-  std::string arguments, options;
-  for (const CLI::Option* option : app.get_options()) {
-    (option->get_positional() ? arguments : options) += option_line(*option);
+  std::string lines;
+  for (const OptionText& option : option_texts(app)) {
+    const std::string label = option.label.empty() ? "" : " " + option.label;
+    lines += entry(fmt::format("{}{}", fmt::join(option.names, ", "), label), option.meaning);
   }
-  return arguments + options;
+  return lines;
 }
 
 // One usage line, what it does, options, one example.
@@ -101,21 +93,39 @@ Cli::Cli(int argc, char** argv)
   app_.formatter(std::make_shared<ProgramHelp>());
   app_.set_help_flag("-h,--help", "this text");
   app_.set_version_flag("--version", "rankine " RANKINE_VERSION, "the version");
+  app_.add_option_function<std::string>(
+          "--pages",
+          [this](const std::string& folder) {
+            if (collectives::launcher_rank() == 0) write_all_pages(folder);
+            throw CLI::Success();
+          },
+          "write the manual pages and the completion of bash into DIR, a share/ as ~/.local/share")
+      ->type_name("DIR");
   app_.require_subcommand(1);
 }
 
 CLI::App& Cli::add_verb(const VerbText& text, Ranks ranks, std::function<int()> action) {
-  verbs_[text.name] = {ranks, std::move(action)};
   CLI::App* verb = app_.add_subcommand(text.name, text.summary);
+  verbs_[text.name] = {text, ranks, std::move(action)};
   verb->formatter(std::make_shared<VerbHelp>(text));
   verb->set_help_flag("-h,--help", "this text");
   return *verb;
 }
 
+void Cli::write_all_pages(const std::string& folder) const {
+  const VerbText text{"", "VERB ...", app_.get_description(), "rankine VERB --help"};
+  std::vector<Described> verbs;
+  for (const CLI::App* verb : app_.get_subcommands({})) {
+    verbs.push_back({verbs_.at(verb->get_name()).text, *verb});
+  }
+  write_pages(folder, {text, app_}, verbs);
+}
+
 // CLI11 would speak of subcommands and unexpected arguments.
 void Cli::check_verb() const {
   if (argc_ < 2) throw usage_error("a verb is missing", "rankine --help");
-  const std::string first = argv_[1];
+  std::string first = argv_[1];
+  if (first.starts_with("--")) first.resize(std::min(first.find('='), first.size()));
   if (verbs_.contains(first) || app_.get_option_no_throw(first) != nullptr) return;
   const char* kind = first.starts_with('-') ? "option" : "verb";
   throw usage_error(fmt::format("there is no {} '{}'", kind, first), "rankine --help");
@@ -137,6 +147,8 @@ int Cli::parse_and_act() {
     return 0;
   } catch (const CLI::CallForVersion& version) {
     if (first_rank) print_result(std::string(version.what()) + "\n");
+    return 0;
+  } catch (const CLI::Success&) {
     return 0;
   } catch (const CLI::ParseError& problem) {
     const auto chosen = app_.get_subcommands();

@@ -46,11 +46,13 @@ class Cli {
 
  private:
   struct Verb {
+    VerbText text;
     Ranks ranks;
     std::function<int()> action;
   };
   int parse_and_act();
   void check_verb() const;
+  void write_all_pages(const std::string& folder) const;
   bool uses_all_ranks() const;
 
   int argc_;

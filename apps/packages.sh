@@ -11,6 +11,7 @@ test_packages=(
   libgtest-dev python3 python3-numpy python3-h5py python3-xarray python3-netcdf4 python3-cftime python3-h5netcdf
   netcdf-bin nco cdo hdf5-tools time ca-certificates
   hdf5-filter-plugin hdf5-filter-plugin-blosc-serial bitshuffle python3-zstandard
+  groff-base lmod strace
 )
 # Slurm on two hosts of one machine (slurm/testbed).
 slurm_packages=(slurm-wlm munge iproute2)

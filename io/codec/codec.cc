@@ -99,6 +99,12 @@ Codec parse_codec(const std::string& text) {
   return {found->kind, static_cast<std::uint8_t>(level), found->inner};
 }
 
+std::vector<std::string> codec_names() {
+  std::vector<std::string> names{"blosc"};
+  for (const Form& form : kForms) names.emplace_back(form.name);
+  return names;
+}
+
 Codec codec_of(std::uint32_t filter, Parameters parameters) {
   const auto at = [&](std::size_t i, std::uint32_t usual) {
     return static_cast<std::uint8_t>(i < parameters.size() ? parameters[i] : usual);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "io/codec/codecs.h"
 
@@ -27,6 +28,8 @@ struct Codec {
 // none, deflate[-1..9], zstd[-1..22], lz4, blosc[-blosclz|-lz4|-lz4hc|-snappy|-zlib|-zstd][-1..9],
 // bitshuffle[-lz4|-zstd[-1..22]]. Throws Error (usage) that lists them.
 Codec parse_codec(const std::string& text);
+// What parse_codec understands, without levels.
+std::vector<std::string> codec_names();
 // What a filter with these parameters was written by, as far as they tell; kNone for a filter that
 // no codec is. The level may be one that check refuses.
 Codec codec_of(std::uint32_t filter, Parameters parameters);

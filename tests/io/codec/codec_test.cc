@@ -19,6 +19,7 @@ TEST(Codec, IsReadAndWritten) {
     EXPECT_EQ(to_string(parse_codec(text)), text);
     EXPECT_NO_THROW(check(parse_codec(text))) << text;
   }
+  for (const std::string& name : codec_names()) EXPECT_NO_THROW(parse_codec(name)) << name;
   EXPECT_EQ(to_string(parse_codec("deflate")), "deflate-4");
   EXPECT_EQ(to_string(parse_codec("zstd")), "zstd-3");
   EXPECT_EQ(to_string(parse_codec("blosc")), "blosc-lz4-5");

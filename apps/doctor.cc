@@ -1,13 +1,16 @@
 // doctor: how this program was started here, on all ranks, and what is wrong with it.
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "apps/launchers.h"
@@ -120,36 +123,44 @@ void add_folder_troubles(const std::string& path, const std::vector<RankFacts>& 
   }
 }
 
-std::string cores_text(const RankFacts& rank) {
-  if (rank.seat.cores.empty()) return "cores unknown";
-  return fmt::format("core{} {}", rank.seat.cores.size() == 1 ? "" : "s",
-                     session::ranges_text(rank.seat.cores));
+std::string counted(std::size_t count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-// One line for ranks of one node that are alike.
+// Ranks of one node with as many threads and cores.
+struct Alike {
+  std::vector<std::int32_t> ranks;
+  std::vector<std::int32_t> cores;  // of all of them
+};
+
+std::string text_of(const Alike& alike, const RankFacts& first) {
+  const bool several = alike.ranks.size() > 1;
+  const char* each = several ? " each" : "";
+  const std::string cores = alike.cores.empty()
+                                ? "cores unknown"
+                                : fmt::format("{}{} ({})", counted(first.seat.cores.size(), "core"),
+                                              each, session::ranges_text(alike.cores));
+  return fmt::format(
+      "{:<10} rank{} {}: {} on {}, memory {}{} of the node's {}\n", first.seat.node,
+      several ? "s" : "", session::ranges_text(alike.ranks),
+      counted(static_cast<std::size_t>(first.seat.threads), "thread"), cores,
+      byte_size(static_cast<std::uint64_t>(first.memory_bytes)), each,
+      first.node_bytes == 0 ? "unknown" : byte_size(static_cast<std::uint64_t>(first.node_bytes)));
+}
+
 std::string nodes_text(const std::vector<RankFacts>& ranks) {
-  struct Line {
-    std::string text;
-    std::vector<std::int32_t> ranks;
-  };
-  std::map<std::string, std::vector<Line>> nodes;
+  std::map<std::tuple<std::string, std::int32_t, std::size_t>, Alike> groups;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const RankFacts& rank = ranks[i];
-    const std::string text = fmt::format(
-        "{} thread{}, {}, memory {} of the node's {}", rank.seat.threads,
-        rank.seat.threads == 1 ? "" : "s", cores_text(rank),
-        byte_size(static_cast<std::uint64_t>(rank.memory_bytes)),
-        rank.node_bytes == 0 ? "unknown" : byte_size(static_cast<std::uint64_t>(rank.node_bytes)));
-    std::vector<Line>& lines = nodes[rank.seat.node];
-    if (lines.empty() || lines.back().text != text) lines.push_back({text, {}});
-    lines.back().ranks.push_back(static_cast<std::int32_t>(i));
+    const collectives::Seat& seat = ranks[i].seat;
+    Alike& alike = groups[{seat.node, seat.threads, seat.cores.size()}];
+    alike.ranks.push_back(static_cast<std::int32_t>(i));
+    alike.cores.insert(alike.cores.end(), seat.cores.begin(), seat.cores.end());
   }
   std::string text;
-  for (const auto& [node, lines] : nodes) {
-    for (const Line& line : lines) {
-      text += fmt::format("{:<10} rank{} {}: {}\n", node, line.ranks.size() == 1 ? "" : "s",
-                          session::ranges_text(line.ranks), line.text);
-    }
+  for (auto& [key, alike] : groups) {
+    std::sort(alike.cores.begin(), alike.cores.end());
+    alike.cores.erase(std::unique(alike.cores.begin(), alike.cores.end()), alike.cores.end());
+    text += text_of(alike, ranks[static_cast<std::size_t>(alike.ranks.front())]);
   }
   return text;
 }

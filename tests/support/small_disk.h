@@ -25,7 +25,9 @@ class SmallDisk {
     }
   }
   ~SmallDisk() {
-    if (missing_.empty()) EXPECT_EQ(::umount(folder_.c_str()), 0) << std::strerror(errno);
+    if (missing_.empty()) {
+      EXPECT_EQ(::umount(folder_.c_str()), 0) << std::strerror(errno);
+    }
   }
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;

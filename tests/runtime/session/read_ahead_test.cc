@@ -74,7 +74,9 @@ TEST(ReadingAhead, TellsTheSystemOfWhatIsReadLaterAndNeverOfTooMuch) {
       EXPECT_GE(counted.read, kChunks * (kChunk - 2 * kBlock));
       // A thread tells of what it chose among what nobody reads yet, and is held up in between as
       // the system likes: another thread may have begun to read that by then, never itself.
-      if (threads == 1) EXPECT_EQ(counted.late, 0);
+      if (threads == 1) {
+        EXPECT_EQ(counted.late, 0);
+      }
       EXPECT_GT(counted.told + counted.late, kChunks * kChunk * 3 / 4);
       // The step that begins reads a chunk, which no longer counts.
       EXPECT_LE(counted.coming, threads * (io::kExpectedBytes + kChunk + kBlock));

@@ -1,6 +1,5 @@
 // doctor: how this program was started here, on all ranks, and what is wrong with it.
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <algorithm>

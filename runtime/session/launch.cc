@@ -124,7 +124,7 @@ class Checks {
     const RankFacts& first = first_of(ranks_, which);
     troubles_.push_back({fmt::format("nothing can be written to the scratch folder {} ({}): {}",
                                      first.scratch, first.scratch_problem, where(ranks_, which)),
-                         "name a folder on a local disk by --scratch"});
+                         "name a folder on a local disk by --scratch", false});
   }
 
   const std::vector<RankFacts>& ranks_;

@@ -52,6 +52,7 @@ void check_launch(const std::vector<RankFacts>& ranks);
 struct LaunchTrouble {
   std::string what;
   std::string remedy;
+  bool at_start = true;  // false: a run that it matters to is refused, saying so
 };
 std::vector<LaunchTrouble> launch_troubles(const std::vector<RankFacts>& ranks);
 

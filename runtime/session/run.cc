@@ -170,6 +170,7 @@ collectives::Cores own_cores(collectives::Communicator& communicator,
 
 void tell_troubles(const std::vector<RankFacts>& ranks) {
   for (const session::LaunchTrouble& trouble : session::launch_troubles(ranks)) {
+    if (!trouble.at_start) continue;
     const std::string line =
         "rankine: warning: " + trouble.what + "\n  try: " + trouble.remedy + "\n";
     std::fputs(line.c_str(), stderr);

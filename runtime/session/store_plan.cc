@@ -11,6 +11,7 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
 #include "runtime/expr/build.h"
+#include "runtime/graph/read_boxes.h"
 #include "runtime/session/copied_rows.h"
 
 namespace rankine::session {
@@ -314,8 +315,13 @@ PlanReport describe_plan(const std::vector<optimize::Target>& targets,
   report.spilled_bytes = physical.footprint.spilled_bytes;
   report.cost_s = physical.cost_ns * 1e-9;
   report.reuse = physical.reuse;
+  const auto boxes = graph::read_boxes(*physical.graph);
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (boxes[i]) report.reads.push_back({physical.graph->datasets[i], *boxes[i]});
+  }
   for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
     const graph::Layer& what = physical.graph->layers[layer];
+    report.widest_layer = std::max(report.widest_layer, physical.topology->task_count(layer));
     report.text += "  " + std::to_string(layer) + "  " + what.name + "  " +
                    to_string(physical.topology->counts(layer)) + " = " +
                    std::to_string(physical.topology->task_count(layer)) + " tasks" +

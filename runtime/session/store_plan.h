@@ -58,12 +58,20 @@ struct StoreOptions {
   std::vector<std::string> inputs;
 };
 
+// What a graph reads of a data set: elements in `box`, by whole chunks of the data set's grid.
+struct PlannedRead {
+  io::Dataset dataset;
+  Box box;
+};
+
 // What a graph would be, without running it.
 struct PlanReport {
   std::int64_t layers_before = 0;  // every operation by itself
   std::int64_t layers_after = 0;   // after fusion
   std::int64_t tasks_before = 0;
   std::int64_t tasks = 0;
+  std::int64_t widest_layer = 0;  // tasks of the layer that has most: not more run at a time
+  std::vector<PlannedRead> reads;
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank
   std::int64_t spilled_bytes = 0;       // of one rank, at most

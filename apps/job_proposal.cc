@@ -22,8 +22,6 @@ constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 constexpr std::int64_t kPlanned = 2 * kGiB;  // a core, that a plan may take where nobody says
 constexpr std::int64_t kUnplanned = kGiB;    // a core, where there is no plan
 
-std::string bytes_text(std::int64_t bytes) { return byte_size(static_cast<std::uint64_t>(bytes)); }
-
 // What a rank may hold; nothing: nobody knows the nodes.
 std::optional<std::int64_t> allowed_memory(const JobCommand& command, const JobWish& wish,
                                            const JobSizes& sizes, const RunSettings& settings) {
@@ -47,10 +45,10 @@ PlanReport plan_for(const std::vector<optimize::Target>& targets, const RunSetti
 
 std::string need_of_plan(const JobCommand& command, std::int64_t bound, std::int64_t allowed) {
   if (command.given("--memory")) {
-    return fmt::format("--memory allows it {}, the plan needs at most {}", bytes_text(allowed),
-                       bytes_text(bound));
+    return fmt::format("--memory allows it {}, the plan needs at most {}", size_words(allowed),
+                       size_words(bound));
   }
-  return fmt::format("the plan needs at most {}", bytes_text(bound));
+  return fmt::format("the plan needs at most {}", size_words(bound));
 }
 
 JobProposal propose_by_plan(JobCommand& command, const JobWish& wish) {
@@ -184,7 +182,7 @@ JobProposal propose_without_plan(JobCommand& command, const JobWish& wish) {
   why += fmt::format(", as no plan of {} was made", command.kind().name);
   if (command.given("--memory")) {
     need = settings.memory_bytes;
-    why = fmt::format("--memory allows it {}", bytes_text(need));
+    why = fmt::format("--memory allows it {}", size_words(need));
   }
   proposal.limits = job_limits(wish, work, proposal.sizes, need, why);
   return proposal;

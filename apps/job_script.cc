@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <string_view>
 
 #include "apps/preflight.h"
@@ -23,16 +24,11 @@ constexpr double kGoodSeconds = 300;       // of work for every core
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kBesideBytes = 128 * kMiB;  // MPI and what a bound does not count, of a rank
 constexpr double kUsable = 0.8;  // of what Slurm grants: collectives::default_memory_bytes
+constexpr std::size_t kScriptColumns = 100;  // of text
 constexpr std::int64_t kLeastMinutes = 10;
 constexpr std::int64_t kSignalSeconds = 180;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-std::string bytes_text(std::int64_t bytes) { return byte_size(static_cast<std::uint64_t>(bytes)); }
-
-std::string ranks_text(std::int64_t ranks) {
-  return fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
-}
 
 std::int64_t ranks_to_propose(const JobWork& work, std::int64_t cores) {
   const double wanted = work.core_seconds / (kGoodSeconds * static_cast<double>(cores));
@@ -81,8 +77,22 @@ bool is_plain(const std::string& word) {
 }
 bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
 
+// "# WORDS\n", in as many lines as it takes.
+std::string comment(const std::string& text) {
+  std::string lines;
+  std::size_t column = kScriptColumns;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const bool full = column + 1 + word.size() > kScriptColumns;
+    if (full) lines += lines.empty() ? "#" : "\n#";
+    lines += " " + word;
+    column = word.size() + 1 + (full ? 1 : column);
+  }
+  return lines.empty() ? "" : lines + "\n";
+}
+
 std::string header_line(const std::string& why, const std::string& options) {
-  return (why.empty() ? "" : "# " + why + "\n") + "#SBATCH " + options + "\n";
+  return comment(why) + "#SBATCH " + options + "\n";
 }
 
 // TERM may come a minute early, and the ranks need 20 s: of a short limit a quarter is enough.
@@ -120,13 +130,12 @@ std::string header(const Job& job) {
 
 // In lines of some length: there may be thousands of files.
 std::string command_lines(const Job& job) {
-  constexpr std::size_t kColumns = 100;
   std::string text = fmt::format("srun --mpi={} --cpu-bind=cores --kill-on-bad-exit=1 \\\n  {}",
                                  bash_word(job.wish.mpi), bash_word(job.command.front()));
   std::size_t column = 2 + job.command.front().size();
   for (std::size_t i = 1; i < job.command.size(); ++i) {
     const std::string word = bash_word(job.command[i]);
-    const bool full = column + 1 + word.size() > kColumns;
+    const bool full = column + 1 + word.size() > kScriptColumns;
     text += full ? " \\\n    " + word : " " + word;
     column = word.size() + (full ? 4 : column + 1);
   }
@@ -150,7 +159,7 @@ JobSizes job_sizes(const JobWish& wish, const JobWork& work) {
   } else {
     propose_nodes(wish, ranks, sizes);
   }
-  sizes.ranks_why = ranks_text(sizes.ranks()) + ": " + work.known_from;
+  sizes.ranks_why = counted(sizes.ranks(), "rank") + ": " + work.known_from;
   if (work.core_seconds > 0) {
     sizes.ranks_why += fmt::format(", {} of one core, at most {} tasks at a time",
                                    duration_text(work.core_seconds), work.tasks_at_a_time);
@@ -170,7 +179,7 @@ JobLimits job_limits(const JobWish& wish, const JobWork& work, const JobSizes& s
     const double of_rank = static_cast<double>(plan::plus(rank_bytes, kBesideBytes)) / kUsable;
     limits.memory = slurm_size(of_rank * static_cast<double>(sizes.ranks_per_node));
     limits.memory_why = fmt::format("{} for each rank: {}; the rest is for MPI and margin.",
-                                    bytes_text(static_cast<std::int64_t>(of_rank)), need_why);
+                                    size_words(static_cast<std::int64_t>(of_rank)), need_why);
   } else {
     limits.memory_why = fmt::format("As asked for; {}.", need_why);
   }
@@ -181,8 +190,8 @@ JobLimits job_limits(const JobWish& wish, const JobWork& work, const JobSizes& s
                         ? fmt::format("Twice the estimate, {} min at least", kLeastMinutes)
                         : "As asked for";
   if (work.core_seconds > 0) {
-    limits.time_why += fmt::format("; that is {}, by a rule of thumb: {}", duration_text(seconds),
-                                   work.assumption);
+    limits.time_why += fmt::format("; the estimate is {}, by a rule of thumb: {}",
+                                   duration_text(seconds), work.assumption);
   }
   limits.time_why += ".";
   return limits;

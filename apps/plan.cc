@@ -11,15 +11,16 @@
 namespace rankine::apps {
 namespace {
 
+// A plan that does not fit was refused.
 std::string text_of(const PlanReport& report, const Preflight& preflight, int ranks) {
   std::string text = inputs_line(preflight);
   text += fmt::format(
       "layers   {} before optimization, {} after\n"
       "tasks    {} before optimization, {} after\n"
       "graph    {} bytes to broadcast, whatever the number of tasks\n"
-      "memory   at most {} MiB resident on each of {} ranks, {}\n",
+      "memory   at most {} MiB resident on each of {} ranks, of {} allowed: OK\n",
       report.layers_before, report.layers_after, report.tasks_before, report.tasks, report.bytes,
-      (report.memory_bound_bytes + 1048575) / 1048576, ranks, memory_verdict(preflight));
+      (report.memory_bound_bytes + 1048575) / 1048576, ranks, size_words(preflight.memory_bytes));
   text += disk_line(preflight) + time_line(preflight);
   text += fmt::format(
       "reuse    {}\n"

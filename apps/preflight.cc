@@ -22,24 +22,25 @@ namespace {
 
 constexpr std::size_t kMostAdvice = 4;
 
-// Nanoseconds of one core for a byte, rounded; that of decoding is the one by which plans are
-// compared (runtime/plan/cost.h), which a byte without filters undercuts.
-constexpr double kDecode = 1.5;
-constexpr double kCopy = 1;
-constexpr double kFastCodec = 3;
-constexpr double kZstd = 6;
-constexpr double kDeflate = 20;
+// Nanoseconds of one core for a byte, with air for data that are hard to compress; that of decoding
+// is the one by which plans are compared (runtime/plan/cost.h), which bytes without filters
+// undercut.
+constexpr double kDecodeNs = 1.5;
+constexpr double kCopyNs = 1;
+constexpr double kFastCodecNs = 2;
+constexpr double kZstdNs = 4;
+constexpr double kDeflateNs = 8;
 
 double compress_ns(const std::string& codec) {
   switch (io::parse_codec(codec).kind) {
-    case io::Codec::Kind::kNone: return kCopy;
-    case io::Codec::Kind::kDeflate: return kDeflate;
-    case io::Codec::Kind::kZstd: return kZstd;
+    case io::Codec::Kind::kNone: return kCopyNs;
+    case io::Codec::Kind::kDeflate: return kDeflateNs;
+    case io::Codec::Kind::kZstd: return kZstdNs;
     case io::Codec::Kind::kLz4:
     case io::Codec::Kind::kBlosc:
     case io::Codec::Kind::kBitshuffle: break;
   }
-  return kFastCodec;
+  return kFastCodecNs;
 }
 
 std::int64_t element_bytes(const io::Dataset& dataset) {
@@ -180,26 +181,22 @@ void advise_on_ranks(const PlanReport& report, int ranks, int threads, Preflight
   }
 }
 
-std::string size_of_bytes(std::int64_t bytes) {
+}  // namespace
+
+std::string size_words(std::int64_t bytes) {
   return bytes >= plan::kTooMuch ? "more than 2 EiB" : byte_size(static_cast<std::uint64_t>(bytes));
 }
-
-std::string counted(std::int64_t count, const char* word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
-
-}  // namespace
 
 double compress_seconds(std::int64_t raw_bytes, const std::string& codec) {
   return 1e-9 * compress_ns(codec) * static_cast<double>(raw_bytes);
 }
 
 double decode_seconds(std::int64_t raw_bytes) {
-  return 1e-9 * kDecode * static_cast<double>(raw_bytes);
+  return 1e-9 * kDecodeNs * static_cast<double>(raw_bytes);
 }
 
 std::string assumption(const Preflight& preflight) {
-  std::string text = fmt::format("a core decodes {:.0f} MB/s", 1e3 / kDecode);
+  std::string text = fmt::format("a core decodes {:.0f} MB/s", 1e3 / kDecodeNs);
   if (preflight.output) {
     const std::string& codec = preflight.output->codec;
     text += fmt::format(", stores {:.0f} MB/s by {}", 1e3 / compress_ns(codec), codec);
@@ -221,7 +218,6 @@ Preflight preflight(const NamedArrays& results, const PlanReport& report,
   Preflight preflight;
   look_at_inputs(results, report, preflight);
   if (store != nullptr) preflight.output = output_of(*store, output);
-  preflight.bound_bytes = report.memory_bound_bytes;
   preflight.memory_bytes = settings.memory_bytes;
   preflight.scratch_bytes = report.spilled_bytes;
   preflight.scratch = settings.scratch;
@@ -241,9 +237,8 @@ std::string inputs_line(const Preflight& preflight) {
   std::string text = fmt::format(
       "inputs   {}, {}: {} of {} are read, {} of elements; {} stored; the largest chunk has {}, {}",
       counted(sizes.files, "file"), counted(sizes.data_sets, "data set"), sizes.chunks_read,
-      counted(sizes.chunks, "chunk"), size_of_bytes(sizes.raw_bytes),
-      size_of_bytes(sizes.stored_bytes), size_of_bytes(sizes.largest_chunk_bytes),
-      sizes.largest_chunk_codec);
+      counted(sizes.chunks, "chunk"), size_words(sizes.raw_bytes), size_words(sizes.stored_bytes),
+      size_words(sizes.largest_chunk_bytes), sizes.largest_chunk_codec);
   if (sizes.packed_otherwise > 0) {
     text += fmt::format("; {} packed otherwise than the first (each is decoded by its own scale)",
                         counted(sizes.packed_otherwise, "file"));
@@ -251,26 +246,20 @@ std::string inputs_line(const Preflight& preflight) {
   return text + "\n";
 }
 
-std::string memory_verdict(const Preflight& preflight) {
-  if (preflight.memory_bytes == 0) return "of no limit";
-  return fmt::format("of {} allowed: {}", size_of_bytes(preflight.memory_bytes),
-                     preflight.bound_bytes <= preflight.memory_bytes ? "OK" : "too much");
-}
-
 std::string disk_line(const Preflight& preflight) {
   std::string text = "disk     no output";
   if (preflight.output) {
     const OutputSizes& output = *preflight.output;
-    text = fmt::format("disk     at most {} of elements, before {}",
-                       size_of_bytes(output.raw_bytes), output.codec);
+    text = fmt::format("disk     at most {} of elements, before {}", size_words(output.raw_bytes),
+                       output.codec);
     if (output.free_bytes) {
       text += fmt::format(
-          "; {} free in {}: {}", size_of_bytes(*output.free_bytes), printable(output.folder),
+          "; {} free in {}: {}", size_words(*output.free_bytes), printable(output.folder),
           output.raw_bytes <= *output.free_bytes ? "OK" : "enough only if they get smaller");
     }
   }
   if (preflight.scratch_bytes > 0) {
-    text += fmt::format("; at most {} of each rank in {}", size_of_bytes(preflight.scratch_bytes),
+    text += fmt::format("; at most {} of each rank in {}", size_words(preflight.scratch_bytes),
                         printable(preflight.scratch));
   }
   return text + "\n";

@@ -56,6 +56,8 @@ double decode_seconds(std::int64_t raw_bytes);
 // By what core_seconds was found, in words.
 std::string assumption(const Preflight& preflight);
 
+// "1.5 MiB"; sums that stopped at 2 EiB say so.
+std::string size_words(std::int64_t bytes);
 // "less than 1 s", "12 s", "3 min", "2.5 h".
 std::string duration_text(double seconds);
 
@@ -64,8 +66,6 @@ std::string inputs_line(const Preflight& preflight);
 std::string disk_line(const Preflight& preflight);
 std::string time_line(const Preflight& preflight);
 std::string advice_lines(const Preflight& preflight);
-// "of 12.0 GiB allowed: OK"
-std::string memory_verdict(const Preflight& preflight);
 
 // The same as fields of `plan --json`.
 void add_preflight(const Preflight& preflight, nlohmann::ordered_json& json);

@@ -22,7 +22,7 @@ constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 constexpr std::int64_t kPlanned = 2 * kGiB;  // a core, that a plan may take where nobody says
 constexpr std::int64_t kUnplanned = kGiB;    // a core, where there is no plan
 
-// What a rank may hold; nothing: nobody knows the nodes.
+// What a rank may hold; nothing: its share of a whole node, of which nobody knows the memory.
 std::optional<std::int64_t> allowed_memory(const JobCommand& command, const JobWish& wish,
                                            const JobSizes& sizes, const RunSettings& settings) {
   if (command.given("--memory")) return settings.memory_bytes;
@@ -37,8 +37,7 @@ PlanReport plan_for(const std::vector<optimize::Target>& targets, const RunSetti
         targets, session::prepare_options(settings, static_cast<int>(sizes.ranks())));
   } catch (Error& error) {
     if (error.exit_code != ExitCode::kRefused) throw;
-    error.remedy =
-        "ask for more memory of a node by --mem, or more ranks by --nodes, before the --";
+    error.remedy += "; of a job, --nodes and --mem stand before the --";
     throw;
   }
 }

@@ -124,8 +124,11 @@ std::string header(const Job& job) {
         fmt::format("--signal=TERM@{}", signal_seconds(job.limits.time)));
   }
   text += header_line("A job whose node died goes back to the queue.", "--requeue");
-  for (const std::string& option : job.wish.others) text += "#SBATCH " + sbatch_word(option) + "\n";
-  return text;
+  for (std::size_t i = 0; i < job.wish.others.size(); ++i) {
+    const bool value = i > 0 && !job.wish.others[i].starts_with('-');  // of the option before
+    text += (value ? " " : i == 0 ? "#SBATCH " : "\n#SBATCH ") + sbatch_word(job.wish.others[i]);
+  }
+  return text + (job.wish.others.empty() ? "" : "\n");
 }
 
 // In lines of some length: there may be thousands of files.
@@ -168,6 +171,28 @@ JobSizes job_sizes(const JobWish& wish, const JobWork& work) {
                          ? ". Fewer would do as much."
                          : ".";
   return sizes;
+}
+
+void check_wish(const JobWish& wish) {
+  constexpr std::int64_t kMostRanks = 1 << 20;  // as `plan --ranks` takes
+  if (wish.nodes.value_or(1) * wish.ranks_per_node.value_or(kRanksPerNode) > kMostRanks) {
+    throw usage_error(fmt::format("a job has at most {} ranks", kMostRanks),
+                      "fewer --nodes or --ntasks-per-node");
+  }
+  if (!wish.time.empty()) time_limit_seconds(wish.time);
+  if (!wish.memory.empty()) rank_memory(wish.memory, 1);
+  if (!wish.others.empty() && !wish.others.front().starts_with('-')) {
+    throw usage_error("--sbatch does not take '" + printable(wish.others.front()) + "'",
+                      "behind it stand options of sbatch: --sbatch --qos=high");
+  }
+  for (const std::string& option : wish.others) {
+    const std::string name = option.substr(0, option.find('='));
+    for (const char* own : {"--nodes", "--ntasks-per-node", "--cpus-per-task", "--mem", "--time",
+                            "--partition", "--account"}) {
+      if (name != own) continue;
+      throw usage_error("submit has " + name + " itself", "give it before --sbatch");
+    }
+  }
 }
 
 JobLimits job_limits(const JobWish& wish, const JobWork& work, const JobSizes& sizes,

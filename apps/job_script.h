@@ -39,6 +39,10 @@ struct JobSizes {
 // something to do. A wish is followed.
 JobSizes job_sizes(const JobWish& wish, const JobWork& work);
 
+// Throws Error (usage) if so many ranks cannot be planned for, or `others` are none or say again
+// what has a wish of its own.
+void check_wish(const JobWish& wish);
+
 // Memory and time, once it is known what a rank needs.
 struct JobLimits {
   std::string memory, memory_why;

@@ -12,7 +12,8 @@
 
 namespace rankine::apps {
 
-// Of the chunks of what a plan reads. Sums stop at 2 EiB.
+// Of the chunks of what a plan reads, each once, though several tasks may read it. Sums stop at 2
+// EiB.
 struct InputSizes {
   std::int64_t files = 0;
   std::int64_t data_sets = 0;

@@ -90,8 +90,7 @@ int submit(const std::string& called, const std::vector<std::string>& strange,
     options.command.erase(options.command.begin());
   }
   check_command(options, strange);
-  if (!options.wish.time.empty()) time_limit_seconds(options.wish.time);
-  if (!options.wish.memory.empty()) rank_memory(options.wish.memory, 1);
+  check_wish(options.wish);
   JobCommand command(options.command);
   const JobProposal proposal = propose_job(command, options.wish);
   Job job;
@@ -120,12 +119,13 @@ void take_command(Cli& cli, SubmitOptions& options) {
 
 void add_size_options(CLI::App& verb, const std::shared_ptr<SubmitOptions>& options) {
   JobWish& wish = options->wish;
-  const auto count = [&](const char* name, std::optional<std::int64_t>& to, const char* help) {
-    verb.add_option(name, to, help)->check(CLI::Range(1, 1 << 20))->type_name("N");
+  const auto count = [&](const char* name, std::optional<std::int64_t>& to, int most,
+                         const char* help) {
+    verb.add_option(name, to, help)->check(CLI::Range(1, most))->type_name("N");
   };
-  count("-N,--nodes", wish.nodes, "nodes");
-  count("--ntasks-per-node", wish.ranks_per_node, "ranks on each");
-  count("-c,--cpus-per-task", wish.cores_per_rank, "cores of each rank, for its threads");
+  count("-N,--nodes", wish.nodes, 1 << 20, "nodes");
+  count("--ntasks-per-node", wish.ranks_per_node, 4096, "ranks on each");
+  count("-c,--cpus-per-task", wish.cores_per_rank, 4096, "cores of each rank, for its threads");
   verb.add_option("--mem", wish.memory, "memory of each node: 64G; 0 is all of it")
       ->type_name("SIZE");
   verb.add_option("-t,--time", wish.time, "time limit: 30 (minutes), 1:30:00, 2-12:00:00")

@@ -1,6 +1,7 @@
 """plan: what it shows, that it runs nothing, and that it refuses what eval refuses."""
 
 import os
+import random
 import stat
 import unittest
 
@@ -95,6 +96,23 @@ class Preflight(WithInput):
         self.assertEqual((inputs["data_sets"], inputs["chunks_read"]), (1, 2))
         inputs = self.inputs("s = shift(t2m, time=1)", self.input)
         self.assertEqual(inputs["chunks_read"], 3)
+
+    def test_any_part_meets_the_chunks_of_the_box_around_it(self):
+        seed = random.randrange(10**6)
+        print("seed", seed)
+        rng = random.Random(seed)
+        shape, chunk = (60, 50), (7, 8)
+        with h5py.File(self.path("x.h5"), "w") as file:
+            file.create_dataset("x", shape, "i4", chunks=chunk)
+        for _ in range(15):
+            cuts, chunks = [], 1
+            for axis, length in enumerate(shape):
+                first = rng.randrange(length)
+                part = range(first, rng.randrange(first, length) + 1, rng.choice((1, 1, 3)))
+                cuts.append(f"{part.start}:{part.stop}:{part.step}")
+                chunks *= part[-1] // chunk[axis] - first // chunk[axis] + 1
+            program = "s = sum(x[{}])".format(", ".join(cuts))
+            self.assertEqual(self.inputs(program, self.path("x.h5"))["chunks_read"], chunks, program)
 
     def test_what_nobody_reads_does_not_count(self):
         self.assertEqual(self.inputs("s = sum(zeros(5))")["data_sets"], 0)

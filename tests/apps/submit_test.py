@@ -148,6 +148,8 @@ class Sizes(Scripts):
             self.assertEqual(options[name], value, name)
         script = self.script("--sbatch", "--comment=a b", "--exclusive", "--", *MEAN, "in.nc")
         self.assertIn("#SBATCH '--comment=a b'\n#SBATCH --exclusive\n", script)
+        script = self.script("--sbatch", "--qos", "high", "-J", "x", "--", *MEAN, "in.nc")
+        self.assertIn("#SBATCH --qos high\n#SBATCH -J x\n", script)
         self.assertIn("srun --mpi=pmi2 ", self.script("--mpi", "pmi2", "--", *MEAN, "in.nc"))
 
     def test_much_work_gets_ranks_and_time_but_no_rank_without_a_chunk(self):
@@ -213,6 +215,10 @@ class Refusals(Scripts):
                 self.refused(2, ["--time", time], "--time=" + time, "--", *MEAN, "in.nc")
         for size in ("lots", "4X", "-1", "4GiB"):
             self.refused(2, ["--mem", size], "--mem=" + size, "--", *MEAN, "in.nc")
+        self.refused(2, ["submit has --mem itself"], "--sbatch", "--mem=3", "--", *MEAN, "in.nc")
+        self.refused(2, ["'high'"], "--sbatch", "high", "--", *MEAN, "in.nc")
+        self.refused(2, ["at most 1048576 ranks"], "--nodes", "1048576", "--ntasks-per-node", "4096",
+                     "--", *MEAN, "in.nc")
         self.refused(2, ["control characters"], "--sbatch", "--comment=a\nb", "--", *MEAN, "in.nc")
 
     def test_what_the_verb_would_refuse_never_gets_into_a_queue(self):

@@ -30,6 +30,17 @@ std::optional<std::int64_t> allowed_memory(const JobCommand& command, const JobW
   return kPlanned * sizes.cores_per_rank;
 }
 
+// Ranks that believe in --memory would be killed by Slurm.
+void check_memory(const JobCommand& command, const JobWish& wish, const JobSizes& sizes,
+                  const RunSettings& settings) {
+  if (!command.given("--memory") || wish.memory.empty()) return;
+  const auto share = rank_memory(wish.memory, sizes.ranks_per_node);
+  if (!share || settings.memory_bytes <= *share) return;
+  throw usage_error(fmt::format("--memory allows each rank {}, its share of --mem is {}",
+                                size_words(settings.memory_bytes), size_words(*share)),
+                    "leave out --memory, or ask for more by --mem");
+}
+
 PlanReport plan_for(const std::vector<optimize::Target>& targets, const RunSettings& settings,
                     const JobSizes& sizes) {
   try {
@@ -80,6 +91,7 @@ JobProposal propose_by_plan(JobCommand& command, const JobWish& wish) {
 
   JobProposal proposal{job_sizes(wish, work), {}};
   settings = command.settings(proposal.sizes.cores_per_rank);
+  check_memory(command, wish, proposal.sizes, settings);
   const auto allowed = allowed_memory(command, wish, proposal.sizes, settings);
   settings.memory_bytes = allowed.value_or(0);
   const std::int64_t bound = plan_for(targets, settings, proposal.sizes).memory_bound_bytes;
@@ -173,6 +185,7 @@ JobProposal propose_without_plan(JobCommand& command, const JobWish& wish) {
   }
   work.least_ranks = settings.dedicated_scheduler ? 2 : 1;
   JobProposal proposal{job_sizes(wish, work), {}};
+  check_memory(command, wish, proposal.sizes, settings);
   const std::int64_t cores = proposal.sizes.cores_per_rank;
   const std::int64_t chunks = plan::times(4 * raw.largest_chunk, cores);
   std::int64_t need = std::max(kUnplanned * cores, chunks);

@@ -186,9 +186,10 @@ void check_wish(const JobWish& wish) {
                       "behind it stand options of sbatch: --sbatch --qos=high");
   }
   for (const std::string& option : wish.others) {
-    const std::string name = option.substr(0, option.find('='));
+    const bool is_long = option.starts_with("--");
+    const std::string name = option.substr(0, is_long ? option.find('=') : 2);
     for (const char* own : {"--nodes", "--ntasks-per-node", "--cpus-per-task", "--mem", "--time",
-                            "--partition", "--account"}) {
+                            "--partition", "--account", "-N", "-c", "-t", "-p", "-A"}) {
       if (name != own) continue;
       throw usage_error("submit has " + name + " itself", "give it before --sbatch");
     }
@@ -206,10 +207,11 @@ JobLimits job_limits(const JobWish& wish, const JobWork& work, const JobSizes& s
     limits.memory_why = fmt::format("{} for each rank: {}; the rest is for MPI and margin.",
                                     size_words(static_cast<std::int64_t>(of_rank)), need_why);
   } else {
-    limits.memory_why = fmt::format("As asked for; {}.", need_why);
+    limits.memory_why = fmt::format("As asked for; for each rank: {}.", need_why);
   }
-  const double seconds =
-      work.core_seconds / static_cast<double>(sizes.ranks() * sizes.cores_per_rank);
+  const std::int64_t cores =
+      std::clamp<std::int64_t>(work.tasks_at_a_time, 1, sizes.ranks() * sizes.cores_per_rank);
+  const double seconds = work.core_seconds / static_cast<double>(cores);
   limits.time = wish.time.empty() ? slurm_time(minutes_to_propose(seconds)) : wish.time;
   limits.time_why = wish.time.empty()
                         ? fmt::format("Twice the estimate, {} min at least", kLeastMinutes)

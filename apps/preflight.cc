@@ -191,6 +191,10 @@ double compress_seconds(std::int64_t raw_bytes, const std::string& codec) {
   return 1e-9 * compress_ns(codec) * static_cast<double>(raw_bytes);
 }
 
+double seconds(const Preflight& preflight) {
+  return preflight.core_seconds / static_cast<double>(preflight.busy_threads);
+}
+
 double decode_seconds(std::int64_t raw_bytes) {
   return 1e-9 * kDecodeNs * static_cast<double>(raw_bytes);
 }
@@ -222,6 +226,7 @@ Preflight preflight(const NamedArrays& results, const PlanReport& report,
   preflight.scratch_bytes = report.spilled_bytes;
   preflight.scratch = settings.scratch;
   preflight.threads = std::int64_t{ranks} * settings.threads;
+  preflight.busy_threads = std::clamp<std::int64_t>(report.widest_layer, 1, preflight.threads);
   preflight.core_seconds = report.cost_s;
   if (preflight.output) {
     preflight.core_seconds +=
@@ -266,10 +271,13 @@ std::string disk_line(const Preflight& preflight) {
 }
 
 std::string time_line(const Preflight& preflight) {
+  std::string cores = counted(preflight.threads, "core");
+  if (preflight.busy_threads < preflight.threads) {
+    cores = fmt::format("{} of {}", preflight.busy_threads, cores);
+  }
   return fmt::format("time     {} of one core, {} on {}, by a rule of thumb: {}\n",
-                     duration_text(preflight.core_seconds),
-                     duration_text(preflight.core_seconds / double(preflight.threads)),
-                     counted(preflight.threads, "core"), assumption(preflight));
+                     duration_text(preflight.core_seconds), duration_text(seconds(preflight)),
+                     cores, assumption(preflight));
 }
 
 std::string advice_lines(const Preflight& preflight) {
@@ -306,7 +314,7 @@ void add_preflight(const Preflight& preflight, nlohmann::ordered_json& json) {
     if (const auto& free = preflight.output->free_bytes) json["output"]["free_bytes"] = *free;
   }
   json["core_seconds"] = preflight.core_seconds;
-  json["seconds"] = preflight.core_seconds / double(preflight.threads);
+  json["seconds"] = seconds(preflight);
   json["assumption"] = assumption(preflight);
   json["advice"] = preflight.advice;
 }

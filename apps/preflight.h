@@ -42,6 +42,7 @@ struct Preflight {
   std::string scratch;             // the folder for it
   double core_seconds = 0;         // by a rule of thumb (assumption())
   std::int64_t threads = 1;        // of all ranks
+  std::int64_t busy_threads = 1;   // of them, at most: those there are tasks for at a time
   std::vector<std::string> advice;
 };
 
@@ -59,6 +60,8 @@ std::string assumption(const Preflight& preflight);
 
 // "1.5 MiB"; sums that stopped at 2 EiB say so.
 std::string size_words(std::int64_t bytes);
+// With the threads there is something to do for.
+double seconds(const Preflight& preflight);
 // "less than 1 s", "12 s", "3 min", "2.5 h".
 std::string duration_text(double seconds);
 

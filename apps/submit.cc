@@ -143,9 +143,7 @@ void add_submit(Cli& cli) {
   take_command(cli, *options);
   CLI::App& verb = cli.add_verb(
       {"submit", "[--print] [options] [--sbatch OPTION...] -- VERB ARGUMENTS...",
-       "Prints a job for Slurm that runs a command on many ranks, and submits it. Sizes that are "
-       "not given are proposed by the command's plan.",
-       kExample},
+       "Makes a Slurm job of a command, sized by its plan, and submits it.", kExample},
       Ranks::kFirstOnly, [called, strange, options] { return submit(called, *strange, *options); });
   add_size_options(verb, options);
   verb.add_option("--mpi", options->wish.mpi, "how srun and MPI meet: see srun --mpi=list")

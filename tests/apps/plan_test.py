@@ -164,7 +164,7 @@ class Preflight(WithInput):
                      "largest chunk has 32 B, shuffle + deflate\n",
                      " MiB resident on each of 5 ranks, of 1.0 GiB allowed: OK\n",
                      "at most 96 B of elements, before deflate-4; ", ": OK\n",
-                     " on 10 cores, by a rule of thumb: a core decodes ",
+                     " on 3 of 10 cores, by a rule of thumb: a core decodes ",
                      "at most 3 tasks run at a time: more ranks than that do not help\n"):
             self.assertIn(part, text)
 

@@ -216,6 +216,9 @@ class Refusals(Scripts):
         for size in ("lots", "4X", "-1", "4GiB"):
             self.refused(2, ["--mem", size], "--mem=" + size, "--", *MEAN, "in.nc")
         self.refused(2, ["submit has --mem itself"], "--sbatch", "--mem=3", "--", *MEAN, "in.nc")
+        self.refused(2, ["submit has -N itself"], "--sbatch", "-N4", "--", *MEAN, "in.nc")
+        self.refused(2, ["--memory allows each rank 2.0 GiB, its share of --mem is 819.2 MiB"],
+                     "--mem", "1G", "--", *MEAN, "in.nc", "--memory", "2GiB")
         self.refused(2, ["'high'"], "--sbatch", "high", "--", *MEAN, "in.nc")
         self.refused(2, ["at most 1048576 ranks"], "--nodes", "1048576", "--ntasks-per-node", "4096",
                      "--", *MEAN, "in.nc")

@@ -84,7 +84,7 @@ JobProposal propose_by_plan(JobCommand& command, const JobWish& wish) {
   const PlanReport report = session::describe_plan(targets, alone);
   const Preflight known =
       preflight(results, report, settings, 1, store ? &*store : nullptr, program.output);
-  work.tasks_at_a_time = report.widest_layer;
+  work.side_by_side = report.side_by_side;
   work.core_seconds = known.core_seconds;
   work.known_from = "by the plan";
   work.assumption = assumption(known);
@@ -166,7 +166,7 @@ JobWork work_on(const RawSizes& raw, bool stores) {
     known.core_seconds += compress_seconds(raw.bytes, known.output->codec);
   }
   JobWork work;
-  work.tasks_at_a_time = std::max<std::int64_t>(1, raw.chunks);
+  work.side_by_side = std::max<std::int64_t>(1, raw.chunks);
   work.core_seconds = known.core_seconds;
   work.known_from = "by the sizes of the inputs, without a plan";
   work.assumption = assumption(known);

@@ -33,7 +33,7 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b !=
 std::int64_t ranks_to_propose(const JobWork& work, std::int64_t cores) {
   const double wanted = work.core_seconds / (kGoodSeconds * static_cast<double>(cores));
   const double most = static_cast<double>(
-      std::clamp<std::int64_t>(work.tasks_at_a_time, 1, kMostNodes * kRanksPerNode));
+      std::clamp<std::int64_t>(work.side_by_side, 1, kMostNodes * kRanksPerNode));
   return static_cast<std::int64_t>(std::clamp(std::ceil(wanted), 1.0, most));
 }
 
@@ -158,16 +158,16 @@ JobSizes job_sizes(const JobWish& wish, const JobWork& work) {
     sizes.ranks_per_node = *wish.ranks_per_node;
   } else if (wish.nodes) {
     // Nodes that were asked for are to be used.
-    propose_nodes(wish, std::max<std::int64_t>(1, work.tasks_at_a_time), sizes);
+    propose_nodes(wish, std::max<std::int64_t>(1, work.side_by_side), sizes);
   } else {
     propose_nodes(wish, ranks, sizes);
   }
   sizes.ranks_why = counted(sizes.ranks(), "rank") + ": " + work.known_from;
   if (work.core_seconds > 0) {
-    sizes.ranks_why += fmt::format(", {} of one core, at most {} tasks at a time",
-                                   duration_text(work.core_seconds), work.tasks_at_a_time);
+    sizes.ranks_why += fmt::format(", {} of one core, about {} tasks side by side",
+                                   duration_text(work.core_seconds), work.side_by_side);
   }
-  sizes.ranks_why += sizes.ranks() > std::max(work.least_ranks, work.tasks_at_a_time)
+  sizes.ranks_why += sizes.ranks() > std::max(work.least_ranks, work.side_by_side)
                          ? ". Fewer would do as much."
                          : ".";
   return sizes;
@@ -210,7 +210,7 @@ JobLimits job_limits(const JobWish& wish, const JobWork& work, const JobSizes& s
     limits.memory_why = fmt::format("As asked for; for each rank: {}.", need_why);
   }
   const std::int64_t cores =
-      std::clamp<std::int64_t>(work.tasks_at_a_time, 1, sizes.ranks() * sizes.cores_per_rank);
+      std::clamp<std::int64_t>(work.side_by_side, 1, sizes.ranks() * sizes.cores_per_rank);
   const double seconds = work.core_seconds / static_cast<double>(cores);
   limits.time = wish.time.empty() ? slurm_time(minutes_to_propose(seconds)) : wish.time;
   limits.time_why = wish.time.empty()

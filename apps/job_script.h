@@ -21,7 +21,7 @@ struct JobWish {
 
 // What is known of the work.
 struct JobWork {
-  std::int64_t tasks_at_a_time = 1;  // more ranks than that have nothing to do
+  std::int64_t side_by_side = 1;  // tasks; more ranks have nothing to do
   std::int64_t least_ranks = 1;
   double core_seconds = 0;  // 0: nobody knows
   std::string known_from;   // "from the plan", "from the sizes of the inputs": for comments

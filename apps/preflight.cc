@@ -169,16 +169,15 @@ OutputSizes output_of(const session::StorePlan& store, const std::string& output
   return sizes;
 }
 
-void advise_on_ranks(const PlanReport& report, int ranks, int threads, Preflight& preflight) {
-  if (ranks > report.widest_layer) {
-    preflight.advice.push_back(fmt::format(
-        "at most {} tasks run at a time: more ranks than that do not help", report.widest_layer));
-  } else if (std::int64_t{ranks} * threads > report.widest_layer) {
-    preflight.advice.push_back(
-        fmt::format("at most {} tasks run at a time, so some of {} threads have nothing to do: "
-                    "fewer, or smaller chunks",
-                    report.widest_layer, std::int64_t{ranks} * threads));
-  }
+void advise_on_ranks(const PlanReport& report, int ranks, Preflight& preflight) {
+  if (preflight.threads <= report.side_by_side) return;
+  const std::string tasks =
+      counted(report.side_by_side, "task") + (report.side_by_side == 1 ? " runs" : " run");
+  preflight.advice.push_back(
+      ranks > report.side_by_side
+          ? fmt::format("about {} side by side: more ranks than that do not help", tasks)
+          : fmt::format("about {} side by side: {} threads are too many, or chunks too large",
+                        tasks, preflight.threads));
 }
 
 }  // namespace
@@ -226,13 +225,13 @@ Preflight preflight(const NamedArrays& results, const PlanReport& report,
   preflight.scratch_bytes = report.spilled_bytes;
   preflight.scratch = settings.scratch;
   preflight.threads = std::int64_t{ranks} * settings.threads;
-  preflight.busy_threads = std::clamp<std::int64_t>(report.widest_layer, 1, preflight.threads);
+  preflight.busy_threads = std::clamp<std::int64_t>(report.side_by_side, 1, preflight.threads);
   preflight.core_seconds = report.cost_s;
   if (preflight.output) {
     preflight.core_seconds +=
         compress_seconds(preflight.output->raw_bytes, preflight.output->codec);
   }
-  advise_on_ranks(report, ranks, settings.threads, preflight);
+  advise_on_ranks(report, ranks, preflight);
   return preflight;
 }
 

@@ -42,7 +42,7 @@ struct Preflight {
   std::string scratch;             // the folder for it
   double core_seconds = 0;         // by a rule of thumb (assumption())
   std::int64_t threads = 1;        // of all ranks
-  std::int64_t busy_threads = 1;   // of them, at most: those there are tasks for at a time
+  std::int64_t busy_threads = 1;   // of them, at most: those there are tasks for side by side
   std::vector<std::string> advice;
 };
 

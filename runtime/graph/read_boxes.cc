@@ -1,6 +1,6 @@
 #include "runtime/graph/read_boxes.h"
 
-#include <algorithm>
+#include "runtime/graph/topology.h"
 
 namespace rankine::graph {
 namespace {
@@ -10,23 +10,8 @@ namespace {
 Box box_of(const Map& map, const Leaf& leaf, const Extents& shape) {
   const Box asked =
       leaf.call >= 0 ? leaf.domain : intersect(leaf.domain, Box::whole(map.grid_of(leaf).shape()));
-  Box box = Box::whole(shape);
-  if (asked.empty()) {
-    box.hi = box.lo;
-    return box;
-  }
-  for (std::size_t k = 0; k < leaf.terms.size(); ++k) {
-    const Term& term = leaf.terms[k];
-    std::int64_t first = term.offset, last = term.offset;
-    if (term.axis >= 0) {
-      const auto axis = static_cast<std::size_t>(term.axis);
-      first += term.step * asked.lo[axis];
-      last += term.step * (asked.hi[axis] - 1);
-    }
-    box.lo[k] = std::clamp<std::int64_t>(std::min(first, last), 0, shape[k]);
-    box.hi[k] = std::clamp<std::int64_t>(std::max(first, last) + 1, box.lo[k], shape[k]);
-  }
-  return box;
+  if (asked.empty()) return {Extents(shape.size(), 0), Extents(shape.size(), 0)};
+  return intersect(source_box(leaf, asked), Box::whole(shape));
 }
 
 }  // namespace

@@ -57,6 +57,20 @@ std::string plugin_warning(const io::Codec& codec) {
          io::find_filter(id)->name + "); in Python: import hdf5plugin";
 }
 
+std::int64_t side_by_side(const graph::Topology& topology) {
+  std::vector<std::size_t> distance(topology.layer_count(), 0);
+  std::vector<std::int64_t> tasks(topology.layer_count(), 0);  // by distance
+  std::int64_t most = 0;
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
+      distance[layer] = std::max(distance[layer], distance[input.layer] + 1);
+    }
+    tasks[distance[layer]] += topology.task_count(layer);
+    most = std::max(most, tasks[distance[layer]]);
+  }
+  return most;
+}
+
 // A box of the chunks of a logged variable.
 struct Part {
   const io::OutputVariable& variable;
@@ -315,13 +329,13 @@ PlanReport describe_plan(const std::vector<optimize::Target>& targets,
   report.spilled_bytes = physical.footprint.spilled_bytes;
   report.cost_s = physical.cost_ns * 1e-9;
   report.reuse = physical.reuse;
+  report.side_by_side = side_by_side(*physical.topology);
   const auto boxes = graph::read_boxes(*physical.graph);
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     if (boxes[i]) report.reads.push_back({physical.graph->datasets[i], *boxes[i]});
   }
   for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
     const graph::Layer& what = physical.graph->layers[layer];
-    report.widest_layer = std::max(report.widest_layer, physical.topology->task_count(layer));
     report.text += "  " + std::to_string(layer) + "  " + what.name + "  " +
                    to_string(physical.topology->counts(layer)) + " = " +
                    std::to_string(physical.topology->task_count(layer)) + " tasks" +

@@ -70,7 +70,8 @@ struct PlanReport {
   std::int64_t layers_after = 0;   // after fusion
   std::int64_t tasks_before = 0;
   std::int64_t tasks = 0;
-  std::int64_t widest_layer = 0;  // tasks of the layer that has most: not more run at a time
+  // Of layers equally far from the inputs, where there are most: about so many run side by side.
+  std::int64_t side_by_side = 0;
   std::vector<PlannedRead> reads;
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank

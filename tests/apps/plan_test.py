@@ -165,7 +165,7 @@ class Preflight(WithInput):
                      " MiB resident on each of 5 ranks, of 1.0 GiB allowed: OK\n",
                      "at most 96 B of elements, before deflate-4; ", ": OK\n",
                      " on 3 of 10 cores, by a rule of thumb: a core decodes ",
-                     "at most 3 tasks run at a time: more ranks than that do not help\n"):
+                     "about 3 tasks run side by side: more ranks than that do not help\n"):
             self.assertIn(part, text)
 
     def test_time_grows_with_the_work_and_shrinks_with_the_cores(self):
@@ -174,6 +174,16 @@ class Preflight(WithInput):
                              f"sum(sqrt(zeros({elements}, chunk=1000)))")["seconds"]
         self.assertGreater(seconds(10**8, 1), 5 * seconds(10**7, 1))
         self.assertAlmostEqual(seconds(10**8, 1), 4 * seconds(10**8, 4))
+
+    def test_results_of_their_own_run_side_by_side(self):
+        def text(program, ranks):
+            result = rankine("plan", program, self.input, "--ranks", ranks, "--threads", "1")
+            self.assert_done(result)
+            return result.stdout.decode()
+        both = "a = t2m + 1; b = sum(zeros(3, chunk=1) + arange(3, chunk=1))"
+        self.assertNotIn("side by side", text(both, 6))
+        self.assertIn("about 6 tasks run side by side: more ranks", text(both, 7))
+        self.assertIn("about 1 task runs side by side: more ranks", text("a = sum(zeros(3))", 2))
 
     def test_bad_chunks_are_named(self):
         with h5py.File(self.path("bad.h5"), "w") as file:

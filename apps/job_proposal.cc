@@ -61,40 +61,56 @@ std::string need_of_plan(const JobCommand& command, std::int64_t bound, std::int
   return fmt::format("the plan needs at most {}", size_words(bound));
 }
 
-JobProposal propose_by_plan(JobCommand& command, const JobWish& wish) {
-  const ProgramOptions& program = command.program();
-  RunSettings settings = command.settings(wish.cores_per_rank.value_or(1));
-  io::set_access(settings.access);
-  const NamedArrays results = results_of(program);
-  tell_remarks(settings, results);
-  std::optional<session::StorePlan> store;
-  if (!program.output.empty()) {
-    io::check_output(program.output, files_of(program.inputs), program.overwrite, settings.resume);
-    store = session::plan_store(results, store_options(program, results), {});
-  }
-  const auto targets = store ? store->targets : session::targets_of(results);
+// What `eval` would do.
+struct Program {
+  NamedArrays results;
+  std::optional<session::StorePlan> store;  // if there is an output
+  std::vector<optimize::Target> targets;
+};
 
-  // How much work there is hardly depends on how it is shared out.
+Program program_of(const ProgramOptions& options, const RunSettings& settings) {
+  Program program{results_of(options), {}, {}};
+  tell_remarks(settings, program.results);
+  if (options.output.empty()) {
+    program.targets = session::targets_of(program.results);
+    return program;
+  }
+  io::check_output(options.output, files_of(options.inputs), options.overwrite, settings.resume);
+  program.store = session::plan_store(program.results, store_options(options, program.results), {});
+  program.targets = program.store->targets;
+  return program;
+}
+
+// How much there is to do hardly depends on how it is shared out, so a plan for one rank tells.
+JobWork work_of(const Program& program, const std::string& output, const RunSettings& settings) {
   JobWork work;
   work.least_ranks = settings.dedicated_scheduler ? 2 : 1;
-  session::PrepareOptions alone =
-      session::prepare_options(settings, static_cast<int>(work.least_ranks));
-  alone.machine.memory_bytes = 0;
-  alone.machine.refuses = false;
-  const PlanReport report = session::describe_plan(targets, alone);
-  const Preflight known =
-      preflight(results, report, settings, 1, store ? &*store : nullptr, program.output);
+  const int ranks = static_cast<int>(work.least_ranks);
+  session::PrepareOptions roomy = session::prepare_options(settings, ranks);
+  roomy.machine.memory_bytes = 0;
+  roomy.machine.refuses = false;
+  const PlanReport report = session::describe_plan(program.targets, roomy);
+  const Preflight known = preflight(program.results, report, settings, ranks,
+                                    program.store ? &*program.store : nullptr, output);
   work.side_by_side = report.side_by_side;
   work.core_seconds = known.core_seconds;
   work.known_from = "by the plan";
   work.assumption = assumption(known);
+  return work;
+}
 
+JobProposal propose_by_plan(JobCommand& command, const JobWish& wish) {
+  const ProgramOptions& options = command.program();
+  RunSettings settings = command.settings(1);
+  io::set_access(settings.access);
+  const Program program = program_of(options, settings);
+  const JobWork work = work_of(program, options.output, settings);
   JobProposal proposal{job_sizes(wish, work), {}};
   settings = command.settings(proposal.sizes.cores_per_rank);
   check_memory(command, wish, proposal.sizes, settings);
   const auto allowed = allowed_memory(command, wish, proposal.sizes, settings);
   settings.memory_bytes = allowed.value_or(0);
-  const std::int64_t bound = plan_for(targets, settings, proposal.sizes).memory_bound_bytes;
+  const std::int64_t bound = plan_for(program.targets, settings, proposal.sizes).memory_bound_bytes;
   const std::int64_t need = command.given("--memory") ? settings.memory_bytes : bound;
   proposal.limits = job_limits(wish, work, proposal.sizes, need,
                                need_of_plan(command, bound, settings.memory_bytes));

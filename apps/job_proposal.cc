@@ -195,6 +195,7 @@ JobProposal propose_without_plan(JobCommand& command, const JobWish& wish) {
   RawSizes raw;
   JobWork work;
   work.known_from = "nothing tells how much there is to do";
+  work.side_by_side = std::int64_t{1} << 20;
   if (!command.kind().inputs.empty()) {
     raw = sizes_of(inputs_of(command, settings));
     work = work_on(raw, command.stores());
@@ -203,7 +204,7 @@ JobProposal propose_without_plan(JobCommand& command, const JobWish& wish) {
   JobProposal proposal{job_sizes(wish, work), {}};
   check_memory(command, wish, proposal.sizes, settings);
   const std::int64_t cores = proposal.sizes.cores_per_rank;
-  const std::int64_t chunks = plan::times(4 * raw.largest_chunk, cores);
+  const std::int64_t chunks = plan::times(plan::times(raw.largest_chunk, 4), cores);
   std::int64_t need = std::max(kUnplanned * cores, chunks);
   std::string why =
       need > chunks ? "a GiB for each core" : "four of the largest chunks for each core";

@@ -95,10 +95,12 @@ std::string header_line(const std::string& why, const std::string& options) {
   return comment(why) + "#SBATCH " + options + "\n";
 }
 
-// TERM may come a minute early, and the ranks need 20 s: of a short limit a quarter is enough.
+// TERM may come a minute early, and the ranks need 20 s: of a short limit a quarter is enough. 0 is
+// no limit.
 std::int64_t signal_seconds(const std::string& time) {
   const auto limit = time_limit_seconds(time);
-  return limit ? std::clamp<std::int64_t>(*limit / 4, 30, kSignalSeconds) : kSignalSeconds;
+  return limit.value_or(0) > 0 ? std::clamp<std::int64_t>(*limit / 4, 30, kSignalSeconds)
+                               : kSignalSeconds;
 }
 
 std::string header(const Job& job) {

@@ -112,7 +112,8 @@ class Preflight(WithInput):
                 cuts.append(f"{part.start}:{part.stop}:{part.step}")
                 chunks *= part[-1] // chunk[axis] - first // chunk[axis] + 1
             program = "s = sum(x[{}])".format(", ".join(cuts))
-            self.assertEqual(self.inputs(program, self.path("x.h5"))["chunks_read"], chunks, program)
+            inputs = self.inputs(program, self.path("x.h5"))
+            self.assertEqual(inputs["chunks_read"], chunks, program)
 
     def test_what_nobody_reads_does_not_count(self):
         self.assertEqual(self.inputs("s = sum(zeros(5))")["data_sets"], 0)

@@ -159,6 +159,19 @@ int Cli::parse_and_act() {
   return verb.action();
 }
 
+CLI::App& Cli::parse_only() {
+  check_verb();
+  try {
+    app_.parse(argc_, argv_);
+  } catch (const CLI::Success&) {
+    throw usage_error("the command would only print a text", "leave out --help and --version");
+  } catch (const CLI::ParseError& problem) {
+    const auto chosen = app_.get_subcommands();
+    throw usage_of(problem, chosen.empty() ? "" : chosen.front()->get_name());
+  }
+  return *app_.get_subcommands().front();
+}
+
 int Cli::run() noexcept {
   try {
     return parse_and_act();

@@ -40,6 +40,10 @@ class Cli {
   // Parses, acts, reports. Never throws.
   int run() noexcept;
 
+  // Parses without acting: the verb on the command line, with what its options were given. Throws
+  // Error (usage), also if help or the version is asked for.
+  CLI::App& parse_only();
+
   // As main() got them, for rankine::run and for the `history` of outputs.
   int& argc() { return argc_; }
   char**& argv() { return argv_; }

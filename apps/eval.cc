@@ -1,5 +1,4 @@
 // eval: the main job. One expression over HDF5 files, alone or on many ranks.
-#include "apps/chunk_wish.h"
 #include "apps/print_array.h"
 #include "apps/program.h"
 #include "apps/verbs.h"
@@ -16,16 +15,6 @@ void print(Session& session, const NamedArrays& results) {
     text += to_text(results[i].first, results[i].second.dims(), values[i]);
   }
   print_result(text);
-}
-
-std::map<std::string, Extents> wished_chunks(const std::string& text, const NamedArrays& results) {
-  std::map<std::string, Extents> chunks;
-  ChunkWish wish(text);
-  for (const auto& [name, array] : results) {
-    if (auto chunk = wish.of(array)) chunks.emplace(name, std::move(*chunk));
-  }
-  wish.check_used();
-  return chunks;
 }
 
 // How an output is written means nothing where there is none.
@@ -48,23 +37,16 @@ int eval(Cli& cli, const ProgramOptions& options) {
     if (options.output.empty()) {
       print(session, results);
     } else {
-      StoreOptions store;
-      store.overwrite = options.overwrite;
-      store.inputs = files_of(options.inputs);
-      store.codec = options.codec;
-      store.shuffle = options.shuffle;
-      store.fletcher32 = options.fletcher32;
-      store.libver = options.libver;
-      store.chunks_of = wished_chunks(options.chunks, results);
-      session.store(results, options.output, store);
+      session.store(results, options.output, store_options(options, results));
     }
   });
 }
 
 }  // namespace
 
-void add_eval(Cli& cli) {
-  const auto options = std::make_shared<ProgramOptions>();
+void add_eval(Cli& cli) { add_eval(cli, std::make_shared<ProgramOptions>()); }
+
+void add_eval(Cli& cli, const std::shared_ptr<ProgramOptions>& options) {
   CLI::App& verb =
       cli.add_verb({"eval", "EXPRESSION [FILE] [-o OUT] [options]",
                     "Computes an expression over HDF5 and netCDF-4 files.",

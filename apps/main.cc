@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   apps::add_diff(cli);
   apps::add_verify(cli);
   apps::add_status(cli);
+  apps::add_submit(cli);
   apps::add_sample(cli);
   apps::add_bench(cli);
   apps::add_simulate(cli);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/chunk_wish.h"
 #include "apps/language/parse.h"
 #include "apps/progress_line.h"
 #include "io/codec/codec.h"
@@ -17,6 +18,16 @@ Array to_array(const std::variant<Array, Literal>& value) {
   if (const auto* array = std::get_if<Array>(&value)) return *array;
   const Literal& literal = std::get<Literal>(value);
   return full({}, literal, dtype_of(literal));
+}
+
+std::map<std::string, Extents> wished_chunks(const std::string& text, const NamedArrays& results) {
+  std::map<std::string, Extents> chunks;
+  ChunkWish wish(text);
+  for (const auto& [name, array] : results) {
+    if (auto chunk = wish.of(array)) chunks.emplace(name, std::move(*chunk));
+  }
+  wish.check_used();
+  return chunks;
 }
 
 }  // namespace
@@ -148,6 +159,18 @@ NamedArrays results_of(const ProgramOptions& options) {
                       "a name that begins with _ is a temporary; name one without it");
   }
   return results;
+}
+
+StoreOptions store_options(const ProgramOptions& options, const NamedArrays& results) {
+  StoreOptions store;
+  store.overwrite = options.overwrite;
+  store.inputs = files_of(options.inputs);
+  store.codec = options.codec;
+  store.shuffle = options.shuffle;
+  store.fletcher32 = options.fletcher32;
+  store.libver = options.libver;
+  store.chunks_of = wished_chunks(options.chunks, results);
+  return store;
 }
 
 std::vector<std::string> files_of(const language::Inputs& inputs) {

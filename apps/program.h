@@ -60,6 +60,12 @@ void add_run_options(CLI::App& verb, Runs runs);
 // The arrays that the program's statements name, temporaries left out, in order. Throws Error.
 NamedArrays results_of(const ProgramOptions& options);
 
+// How the results are stored in the output.
+StoreOptions store_options(const ProgramOptions& options, const NamedArrays& results);
+
+// The verb `eval`, whose options others may look at once it was parsed.
+void add_eval(Cli& cli, const std::shared_ptr<ProgramOptions>& options);
+
 // The files that the command line names as inputs, whether a result reads them or not.
 std::vector<std::string> files_of(const language::Inputs& inputs);
 

@@ -92,6 +92,10 @@ std::string byte_size(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", size, kUnits[unit]);
 }
 
+std::string counted(std::int64_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string number_text(const io::Numbers& numbers, std::size_t i) {
   return visit_dtype(numbers.dtype, [&]<class T>(TypeTag<T>) {
     T value;

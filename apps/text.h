@@ -15,6 +15,9 @@ std::string printable(std::string_view text);
 // "713 B", "1.5 MiB".
 std::string byte_size(std::uint64_t bytes);
 
+// "1 file", "3 files".
+std::string counted(std::int64_t count, const char* noun);
+
 // One number: shortest text that reads back as the same value of its type.
 std::string number_text(const io::Numbers& numbers, std::size_t i);
 

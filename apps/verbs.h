@@ -17,6 +17,7 @@ void add_rechunk(Cli& cli);
 void add_sample(Cli& cli);
 void add_simulate(Cli& cli);
 void add_status(Cli& cli);
+void add_submit(Cli& cli);
 void add_subset(Cli& cli);
 void add_verify(Cli& cli);
 

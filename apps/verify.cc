@@ -23,10 +23,6 @@ struct VerifyOptions {
   bool json = false;
 };
 
-std::string counted(std::int64_t count, const char* noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string finding_text(const char* label, const Finding& finding) {
   const std::string place = printable(finding.place) + (finding.place.empty() ? "" : ": ");
   return fmt::format("  {}: {}{}\n", label, place, printable(finding.what));

@@ -11,6 +11,7 @@
 #include "runtime/base/archive.h"
 #include "runtime/base/hash.h"
 #include "runtime/expr/build.h"
+#include "runtime/graph/read_boxes.h"
 #include "runtime/session/copied_rows.h"
 
 namespace rankine::session {
@@ -54,6 +55,20 @@ std::string plugin_warning(const io::Codec& codec) {
   const std::uint32_t id = steps.begin()->id;
   return "readers of the output need the HDF5 plugin of filter " + std::to_string(id) + " (" +
          io::find_filter(id)->name + "); in Python: import hdf5plugin";
+}
+
+std::int64_t side_by_side(const graph::Topology& topology) {
+  std::vector<std::size_t> distance(topology.layer_count(), 0);
+  std::vector<std::int64_t> tasks(topology.layer_count(), 0);  // by distance
+  std::int64_t most = 0;
+  for (std::uint32_t layer = 0; layer < topology.layer_count(); ++layer) {
+    for (const graph::LayerOutput& input : topology.layer_inputs(layer)) {
+      distance[layer] = std::max(distance[layer], distance[input.layer] + 1);
+    }
+    tasks[distance[layer]] += topology.task_count(layer);
+    most = std::max(most, tasks[distance[layer]]);
+  }
+  return most;
 }
 
 // A box of the chunks of a logged variable.
@@ -314,6 +329,11 @@ PlanReport describe_plan(const std::vector<optimize::Target>& targets,
   report.spilled_bytes = physical.footprint.spilled_bytes;
   report.cost_s = physical.cost_ns * 1e-9;
   report.reuse = physical.reuse;
+  report.side_by_side = side_by_side(*physical.topology);
+  const auto boxes = graph::read_boxes(*physical.graph);
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    if (boxes[i]) report.reads.push_back({physical.graph->datasets[i], *boxes[i]});
+  }
   for (std::uint32_t layer = 0; layer < physical.topology->layer_count(); ++layer) {
     const graph::Layer& what = physical.graph->layers[layer];
     report.text += "  " + std::to_string(layer) + "  " + what.name + "  " +

@@ -58,12 +58,21 @@ struct StoreOptions {
   std::vector<std::string> inputs;
 };
 
+// What a graph reads of a data set: elements in `box`, by whole chunks of the data set's grid.
+struct PlannedRead {
+  io::Dataset dataset;
+  Box box;
+};
+
 // What a graph would be, without running it.
 struct PlanReport {
   std::int64_t layers_before = 0;  // every operation by itself
   std::int64_t layers_after = 0;   // after fusion
   std::int64_t tasks_before = 0;
   std::int64_t tasks = 0;
+  // Of layers equally far from the inputs, where there are most: about so many run side by side.
+  std::int64_t side_by_side = 0;
+  std::vector<PlannedRead> reads;
   std::int64_t bytes = 0;               // broadcast, without the chunk indexes
   std::int64_t memory_bound_bytes = 0;  // of one rank
   std::int64_t spilled_bytes = 0;       // of one rank, at most

@@ -1,6 +1,7 @@
 """plan: what it shows, that it runs nothing, and that it refuses what eval refuses."""
 
 import os
+import random
 import stat
 import unittest
 
@@ -11,7 +12,9 @@ import numpy as np
 import support
 from support import Case, rankine
 
-KEYS = {"layers_before", "layers_after", "tasks", "bytes", "memory_bound_bytes", "reuse"}
+FIGURES = {"layers_before", "layers_after", "tasks", "bytes", "memory_bound_bytes",
+           "memory_allowed_bytes", "core_seconds", "seconds"}
+KEYS = FIGURES | {"reuse", "inputs", "output", "scratch_bytes", "assumption", "advice"}
 
 
 def assert_refused(case, result, *words):
@@ -41,7 +44,7 @@ class Plan(WithInput):
         plan = self.json("plan", "--json", "a = t2m - mean(t2m, time)", self.input, "-o",
                          self.path("out.nc"))
         self.assertEqual(set(plan), KEYS)
-        for key in KEYS - {"reuse"}:
+        for key in FIGURES:
             self.assertGreater(plan[key], 0, key)
         self.assertLessEqual(plan["layers_after"], plan["layers_before"])
         self.assertEqual(self.entries(), ["in.nc"])
@@ -65,6 +68,129 @@ class Plan(WithInput):
                  ["memory_bound_bytes"] for threads, n in ((1, 10**3), (1, 10**7), (8, 10**7))]
         self.assertGreaterEqual(bound[1], bound[0] + 7 * 10**7)
         self.assertGreater(bound[2], bound[1])
+
+
+class Preflight(WithInput):
+    """What is read and written: beside h5py's own figures."""
+
+    def inputs(self, *words):
+        return self.json("plan", "--json", *words)["inputs"]
+
+    def test_a_whole_data_set(self):
+        with h5py.File(self.input) as file:
+            stored = file["t2m"].id.get_storage_size()
+        self.assertEqual(self.inputs("s = mean(t2m)", self.input),
+                         {"files": 1, "data_sets": 1, "chunks": 3, "chunks_read": 3,
+                          "raw_bytes": 96, "stored_bytes": stored, "largest_chunk_bytes": 32,
+                          "largest_chunk_codec": "shuffle + deflate", "packed_otherwise": 0})
+
+    def test_chunks_that_are_met_are_read_whole(self):
+        for part, chunks in (("0:1", 1), ("0:2", 1), ("1:3", 2), ("0:5:4", 3), ("4:6", 1),
+                             ("5", 1), ("-1", 1), ("1:2, 2:3", 1)):
+            with self.subTest(part):
+                inputs = self.inputs(f"s = sum(t2m[{part}])", self.input)
+                self.assertEqual((inputs["chunks_read"], inputs["raw_bytes"]),
+                                 (chunks, 32 * chunks))
+                self.assertEqual(inputs["chunks"], 3)
+        inputs = self.inputs("s = t2m[0:2] + t2m[2:4]", self.input)
+        self.assertEqual((inputs["data_sets"], inputs["chunks_read"]), (1, 2))
+        inputs = self.inputs("s = shift(t2m, time=1)", self.input)
+        self.assertEqual(inputs["chunks_read"], 3)
+
+    def test_any_part_meets_the_chunks_of_the_box_around_it(self):
+        seed = random.randrange(10**6)
+        print("seed", seed)
+        rng = random.Random(seed)
+        shape, chunk = (60, 50), (7, 8)
+        with h5py.File(self.path("x.h5"), "w") as file:
+            file.create_dataset("x", shape, "i4", chunks=chunk)
+        for _ in range(15):
+            cuts, chunks = [], 1
+            for axis, length in enumerate(shape):
+                first = rng.randrange(length)
+                part = range(first, rng.randrange(first, length) + 1, rng.choice((1, 1, 3)))
+                cuts.append(f"{part.start}:{part.stop}:{part.step}")
+                chunks *= part[-1] // chunk[axis] - first // chunk[axis] + 1
+            program = "s = sum(x[{}])".format(", ".join(cuts))
+            inputs = self.inputs(program, self.path("x.h5"))
+            self.assertEqual(inputs["chunks_read"], chunks, program)
+
+    def test_what_nobody_reads_does_not_count(self):
+        self.assertEqual(self.inputs("s = sum(zeros(5))")["data_sets"], 0)
+        with h5py.File(self.path("two.h5"), "w") as file:
+            file["a"] = np.zeros(8)
+            file["b"] = np.zeros(1000)
+        inputs = self.inputs("s = sum(a)", self.path("two.h5"))
+        self.assertEqual((inputs["data_sets"], inputs["raw_bytes"], inputs["stored_bytes"],
+                          inputs["largest_chunk_codec"]), (1, 64, 64, "no filters"))
+
+    def test_files_as_one_and_their_own_scales(self):
+        for i, scale in enumerate((1.0, 1.0, 0.5)):
+            with netCDF4.Dataset(self.path(f"p{i}.nc"), "w") as file:
+                file.createDimension("time", None)
+                time = file.createVariable("time", "f8", ("time",))
+                time.units = "days since 2000-01-01"
+                time[:] = np.arange(3) + 3 * i
+                packed = file.createVariable("x", "i2", ("time",), chunksizes=(3,), zlib=True)
+                packed.set_auto_maskandscale(False)
+                packed.scale_factor = scale
+                packed[:] = np.arange(3)
+        stored = 0
+        for i in range(3):
+            with h5py.File(self.path(f"p{i}.nc")) as file:
+                stored += file["x"].id.get_storage_size()
+        inputs = self.inputs("--quiet", "s = sum(x)", self.path("p*.nc"))
+        self.assertEqual((inputs["files"], inputs["stored_bytes"], inputs["packed_otherwise"]),
+                         (3, stored, 1))
+
+    def test_the_output_and_the_disk_it_will_lie_on(self):
+        plan = self.json("plan", "--json", "a = t2m * 2.0; b = t2m > 3", self.input, "-o",
+                         self.path("out.nc"))
+        self.assertEqual(plan["output"]["raw_bytes"], 96 + 24)
+        self.assertEqual(plan["output"]["codec"], "deflate-4")
+        self.assertTrue(os.path.samefile(plan["output"]["folder"], self.folder))
+        self.assertGreater(plan["output"]["free_bytes"], 0)
+        self.assertIsNone(self.json("plan", "--json", "t2m", self.input)["output"])
+
+    def test_the_block_for_people(self):
+        result = rankine("plan", "a = t2m - 1", self.input, "-o", self.path("out.nc"), "--ranks",
+                         "5", "--threads", "2", "--memory", "1GiB")
+        self.assert_done(result)
+        lines = result.stdout.decode().splitlines()
+        words = [line.split()[0] for line in lines if not line.startswith(" ")]
+        self.assertEqual(words, ["inputs", "layers", "tasks", "graph", "memory", "disk", "time",
+                                 "reuse", "numbers", "advice"])
+        text = result.stdout.decode()
+        for part in ("1 file, 1 data set: 3 of 3 chunks are read, 96 B of elements; ",
+                     "largest chunk has 32 B, shuffle + deflate\n",
+                     " MiB resident on each of 5 ranks, of 1.0 GiB allowed: OK\n",
+                     "at most 96 B of elements, before deflate-4; ", ": OK\n",
+                     " on 3 of 10 cores, by a rule of thumb: a core decodes ",
+                     "about 3 tasks run side by side: more ranks than that do not help\n"):
+            self.assertIn(part, text)
+
+    def test_time_grows_with_the_work_and_shrinks_with_the_cores(self):
+        def seconds(elements, ranks):
+            return self.json("plan", "--json", "--ranks", ranks, "--threads", 1,
+                             f"sum(sqrt(zeros({elements}, chunk=1000)))")["seconds"]
+        self.assertGreater(seconds(10**8, 1), 5 * seconds(10**7, 1))
+        self.assertAlmostEqual(seconds(10**8, 1), 4 * seconds(10**8, 4))
+
+    def test_results_of_their_own_run_side_by_side(self):
+        def text(program, ranks):
+            result = rankine("plan", program, self.input, "--ranks", ranks, "--threads", "1")
+            self.assert_done(result)
+            return result.stdout.decode()
+        both = "a = t2m + 1; b = sum(zeros(3, chunk=1) + arange(3, chunk=1))"
+        self.assertNotIn("side by side", text(both, 6))
+        self.assertIn("about 6 tasks run side by side: more ranks", text(both, 7))
+        self.assertIn("about 1 task runs side by side: more ranks", text("a = sum(zeros(3))", 2))
+
+    def test_bad_chunks_are_named(self):
+        with h5py.File(self.path("bad.h5"), "w") as file:
+            file.create_dataset("x", data=np.ones(4096, "f4"), chunks=(4,), compression=1)
+        advice = self.json("plan", "--json", "s = sum(x)", self.path("bad.h5"))["advice"]
+        self.assertTrue(any("bad.h5:/x: 1024 chunks of 16 B" in line for line in advice), advice)
 
 
 class Outputs(WithInput):

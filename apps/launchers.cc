@@ -76,8 +76,9 @@ std::vector<std::string> find_launchers(std::vector<session::LaunchTrouble>& tro
   std::vector<std::string> lines;
   if (collectives::launched()) return lines;
   if (const std::string mpirun = output_of("mpirun --version"); !mpirun.empty()) {
-    lines.push_back(fmt::format("{}; more ranks than its slots ({} here) need --oversubscribe",
-                                first_line(mpirun), collectives::affinity_cores()));
+    const bool counts_slots = flavour_of(mpirun) == "Open MPI";
+    lines.push_back(first_line(mpirun) +
+                    (counts_slots ? "; more ranks than cores need --oversubscribe" : ""));
     check_flavour(mpirun, troubles);
     check_root(mpirun, troubles);
   }

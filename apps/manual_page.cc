@@ -40,6 +40,8 @@ constexpr Entry kEnvironment[] = {
     {"SOURCE_DATE_EPOCH", "The time that is written into histories, in seconds since 1970."},
     {"HDF5_PLUGIN_PATH", "Where the HDF5 library looks for filters, with --allow-plugins."},
     {"HDF5_EXTFILE_PREFIX", "Where raw files of external storage are, with --allow-external."},
+    {"HDF5_EXT_PREFIX", "Folders with files that links lead to, with --allow-external."},
+    {"HDF5_VDS_PREFIX", "Folders with the sources of virtual data sets."},
     {"RANKINE_STALL_SECONDS",
      "After so long without progress a run says who waits for what; 0: never."},
     {"RANKINE_SILENCE_SECONDS", "After so long without a word from a rank a run ends; 0: never."},

@@ -173,7 +173,7 @@ std::string host_name(const Surroundings& surroundings) {
 
 // With OMP_PROC_BIND OpenMP binds the first thread to its place before main(), and the mask of the
 // process is in its places alone.
-std::vector<std::int32_t> cores_of_places() {
+static std::vector<std::int32_t> cores_of_places() {
   std::vector<std::int32_t> cores;
   if (omp_get_proc_bind() == omp_proc_bind_false) return cores;
   for (int place = 0; place < omp_get_num_places(); ++place) {
@@ -212,7 +212,9 @@ int default_threads(const Surroundings& surroundings) {
     const auto threads = number(*wish, ",");  // "8,2": one number per nesting level
     if (threads && *threads >= 1 && *threads <= INT32_MAX) return static_cast<int>(*threads);
   }
-  return std::max(1, affinity_cores(surroundings) / local_size(surroundings));
+  const int cores = affinity_cores(surroundings);
+  if (granted_cores(surroundings) == cores) return cores;  // bound: they are this rank's alone
+  return std::max(1, cores / local_size(surroundings));
 }
 
 int unused_tasks(const Surroundings& surroundings) {

@@ -40,12 +40,14 @@ int local_size(const Surroundings& surroundings = Surroundings::of_process());
 // mostly not. Empty if the system does not say.
 std::string host_name(const Surroundings& surroundings = Surroundings::of_process());
 
-// Cores in the affinity mask of this process (sched_getaffinity), at least 1.
+// Cores that this process may use (sched_getaffinity, or the places where OpenMP binds its
+// threads), at least 1.
 int affinity_cores(const Surroundings& surroundings = Surroundings::of_process());
 // Their numbers, ascending; empty if the system does not say.
 std::vector<std::int32_t> affinity_list();
 // Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
-// affinity mask / the ranks on the node; at least 1.
+// affinity mask / the ranks on the node, or all of the mask if it is what Slurm gave each rank; at
+// least 1.
 int default_threads(const Surroundings& surroundings = Surroundings::of_process());
 // Tasks of the Slurm job of which no launcher made ranks: more than 1 if this process runs alone in
 // a job that asked for several.

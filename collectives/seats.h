@@ -21,7 +21,7 @@ struct Seat {
   }
 };
 
-// Of this process, by sched_getaffinity and gethostname.
+// Of this process, by affinity_list and gethostname.
 Seat own_seat(int threads);
 
 // By rank. Ranks of one node whose cores overlap, also by way of others, share them all; each of

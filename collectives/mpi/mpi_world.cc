@@ -49,14 +49,17 @@ void check_seen_together(const Launch& launch) {
               "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
 }
 
-// Open MPI ends the process inside MPI_Init, with a page of text from each, if srun did not join
-// the tasks of the step by PMIx.
+// Open MPI ends the process inside MPI_Init, with a page of text from each, if srun joined the
+// tasks of the step by nothing at all. By PMI-2 it works where Open MPI was built for that.
 void check_joined(const Launch& launch) {
 #ifdef OPEN_MPI
-  if (launch.size == 1 || std::getenv("PMIX_RANK") || std::getenv("OMPI_COMM_WORLD_RANK")) return;
+  for (const char* joined : {"PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+    if (std::getenv(joined) != nullptr) return;
+  }
+  if (launch.size == 1) return;
   throw Error(ExitCode::kUsage,
               "the launcher started " + std::to_string(launch.size) +
-                  " processes, but not by PMIx, which Open MPI needs",
+                  " processes that do not know of each other",
               "process " + std::to_string(launch.rank) + " of the launcher",
               "srun --mpi=pmix (srun --mpi=list shows what there is), or Open MPI's mpirun");
 #else

@@ -347,19 +347,21 @@ std::string beside(const std::string& file_path, const std::string& name) {
 
 namespace {
 
-std::vector<std::string> folders_in(const char* variable, const std::string& file_path) {
+std::string with_origin(std::string folder, const std::string& file_path) {
   constexpr std::string_view kOrigin = "${ORIGIN}";
+  if (!folder.starts_with(kOrigin)) return folder;
+  const auto slash = file_path.rfind('/');
+  const std::string origin = slash == std::string::npos ? "." : file_path.substr(0, slash);
+  return folder.replace(0, kOrigin.size(), origin);
+}
+
+std::vector<std::string> folders_in(const char* variable, const std::string& file_path) {
   const char* value = std::getenv(variable);
   std::vector<std::string> folders;
   std::istringstream list(value == nullptr ? "" : value);
   for (std::string folder; std::getline(list, folder, ':');) {
     if (folder.empty()) continue;
-    if (folder.starts_with(kOrigin)) {
-      const auto slash = file_path.rfind('/');
-      const std::string origin = slash == std::string::npos ? "." : file_path.substr(0, slash);
-      folder.replace(0, kOrigin.size(), origin);
-    }
-    folders.push_back(std::move(folder));
+    folders.push_back(with_origin(std::move(folder), file_path));
   }
   return folders;
 }
@@ -367,9 +369,9 @@ std::vector<std::string> folders_in(const char* variable, const std::string& fil
 }  // namespace
 
 std::string raw_file_named(const std::string& file_path, const std::string& name) {
-  const auto folders = folders_in("HDF5_EXTFILE_PREFIX", file_path);
-  if (folders.empty() || name.starts_with('/')) return beside(file_path, name);
-  return folders.front() + "/" + name;
+  const char* folder = std::getenv("HDF5_EXTFILE_PREFIX");  // one, whatever stands in its name
+  if (folder == nullptr || *folder == '\0' || name.starts_with('/')) return beside(file_path, name);
+  return with_origin(folder, file_path) + "/" + name;
 }
 
 std::string file_named(const std::string& file_path, const std::string& name,

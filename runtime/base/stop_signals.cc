@@ -54,6 +54,11 @@ Error stopped_by_signal() {
                {}, "run it again");
 }
 
+bool StopSignals::pretend_usr1() {
+  int none = 0;
+  return g_received.compare_exchange_strong(none, SIGUSR1);
+}
+
 int StopSignals::received() { return g_received.load(std::memory_order_relaxed); }
 
 }  // namespace rankine

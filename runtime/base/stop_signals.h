@@ -21,6 +21,8 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   static int received();  // the signal's number, or 0. Any thread.
+  // As if SIGUSR1 had come, unless a signal came before. Returns whether it counts. Any thread.
+  static bool pretend_usr1();
 
  private:
   struct Watched {

@@ -53,7 +53,7 @@ struct EngineOptions {
   double stall_s = 30;
   std::function<void(const std::string&)> on_stall = {};  // by a thread of the team
   // A rank that gave no sign of life for so many seconds, while a graph is in flight, ends the job;
-  // rank 0 may take three times as long, or 5 s after a signal to stop. 0: never.
+  // rank 0 may take three times as long, or so long after a signal to stop. 0: never.
   double silence_s = 20;
 };
 
@@ -259,6 +259,7 @@ class Engine : private worker::LoopHost {
   struct Flight {
     double broadcast_s = 0;
     std::int64_t pool_bytes = 0;
+    bool logs = false;  // what it finished is kept
     Stopwatch running;
   };
   void limit_pool();
@@ -315,6 +316,7 @@ class Engine : private worker::LoopHost {
     double next_alive_s = 0;                  // when this rank gives its next sign of life
     std::vector<double> heard_s;              // rank 0: by rank, the last sign of life
     std::optional<double> heard_scheduler_s;  // other ranks, while a graph is in flight
+    std::optional<double> signal_s;           // when this rank noticed a signal to stop
     std::int64_t completed = -1;              // tasks and graphs
     double changed_s = 0;                     // when that last changed
     double patience_s = 0;                    // before the next question

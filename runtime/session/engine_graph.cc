@@ -131,6 +131,7 @@ void Engine::install(Order& order) {
         command.log_folder.empty() ? nullptr : log_.get(), options_.scratch);
     if (log_failure) run->fail(std::move(*log_failure));
     flight.running = Stopwatch();
+    flight.logs = !command.log_folder.empty();
     flights_.emplace(command.number, flight);
     limit_pool();
     run->ask_for_held();

@@ -63,20 +63,27 @@ void Engine::give_signs(double now_s) {
 // when one of its tasks dies, and KILL half a minute later. A rank that got a signal otherwise
 // waits for what rank 0 makes of it.
 void Engine::watch_scheduler(double now_s, double gap_s) {
-  constexpr double kAfterSignal = 5;
   if (!watch_.heard_scheduler_s) watch_.heard_scheduler_s = now_s;
   if (gap_s > kBetweenSigns) *watch_.heard_scheduler_s += gap_s;
+  if (StopSignals::received() != 0 && !watch_.signal_s) watch_.signal_s = now_s;
   if (options_.silence_s <= 0) return;
   const double silent = now_s - *watch_.heard_scheduler_s;
+  // The first that notices speaks and ends the others, which notice a little later.
+  const double turn = 0.5 * std::min(communicator_.rank() - 1, 10);
   // It may settle what an earlier graph left while the others are done with it.
-  double most = 3 * options_.silence_s;
-  if (StopSignals::received() != 0) most = std::min(most, kAfterSignal);
-  if (silent < most) return;
-  if (communicator_.rank() > 1) communicator_.abort(static_cast<int>(ExitCode::kTaskFailed));
-  abandon(Error(ExitCode::kTaskFailed,
+  bool gone = silent >= 3 * options_.silence_s + turn;
+  if (watch_.signal_s) {
+    gone |= std::min(silent, now_s - *watch_.signal_s) >= options_.silence_s + turn;
+  }
+  if (!gone) return;
+  const bool resumable =
+      std::ranges::any_of(flights_, [](const auto& flight) { return flight.second.logs; });
+  abandon(Error(resumable ? ExitCode::kStopped : ExitCode::kTaskFailed,
                 "rank 0, the scheduler, has given no sign of life for " +
                     std::to_string(static_cast<int>(silent)) + " s",
-                {}, "look at the node it runs on; then the same command with --resume"));
+                {},
+                resumable ? "look at the node it runs on; then the same command with --resume"
+                          : "look at the node it runs on: it may be stopped, swapping or cut off"));
 }
 
 // Whoever has not got the graph yet is silent for good reason, so silence counts from its start.

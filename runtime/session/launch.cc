@@ -65,6 +65,10 @@ class Checks {
     return cores(rank) > 0 && cores(rank) < rank.granted_cores;
   }
 
+  static std::string bound_by_mpirun(std::int32_t cores) {
+    return fmt::format("mpirun --map-by slot:PE={} --bind-to core", cores);
+  }
+
   void check_alone() {
     if (ranks_.size() != 1 || ranks_[0].job_tasks <= 1) return;
     troubles_.push_back(
@@ -79,8 +83,10 @@ class Checks {
     troubles_.push_back(
         {fmt::format("Slurm gave each rank {} cores, but {} may use {}", first.granted_cores,
                      where(ranks_, which), cores(first)),
-         "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or srun --cpus-per-task=" +
-             std::to_string(first.granted_cores)});
+         first.by_mpirun ? bound_by_mpirun(first.granted_cores)
+                         : "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or srun "
+                           "--cpus-per-task=" +
+                               std::to_string(first.granted_cores)});
   }
 
   void check_threads() {
@@ -92,8 +98,9 @@ class Checks {
     troubles_.push_back(
         {fmt::format("{} threads have {} core{} to run on: {}", first.seat.threads, cores(first),
                      cores(first) == 1 ? "" : "s", where(ranks_, which)),
-         fmt::format("srun --cpus-per-task={0}, or mpirun --map-by slot:PE={0} --bind-to core",
-                     first.seat.threads)});
+         ranks_.size() == 1 ? fmt::format("--threads {}", cores(first))
+                            : fmt::format("srun --cpus-per-task={}, or {}", first.seat.threads,
+                                          bound_by_mpirun(first.seat.threads))});
   }
 
   void check_memory() {
@@ -108,11 +115,12 @@ class Checks {
       }
       const std::int64_t room = first_of(ranks_, which).node_bytes;
       if (room == 0 || budgets <= room) continue;
+      const std::int64_t most = room / static_cast<std::int64_t>(which.size()) / 10 * 8;
       troubles_.push_back(
-          {fmt::format("the memory of {} adds up to {}, but there are {}", where(ranks_, which),
-                       amount(budgets), amount(room)),
-           fmt::format("give --memory at most {} MiB, or start fewer ranks on a node",
-                       room / static_cast<std::int64_t>(which.size()) >> 20)});
+          {fmt::format("the memory of {} {} {}, but there are {}", where(ranks_, which),
+                       which.size() == 1 ? "is" : "adds up to", amount(budgets), amount(room)),
+           fmt::format("give --memory at most {}MiB{}", most >> 20,
+                       which.size() == 1 ? "" : ", or start fewer ranks on a node")});
       return;  // other nodes are mostly the same
     }
   }
@@ -139,6 +147,7 @@ RankFacts own_facts(const RunSettings& settings) {
   facts.seat = collectives::own_seat(settings.threads);
   facts.job_tasks = collectives::unused_tasks();
   facts.granted_cores = collectives::granted_cores();
+  facts.by_mpirun = collectives::by_mpirun();
   facts.memory_bytes = settings.memory_bytes;
   facts.node_bytes = collectives::node_memory_bytes();
   facts.scratch = settings.scratch;

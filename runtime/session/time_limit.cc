@@ -14,8 +14,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <sstream>
 #include <system_error>
 #include <utility>
+
+#include "runtime/base/stop_signals.h"
 
 extern char** environ;
 
@@ -51,6 +54,26 @@ pid_t start_squeue(const std::string& job, int pipe) {
   return started ? child : -1;
 }
 
+// A task of an array by its own name: the number of the first stands for all of them.
+std::string job_of_process() {
+  const char* array = std::getenv("SLURM_ARRAY_JOB_ID");
+  const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
+  if (array != nullptr && task != nullptr) return std::string(array) + "_" + task;
+  const char* job = std::getenv("SLURM_JOB_ID");
+  return job == nullptr ? "" : job;
+}
+
+// Of a job of several parts.
+std::optional<std::int64_t> shortest_time_left(const std::string& text) {
+  std::optional<std::int64_t> shortest;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto left = parse_time_left(line);
+    if (left && (!shortest || *left < *shortest)) shortest = left;
+  }
+  return shortest;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> parse_time_left(const std::string& text) {
@@ -75,8 +98,8 @@ std::optional<std::int64_t> stop_before_end(std::int64_t seconds_left) {
 }
 
 TimeLimit::TimeLimit(Rule rule) : rule_(std::move(rule)) {
-  const char* job = std::getenv("SLURM_JOB_ID");
-  if (job == nullptr) return;
+  const std::string job = job_of_process();
+  if (job.empty()) return;
   int ends[2];
   if (!number_in("SLURM_JOB_END_TIME") && ::pipe2(ends, O_CLOEXEC) == 0) {
     child_ = start_squeue(job, ends[1]);
@@ -98,10 +121,16 @@ TimeLimit::~TimeLimit() {
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (answer_ >= 0) ::close(answer_);
+  reap();
+}
+
+// What has not ended by then has nothing more to say.
+void TimeLimit::reap() {
   if (child_ < 0) return;
   ::kill(child_, SIGKILL);
   while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
   }
+  child_ = -1;
 }
 
 bool TimeLimit::over_within(std::chrono::milliseconds time) {
@@ -127,16 +156,17 @@ void TimeLimit::watch() {
   const auto asked = std::chrono::steady_clock::now();
   std::optional<std::int64_t> left;
   if (const auto end = number_in("SLURM_JOB_END_TIME")) left = *end - std::time(nullptr);
-  else left = parse_time_left(answer());
+  else left = shortest_time_left(answer());
+  reap();
   const auto before = left ? rule_(*left) : std::nullopt;
   if (!before) return;
   const auto end = asked + std::chrono::seconds(*left - *before);
   const auto wait =
       std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   if (over_within(wait)) return;
+  if (!StopSignals::pretend_usr1()) return;
   std::fprintf(stderr, "rankine: the job's time ends in %ld s: stopping\n",
                static_cast<long>(*before));
-  ::kill(::getpid(), SIGUSR1);
 }
 
 }  // namespace rankine::session

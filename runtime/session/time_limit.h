@@ -23,10 +23,10 @@ std::optional<std::int64_t> parse_time_left(const std::string& text);
 // have 20 s) to 120 s. Empty if so little is left that it would stop at once, again and again.
 std::optional<std::int64_t> stop_before_end(std::int64_t seconds_left);
 
-// While it lives, the process is told to stop by SIGUSR1, as if the batch system had sent it, when
-// the end of its Slurm job is near. Slurm is asked once (SLURM_JOB_END_TIME, else squeue), in a
-// thread, by a child process, in one process of a job. Nothing happens outside of Slurm, or if
-// Slurm does not answer.
+// While it lives, the process is told to stop, as if the batch system had sent SIGUSR1, when the
+// end of its Slurm job is near and no signal came before. Slurm is asked once (SLURM_JOB_END_TIME,
+// else squeue), in a thread, by a child process, in one process of a job. Nothing happens outside
+// of Slurm, or if Slurm does not answer.
 class TimeLimit {
  public:
   // From the seconds that are left to those before the end; empty: not at all.
@@ -39,6 +39,7 @@ class TimeLimit {
  private:
   void watch();
   std::string answer();
+  void reap();  // by the thread, or once it ended
   bool over_within(std::chrono::milliseconds time);
 
   const Rule rule_;

@@ -39,7 +39,7 @@ def variables_that_are_read():
     """Names of environment variables in the sources, but for those that launchers set."""
     names = set()
     for room in ("runtime", "collectives", "io"):
-        for source in (pathlib.Path(__file__).resolve().parents[2] / room).rglob("*.cc"):
+        for source in (pathlib.Path(__file__).resolve().parents[2] / room).rglob("*.[ch]*"):
             names |= set(re.findall(r'"((?:RANKINE|OMP|HDF5|SOURCE)_[A-Z_]+)"', source.read_text()))
     assert len(names) > 4, names
     return names

@@ -33,6 +33,14 @@ TEST(Launcher, IsAbsentInAPlainShell) {
   EXPECT_EQ(local_size(shell), 1);
 }
 
+TEST(Threads, AreAllThatSlurmBoundTheRankTo) {
+  Map step = {{"SLURM_STEP_ID", "0"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "4"}};
+  EXPECT_EQ(default_threads(with(step, {}, 16)), 4);  // of a mask that all may share
+  step["SLURM_CPUS_PER_TASK"] = "16";
+  EXPECT_EQ(default_threads(with(step, {}, 16)), 16);
+  EXPECT_EQ(default_threads(with(step, {}, 64)), 16);
+}
+
 TEST(Launcher, OpenMpiSaysEverything) {
   const Surroundings rank = with({{"OMPI_COMM_WORLD_SIZE", "6"},
                                   {"OMPI_COMM_WORLD_RANK", "4"},

@@ -46,6 +46,17 @@ TEST(Launch, SaysWhichRanksHaveFewerCoresThanThreads) {
             Texts{"4 threads have 2 cores to run on: ranks 0-1 on 2 nodes"});
 }
 
+TEST(Launch, NamesWhatHelpsWhereItWasStarted) {
+  RankFacts rank = rank_on("a", 1, 2);
+  EXPECT_EQ(launch_troubles({rank}).at(0).remedy, "--threads 1");
+  rank.granted_cores = 2;
+  rank.by_mpirun = true;
+  EXPECT_EQ(launch_troubles({rank, rank}).at(0).remedy, "mpirun --map-by slot:PE=2 --bind-to core");
+  rank = rank_on("a", 2, 2);
+  rank.node_bytes = 2 * kGiB;
+  EXPECT_EQ(launch_troubles({rank}).at(0).remedy, "give --memory at most 1638MiB");
+}
+
 TEST(Launch, SaysThatSlurmsCoresDidNotReachTheStep) {
   RankFacts rank = rank_on("a", 1, 1);
   rank.granted_cores = 16;

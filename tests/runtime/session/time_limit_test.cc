@@ -76,6 +76,21 @@ class Squeue {
   const Variable path_;
 };
 
+TEST(TimeLimit, SaysNothingAfterASignal) {
+  const StopSignals signals;
+  const Variable job("SLURM_JOB_ID", "7");
+  const Variable end("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) + 600));
+  ::raise(SIGUSR1);  // another one would end the process
+  ::testing::internal::CaptureStderr();
+  {
+    const TimeLimit limit(at_once);
+    ::usleep(20000);
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(StopSignals::received(), SIGUSR1);
+  EXPECT_FALSE(StopSignals::pretend_usr1());
+}
+
 TEST(TimeLimit, TellsTheProcessToStopAtTheEndThatTheEnvironmentNames) {
   const StopSignals signals;
   const Variable job("SLURM_JOB_ID", "7");
@@ -86,6 +101,7 @@ TEST(TimeLimit, TellsTheProcessToStopAtTheEndThatTheEnvironmentNames) {
 
 TEST(TimeLimit, AsksSqueue) {
   const StopSignals signals;
+  const Variable end("SLURM_JOB_END_TIME", "");
   const Squeue squeue("test \"$*\" = '-h -j 7 -O TimeLeft' && echo '10:00           '");
   const Variable job("SLURM_JOB_ID", "7");
   const TimeLimit limit(at_once);
@@ -94,6 +110,7 @@ TEST(TimeLimit, AsksSqueue) {
 
 TEST(TimeLimit, DoesNothingWithoutALimitOrSlurm) {
   const StopSignals signals;
+  const Variable end("SLURM_JOB_END_TIME", "");
   const Squeue squeue("echo UNLIMITED");
   for (const bool in_job : {false, true}) {
     std::optional<Variable> job;

@@ -36,7 +36,7 @@ class Launch(Case):
                                 preexec_fn=self.one_core())
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"Slurm gave each rank 4 cores, but ranks 0-1 on ", result.stderr)
-        self.assertIn(b"SRUN_CPUS_PER_TASK", result.stderr)
+        self.assertIn(b"try: mpirun --map-by slot:PE=4 --bind-to core", result.stderr)
 
     def test_a_process_alone_in_a_job_of_several_tasks(self):
         result = self.run_here("eval", "sum(x)", "x.h5",

@@ -15,7 +15,8 @@ mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 for folder in "$@"; do
   descriptor="${kept[0]}" kept=("${kept[@]:1}")
   mkdir -p "$folder"
-  mount --bind "/proc/self/fd/$descriptor" "$folder"
+  # The kernel goes by the descriptor; by its path mount would find what covers the folder now.
+  mount --no-canonicalize --bind "/proc/self/fd/$descriptor" "$folder"
   exec {descriptor}<&-
 done
 

@@ -13,9 +13,9 @@ TESTBED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 PATIENCE = 60
 
 
-def testbed(script, *words, folder):
+def testbed(script, *words, folder, cwd=None):
     return subprocess.run([os.path.join(TESTBED, script), *words], capture_output=True, text=True,
-                          timeout=PATIENCE, env=os.environ | {"RANKINE_TESTBED": folder})
+                          timeout=PATIENCE, cwd=cwd, env=os.environ | {"RANKINE_TESTBED": folder})
 
 
 class TestBed(unittest.TestCase):
@@ -58,6 +58,14 @@ class TestBed(unittest.TestCase):
     def test_a_command_has_a_bed_of_its_own_and_gives_its_exit_code(self):
         result = self.run_here("bash", "-c", "hostname; srun -N2 hostname | sort; exit 7")
         self.assertEqual((result.returncode, result.stdout), (7, "ctl\nn1\nn2\n"), result.stderr)
+        self.assert_nothing_left()
+
+    def test_hosts_see_the_folder_of_a_command_though_it_lies_below_tmp(self):
+        with tempfile.TemporaryDirectory(dir="/tmp") as here:
+            with open(os.path.join(here, "file"), "w") as file:
+                file.write("seen\n")
+            result = testbed("run", "srun", "-N2", "cat", "file", folder=self.folder, cwd=here)
+            self.assertEqual((result.returncode, result.stdout), (0, "seen\nseen\n"), result.stderr)
         self.assert_nothing_left()
 
     def test_a_bed_ends_with_a_run_that_is_killed(self):

@@ -325,8 +325,8 @@ class Resume(Case):
         values.tofile(self.path("raw.bin"))
         with h5py.File(self.path("s.nc"), "w") as file:
             file.create_dataset("t2m", values.shape, "f4", external=[("raw.bin", 0, values.nbytes)])
-        words = [*ANOMALY, "--allow-external"]
-        self.stop(words, 300_000, lambda process: process.kill())
+        words = [*ANOMALY, "--allow-external", "--chunks", "100,1000"]  # 400 kB at the most
+        self.stop(words, 1_000_000, lambda process: process.kill())
         times = os.stat(self.path("raw.bin"))
         os.utime(self.path("raw.bin"), ns=(times.st_atime_ns, times.st_mtime_ns + 1))
         self.refused(*words, says="raw.bin changed")

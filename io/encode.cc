@@ -100,7 +100,7 @@ std::size_t bound_of(const FilterStep& step, std::size_t bytes) {
   return bound == nullptr ? bytes : bound(step.parameters(), bytes);
 }
 
-std::size_t apply(const FilterStep& step, Bytes in, Room out, CodecScratch& scratch) {
+std::size_t apply(const FilterStep& step, ByteView in, Room out, CodecScratch& scratch) {
   return find_filter(step.id)->encode(step.parameters(), in, out, scratch);
 }
 
@@ -118,7 +118,7 @@ void encode_chunk(const OutputVariable& variable, const Box& chunk_box, const st
   // encoded bytes will.
   const bool room = stages.count == 2;
   if (room) fit(out, bound + sum);
-  Bytes plain{whole_chunk(variable, chunk_box, dense, room ? out : scratch.padded_), bytes};
+  ByteView plain{whole_chunk(variable, chunk_box, dense, room ? out : scratch.padded_), bytes};
   if (room) {
     fit(scratch.shuffled_, bytes);
     apply(stages.first, plain, scratch.shuffled_, scratch.codec_);

@@ -14,8 +14,8 @@ bool skipped(std::uint32_t mask, std::size_t filter) {
   return filter < 32 && ((mask >> filter) & 1u) != 0;
 }
 
-// Bytes that enter filter i when a chunk of chunk_bytes is written; known for all filters up to the
-// first that compresses, and only there asked for.
+// Bytes that enter filter i when a chunk of chunk_bytes is written; known for all filters up to
+// the first that compresses, and only there asked for.
 std::size_t bytes_before(std::span<const Filter> filters, std::uint32_t mask, std::size_t i,
                          std::size_t chunk_bytes) {
   for (std::size_t earlier = 0; earlier < i; ++earlier) {

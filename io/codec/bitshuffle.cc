@@ -62,7 +62,7 @@ std::size_t whole_elements(std::size_t bytes, std::size_t element_size) {
   return bytes / element_size;
 }
 
-void decompress(std::uint32_t compression, Bytes in, Room out, CodecScratch& scratch) {
+void decompress(std::uint32_t compression, ByteView in, Room out, CodecScratch& scratch) {
   if (compression == kLz4) {
     if (in.size() > LZ4_MAX_INPUT_SIZE) throw corrupt("corrupt lz4 block under bitshuffle");
     const int got = LZ4_decompress_safe(reinterpret_cast<const char*>(in.data()),
@@ -76,7 +76,7 @@ void decompress(std::uint32_t compression, Bytes in, Room out, CodecScratch& scr
   if (got != out.size()) throw corrupt("corrupt zstd block under bitshuffle");
 }
 
-std::size_t compress(std::uint32_t compression, int level, Bytes in, Room out,
+std::size_t compress(std::uint32_t compression, int level, ByteView in, Room out,
                      CodecScratch& scratch) {
   if (compression == kLz4) {
     const int used = LZ4_compress_fast_extState(
@@ -101,7 +101,7 @@ void for_each_block(std::size_t count, std::size_t block, const Act& act) {
   for (std::size_t first = 0; first < end; first += block) act(first, std::min(block, end - first));
 }
 
-void decode_compressed(Parameters parameters, std::uint32_t compression, Bytes in, Room out,
+void decode_compressed(Parameters parameters, std::uint32_t compression, ByteView in, Room out,
                        CodecScratch& scratch) {
   const std::size_t size = element_size_of(parameters);
   if (in.size() < kHeader) throw corrupt("a bitshuffle stream is shorter than its header");
@@ -133,7 +133,7 @@ void decode_compressed(Parameters parameters, std::uint32_t compression, Bytes i
 
 bool bitshuffle_compresses(Parameters parameters) { return compression_of(parameters) != kNone; }
 
-void decode_bitshuffle(Parameters parameters, Bytes in, Room out, CodecScratch& scratch) {
+void decode_bitshuffle(Parameters parameters, ByteView in, Room out, CodecScratch& scratch) {
   const std::uint32_t compression = compression_of(parameters);
   if (compression == kLz4 || compression == kZstd) {
     return decode_compressed(parameters, compression, in, out, scratch);
@@ -152,7 +152,7 @@ void decode_bitshuffle(Parameters parameters, Bytes in, Room out, CodecScratch& 
   std::copy(in.end() - rest, in.end(), out.begin() + (in.end() - in.begin()) - rest);
 }
 
-std::size_t encode_bitshuffle(Parameters parameters, Bytes in, Room out, CodecScratch& scratch) {
+std::size_t encode_bitshuffle(Parameters parameters, ByteView in, Room out, CodecScratch& scratch) {
   const std::uint32_t compression = compression_of(parameters);
   const std::size_t size = element_size_of(parameters);
   const std::size_t count = whole_elements(in.size(), size);

@@ -18,7 +18,7 @@ std::uint32_t parameter(Parameters parameters, std::size_t i, std::uint32_t othe
 
 }  // namespace
 
-void decode_blosc(Parameters, Bytes in, Room out, CodecScratch&) {
+void decode_blosc(Parameters, ByteView in, Room out, CodecScratch&) {
   std::size_t bytes = 0;
   if (in.size() < BLOSC_MIN_HEADER_LENGTH ||
       blosc_cbuffer_validate(in.data(), in.size(), &bytes) != 0) {
@@ -36,7 +36,7 @@ void decode_blosc(Parameters, Bytes in, Room out, CodecScratch&) {
   }
 }
 
-std::size_t encode_blosc(Parameters parameters, Bytes in, Room out, CodecScratch&) {
+std::size_t encode_blosc(Parameters parameters, ByteView in, Room out, CodecScratch&) {
   const char* name = nullptr;
   if (blosc_compcode_to_compname(static_cast<int>(parameter(parameters, 6, BLOSC_BLOSCLZ)), &name) <
           0 ||

@@ -29,7 +29,7 @@ struct Allocations {
 
 }  // namespace
 
-void decode_bzip2(Parameters, Bytes in, Room out, CodecScratch& scratch) {
+void decode_bzip2(Parameters, ByteView in, Room out, CodecScratch& scratch) {
   Allocations allocations{scratch};
   bz_stream stream{};
   stream.bzalloc = Allocations::make;

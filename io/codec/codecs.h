@@ -17,37 +17,37 @@
 
 namespace rankine::io {
 
-using Bytes = std::span<const std::byte>;
+using ByteView = std::span<const std::byte>;
 using Room = std::span<std::byte>;
 using Parameters = std::span<const std::uint32_t>;
 
 Error corrupt(std::string what);
 
-void decode_deflate(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_deflate(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_deflate(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_deflate(Parameters, ByteView in, Room out, CodecScratch&);
 std::size_t bound_deflate(Parameters, std::size_t bytes);
 
-void decode_shuffle(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_shuffle(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_shuffle(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_shuffle(Parameters, ByteView in, Room out, CodecScratch&);
 
-void decode_zstd(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_zstd(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_zstd(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_zstd(Parameters, ByteView in, Room out, CodecScratch&);
 std::size_t bound_zstd(Parameters, std::size_t bytes);
 
-void decode_lz4(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_lz4(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_lz4(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_lz4(Parameters, ByteView in, Room out, CodecScratch&);
 std::size_t bound_lz4(Parameters, std::size_t bytes);
 
-void decode_blosc(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_blosc(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_blosc(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_blosc(Parameters, ByteView in, Room out, CodecScratch&);
 std::size_t bound_blosc(Parameters, std::size_t bytes);
 
-void decode_bitshuffle(Parameters, Bytes in, Room out, CodecScratch&);
-std::size_t encode_bitshuffle(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_bitshuffle(Parameters, ByteView in, Room out, CodecScratch&);
+std::size_t encode_bitshuffle(Parameters, ByteView in, Room out, CodecScratch&);
 std::size_t bound_bitshuffle(Parameters, std::size_t bytes);
 bool bitshuffle_compresses(Parameters);
 
-void decode_lzf(Parameters, Bytes in, Room out, CodecScratch&);
-void decode_bzip2(Parameters, Bytes in, Room out, CodecScratch&);
+void decode_lzf(Parameters, ByteView in, Room out, CodecScratch&);
+void decode_bzip2(Parameters, ByteView in, Room out, CodecScratch&);
 
 }  // namespace rankine::io

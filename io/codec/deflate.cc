@@ -5,14 +5,14 @@
 
 namespace rankine::io {
 
-void decode_deflate(Parameters, Bytes in, Room out, CodecScratch& scratch) {
+void decode_deflate(Parameters, ByteView in, Room out, CodecScratch& scratch) {
   // Without a place for the actual size, any other size than the expected one is an error.
   const auto result = libdeflate_zlib_decompress(scratch.inflater(), in.data(), in.size(),
                                                  out.data(), out.size(), nullptr);
   if (result != LIBDEFLATE_SUCCESS) throw corrupt("corrupt deflate stream");
 }
 
-std::size_t encode_deflate(Parameters parameters, Bytes in, Room out, CodecScratch& scratch) {
+std::size_t encode_deflate(Parameters parameters, ByteView in, Room out, CodecScratch& scratch) {
   const int level = parameters.empty() ? 6 : static_cast<int>(parameters[0]);
   return libdeflate_zlib_compress(scratch.deflater(level), in.data(), in.size(), out.data(),
                                   out.size());

@@ -24,7 +24,7 @@ std::size_t block_bytes(Parameters parameters, std::size_t bytes) {
 
 }  // namespace
 
-void decode_lz4(Parameters, Bytes in, Room out, CodecScratch&) {
+void decode_lz4(Parameters, ByteView in, Room out, CodecScratch&) {
   if (in.size() < kHeader) throw corrupt("an lz4 stream is shorter than its header");
   const auto total = read_big_endian<std::uint64_t>(in.data());
   const std::size_t per_block = read_big_endian<std::uint32_t>(in.data() + 8);
@@ -54,13 +54,13 @@ void decode_lz4(Parameters, Bytes in, Room out, CodecScratch&) {
   if (!in.empty()) throw corrupt("an lz4 stream goes on behind its end");
 }
 
-std::size_t encode_lz4(Parameters parameters, Bytes in, Room out, CodecScratch& scratch) {
+std::size_t encode_lz4(Parameters parameters, ByteView in, Room out, CodecScratch& scratch) {
   const std::size_t per_block = block_bytes(parameters, in.size());
   write_big_endian<std::uint64_t>(in.size(), out.data());
   write_big_endian(static_cast<std::uint32_t>(per_block), out.data() + 8);
   std::size_t used = kHeader;
   for (; !in.empty(); in = in.subspan(std::min(per_block, in.size()))) {
-    const Bytes from = in.first(std::min(per_block, in.size()));
+    const ByteView from = in.first(std::min(per_block, in.size()));
     std::byte* to = out.data() + used + kBlockHeader;
     // Room for less than the block itself: what does not fit fails, and is stored as it is.
     auto stored = static_cast<std::size_t>(

@@ -5,7 +5,7 @@
 
 namespace rankine::io {
 
-void decode_lzf(Parameters, Bytes in, Room out, CodecScratch&) {
+void decode_lzf(Parameters, ByteView in, Room out, CodecScratch&) {
   // lzf_decompress reads the first byte unasked.
   if (in.empty()) throw corrupt("an lzf stream is empty");
   const unsigned got = lzf_decompress(in.data(), static_cast<unsigned>(in.size()), out.data(),

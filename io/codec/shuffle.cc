@@ -67,11 +67,11 @@ void unshuffle(const std::byte* in, std::size_t bytes, std::size_t element_size,
   std::copy(in + count * element_size, in + bytes, out + count * element_size);
 }
 
-void decode_shuffle(Parameters parameters, Bytes in, Room out, CodecScratch&) {
+void decode_shuffle(Parameters parameters, ByteView in, Room out, CodecScratch&) {
   unshuffle(in.data(), in.size(), element_size_of(parameters), out.data());
 }
 
-std::size_t encode_shuffle(Parameters parameters, Bytes in, Room out, CodecScratch&) {
+std::size_t encode_shuffle(Parameters parameters, ByteView in, Room out, CodecScratch&) {
   shuffle(in.data(), in.size(), element_size_of(parameters), out.data());
   return in.size();
 }

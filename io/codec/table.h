@@ -27,8 +27,8 @@ struct KnownFilter {
   const char* name;   // for people
   const char* label;  // what its plugin writes beside the number; null unless written here
   // Null if only the library or a plugin can do it. fletcher32 has none: see fletcher32.h.
-  void (*decode)(Parameters, Bytes in, Room out, CodecScratch&);
-  std::size_t (*encode)(Parameters, Bytes in, Room out, CodecScratch&);
+  void (*decode)(Parameters, ByteView in, Room out, CodecScratch&);
+  std::size_t (*encode)(Parameters, ByteView in, Room out, CodecScratch&);
   std::size_t (*bound)(Parameters, std::size_t bytes);  // null: as long as before
 };
 

@@ -5,7 +5,7 @@
 
 namespace rankine::io {
 
-void decode_zstd(Parameters, Bytes in, Room out, CodecScratch& scratch) {
+void decode_zstd(Parameters, ByteView in, Room out, CodecScratch& scratch) {
   const std::size_t result =
       ZSTD_decompressDCtx(scratch.zstd_decoder(), out.data(), out.size(), in.data(), in.size());
   if (ZSTD_isError(result) != 0) {
@@ -14,7 +14,7 @@ void decode_zstd(Parameters, Bytes in, Room out, CodecScratch& scratch) {
   if (result != out.size()) throw corrupt("a zstd stream is too short");
 }
 
-std::size_t encode_zstd(Parameters parameters, Bytes in, Room out, CodecScratch& scratch) {
+std::size_t encode_zstd(Parameters parameters, ByteView in, Room out, CodecScratch& scratch) {
   const int level = parameters.empty() ? 3 : static_cast<int>(parameters[0]);
   const std::size_t used =
       ZSTD_compress2(scratch.zstd_encoder(level), out.data(), out.size(), in.data(), in.size());

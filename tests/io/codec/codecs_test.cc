@@ -88,7 +88,7 @@ Contents contents(std::size_t bytes, std::size_t size, std::mt19937_64& random) 
 }
 
 // Empty if it was decoded, else the error, which must be one of the input.
-std::string problem_of(const Case& of, Bytes stored, Room out, CodecScratch& scratch) {
+std::string problem_of(const Case& of, ByteView stored, Room out, CodecScratch& scratch) {
   try {
     find_filter(of.id)->decode(of.parameters, stored, out, scratch);
     return {};
@@ -152,7 +152,7 @@ TEST(Codecs, RefuseEveryTruncationAndWrongLengths) {
     const Contents stored = encoded(of, in, scratch);
     for (std::size_t size = 0; size < stored.size(); ++size) {
       const std::string problem =
-          problem_of(of, from.copy(Bytes(stored).first(size)), to.last(in.size()), scratch);
+          problem_of(of, from.copy(ByteView(stored).first(size)), to.last(in.size()), scratch);
       ASSERT_NE(problem, "") << of.name << " cut to " << size;
     }
     for (const std::size_t wrong : {0u, 4u, 2996u, 3004u, 200000u}) {

@@ -260,7 +260,7 @@ class Limits(Run):
         self.assert_done(result)
 
     def test_threads_that_the_system_refuses_are_an_error_like_any_other(self):
-        if json.loads(rankine("config", "--json").stdout)["features"]["sanitizers"]:
+        if support.sanitized():
             self.skipTest("sanitizers need more address space than is left here")
         def little_memory():
             resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))

@@ -33,6 +33,11 @@ def rankine(*arguments, env=None, **options):
     return subprocess.run(command, env=env or environment(), **options)
 
 
+def sanitized():
+    """Whether the program has sanitizers, which take time, memory and address space of their own."""
+    return json.loads(rankine("config", "--json").stdout)["features"]["sanitizers"]
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="rankine-test-")

@@ -297,6 +297,7 @@ class Copies(Case):
             self.assertEqual(out["never"][()].tolist(), [[4] * 3] * 7)
             self.assertEqual(out["big"][()].tolist(), np.arange(12).reshape(4, 3).tolist())
 
+    @support.without_quarantine()
     def test_little_memory_is_enough_and_the_plan_says_how(self):
         """In one pass, in passes over the input, through scratch: the same bytes."""
         result = self.run_here("sample", "-o", "s.nc", "--shape", "400,180,360", "--chunks",

@@ -15,7 +15,7 @@ import time
 import h5py
 import numpy as np
 
-from support import LAUNCH, PATIENCE, RANKINE, Case, environment, main, rankine, sanitized
+from support import LAUNCH, PATIENCE, RANKINE, Case, environment, main, rankine, sanitized, without_quarantine
 
 
 def kill_children(process, choose):
@@ -152,6 +152,7 @@ class Resume(Case):
                 self.assert_same()
                 os.unlink(self.path("o.nc"))
 
+    @without_quarantine()
     def test_a_copy_by_way_of_scratch_goes_on(self):
         """Stopped while it fills the scratch file, and while it writes the output from there."""
         result = self.run_here("sample", "-o", "s.nc", "--shape", "400,180,360", "--chunks",
@@ -170,7 +171,9 @@ class Resume(Case):
                 self.assertEqual((status["state"], status["scratch"]), ("stopped", part == 0))
                 # Another number of ranks cuts scratch in another way; the output is no other.
                 found, _ = self.resume(words, ranks=2 if part == 3 else 0)
-                self.assertGreater(found, 0)
+                # What a sanitized program takes varies, and with it how scratch is cut.
+                if part > 0 or not sanitized():
+                    self.assertGreater(found, 0)
                 if part in (1, 2):
                     self.assertIn(b".scratch is whole: nothing is left to do", self.told)
                 self.assert_same()
@@ -181,7 +184,8 @@ class Resume(Case):
 
     def test_states_of_a_mean_are_kept(self):
         whole = self.reference(MEAN)
-        self.stop(MEAN, 100_000, lambda process: process.kill())
+        # Slow tasks log more, of each part of the work.
+        self.stop(MEAN, 400_000 if sanitized() else 100_000, lambda process: process.kill())
         found, read = self.resume(MEAN)
         self.assertEqual(found, 0)
         self.assertLess(read, 0.9 * whole)

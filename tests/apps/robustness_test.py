@@ -18,7 +18,9 @@ from support import Case, LAUNCH, PATIENCE, RANKINE, environment, rankine
 
 # Hours of work in small tasks, and in tasks of which each takes seconds.
 LONG = "a = sin(sin(sin(arange(3000000000))))"
-LONG_TASKS = "a = sin(sin(sin(sin(sin(sin(arange(3000000000, chunk=100000000)))))))"
+# Of some seconds each; sanitized ones take longer.
+LONG_TASKS = "a = sin(sin(sin(sin(sin(sin(arange(3000000000, chunk=%d)))))))" % (
+    20_000_000 if support.sanitized() else 100_000_000)
 
 
 class Run(Case):

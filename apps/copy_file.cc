@@ -145,7 +145,8 @@ void plan_variable(Session& session, const JoinedVariable& variable, Copy& copy)
   const PlanReport one = report_of(session, {{variable.name, variable.array}}, copy.store);
   const auto several = plan_passes(rechunk);
   // What is read through another file must be one file's, as a whole.
-  const bool possible = several && (!several->scratch || variable.parts.size() <= 1);
+  const bool parted = session.settings().merge;  // little is left to do, and nothing to scratch
+  const bool possible = several && (!several->scratch || (variable.parts.size() <= 1 && !parted));
   // Chunks in the engine's scratch are read in shreds if they are cut otherwise: dearer than they
   // look.
   const double one_pass = one.cost_s * (one.spilled_bytes > 0 ? 2 : 1);
@@ -275,9 +276,19 @@ Copy planned_copy(Session& session, const CopyOptions& options, const Places& pl
   return copy;
 }
 
+// A scratch file is made as a whole.
+void check_shard(const io::Shard& shard, const Copy& copy) {
+  const auto uses_scratch = [](const auto& one) { return one.second.scratch.has_value(); };
+  if (!shard || std::ranges::none_of(copy.passes, uses_scratch)) return;
+  throw Error(ExitCode::kRefused,
+              "within this memory it goes through a scratch file, not in shards",
+              io::text_of(shard), "give it more by --memory, or leave out --shard");
+}
+
 void copy_all(Session& session, const CopyOptions& options, const Places& places,
               const std::string& command) {
-  const bool resume = session.settings().resume;
+  const RunSettings& settings = session.settings();
+  const bool resume = settings.resume || settings.merge;
   const std::vector<std::string> inputs = api::files_named(places.inputs);
   if (!options.plan_only) io::check_output(places.output, inputs, options.overwrite, resume);
   Copy copy = planned_copy(session, options, places, inputs);
@@ -297,7 +308,9 @@ void copy_all(Session& session, const CopyOptions& options, const Places& places
       copy.store.parts_of[name] = parts_of(passes, copy.store.chunks_of.at(name));
     }
   }
-  ScratchFile scratch(places.output, resume);
+  check_shard(settings.shard, copy);
+  ScratchFile scratch(places.output, resume || settings.shard);
+  if (settings.shard || settings.merge) scratch.keep();  // it is not theirs
   try {
     const bool made = resume && session.is_stored(copy.arrays, places.output, copy.store);
     const bool busy = io::is_claimed(io::output_paths(places.output));  // as store will say

@@ -22,7 +22,7 @@ void check_output_options(const CLI::App& verb) {
   if (verb.count("--output") > 0) return;
   std::string given;
   for (const char* name : {"--codec", "--shuffle", "--fletcher32", "--chunks", "--overwrite",
-                           "--resume", "--libver", "--straight"}) {
+                           "--resume", "--libver", "--straight", "--shard", "--merge"}) {
     if (verb.count(name) > 0) given += (given.empty() ? "" : ", ") + std::string(name);
   }
   if (given.empty()) return;

@@ -41,6 +41,7 @@ const std::vector<RankVerb>& rank_verbs() {
                                            {"concat", {"FILES"}, true},
                                            {"diff", {"FIRST", "SECOND"}},
                                            {"verify", {"FILE"}},
+                                           {"merge", {}},
                                            {"bench", {}}};
   return verbs;
 }
@@ -57,6 +58,7 @@ JobCommand::JobCommand(const std::vector<std::string>& words)
   add_concat(cli_);
   add_diff(cli_);
   add_verify(cli_);
+  add_merge(cli_);
   add_bench(cli_);
   verb_ = &cli_.parse_only();
 }

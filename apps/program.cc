@@ -136,6 +136,10 @@ void add_run_options(CLI::App& verb, Runs runs) {
         "chunks without filters go to their place at once, not through the journal (default: on)");
     on("--no-history", "copy the attribute history unchanged");
     on("--resume", "go on with what an earlier run of the same job finished");
+    value("--shard", "I/N",
+          "make the I-th of N parts of the output, counted from 1, as one of an array job; "
+          "`rankine merge` makes one file of them");
+    on("--merge", "do what `rankine merge` does for this command");
   }
   on("--dedicated-scheduler", "rank 0 runs no tasks");
   on("--no-fuse", "every operation in tasks of its own");

@@ -7,8 +7,9 @@
 
 #include "apps/text.h"
 #include "apps/verbs.h"
-#include "io/journal.h"
 #include "io/probe.h"
+#include "io/shards.h"
+#include "runtime/api/history.h"
 
 namespace rankine::apps {
 namespace {
@@ -28,7 +29,35 @@ struct Status {
   bool running = false;
   std::optional<io::JobHeader> job;
   std::vector<std::int64_t> finished;  // chunks, by variable of the job
+  struct Part {                        // a shard
+    io::Shard shard;
+    bool running = false;
+    bool whole = false;
+    std::int64_t finished = 0;  // chunks
+  };
+  std::vector<Part> shards;
 };
+
+// Shards that are not there have not begun.
+std::vector<Status::Part> look_at_shards(const io::OutputPaths& output) {
+  std::vector<Status::Part> parts;
+  for (const io::FoundShard& found : io::find_shards(output)) {
+    Status::Part part{found.shard, io::is_claimed(found.paths)};
+    if (const auto job = io::read_job(found.paths.log_folder)) {
+      part.whole = job->shard_finished && !part.running;
+      for (const std::int64_t chunks : io::finished_chunks(found.paths, *job)) {
+        part.finished += chunks;
+      }
+    }
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+const char* state_of(const Status::Part& part) {
+  if (part.running) return "running";
+  return part.whole ? "finished" : "stopped";
+}
 
 // It came under its name whole, but what happened since nobody knows.
 void check_opens(const std::string& output) {
@@ -51,23 +80,48 @@ Status look(const std::string& output) {
     status.running |= io::is_claimed(journal);
   }
   if (status.job) status.finished = io::finished_chunks(journal, *status.job);
-  if (!status.whole && !status.running && !status.job) {
+  status.shards = look_at_shards(status.paths);
+  if (!status.whole && !status.running && !status.job && status.shards.empty()) {
     throw input_error("there is neither an output nor a run that writes it", status.paths.final);
   }
-  if (!status.running && !status.job) check_opens(status.paths.final);
+  if (status.whole && !status.running && !status.job) check_opens(status.paths.final);
   return status;
+}
+
+bool all_finished(const std::vector<Status::Part>& shards) {
+  const std::int32_t count = shards.front().shard.count;
+  return std::ssize(shards) == count && std::ranges::all_of(shards, [&](const Status::Part& part) {
+           return part.whole && part.shard.count == count;
+         });
+}
+
+std::string text_of(const std::vector<Status::Part>& shards) {
+  std::string text;
+  for (const Status::Part& part : shards) {
+    text += fmt::format("  {}: {}, {} chunks\n", io::text_of(part.shard), state_of(part),
+                        part.finished);
+  }
+  if (!shards.empty() && all_finished(shards)) {
+    text += "  to go on: rankine merge, or their command with --merge in place of --shard\n";
+  }
+  return text;
 }
 
 const char* state_of(const Status& status) {
   if (status.running) return "running";
+  if (!status.whole && !status.job && !status.shards.empty()) {
+    return all_finished(status.shards) ? "shards finished" : "in shards";
+  }
   return status.job ? "stopped" : "whole";
 }
 
 std::string text_of(const Status& status) {
   const std::string name = printable(status.paths.final);
   if (!status.job) {
-    return fmt::format("{}: {}\n", name,
-                       status.running ? "running, nothing is finished yet" : "whole");
+    const bool begins = status.running && status.shards.empty();
+    return fmt::format("{}: {}\n{}", name,
+                       begins ? "running, nothing is finished yet" : state_of(status),
+                       text_of(status.shards));
   }
   std::int64_t finished = 0, all = 0;
   std::string variables;
@@ -87,15 +141,19 @@ std::string text_of(const Status& status) {
                       fmt::gmtime(static_cast<std::time_t>(status.job->started_s)));
   text += fmt::format("  job: {}\n", printable(status.job->history));
   if (!status.running) text += "  to go on: the same command with --resume\n";
-  return text;
+  return text + text_of(status.shards);
 }
 
 Json json_of(const Status& status) {
-  Json json = {{"path", status.paths.final},
-               {"state", state_of(status)},
-               {"exists", status.whole},
-               {"scratch", status.in_scratch},
-               {"variables", Json::array()}};
+  Json json = {{"path", status.paths.final}, {"state", state_of(status)},
+               {"exists", status.whole},     {"scratch", status.in_scratch},
+               {"variables", Json::array()}, {"shards", Json::array()}};
+  for (const Status::Part& part : status.shards) {
+    json["shards"].push_back({{"number", part.shard.number},
+                              {"count", part.shard.count},
+                              {"state", state_of(part)},
+                              {"finished_chunks", part.finished}});
+  }
   if (!status.job) return json;
   for (std::size_t i = 0; i < status.job->variables.size(); ++i) {
     json["variables"].push_back({{"name", status.job->variables[i].name},

@@ -5,6 +5,8 @@
 
 namespace rankine::apps {
 
+void add_all_verbs(Cli& cli);  // in the order of --help
+
 void add_bench(Cli& cli);
 void add_concat(Cli& cli);
 void add_config(Cli& cli);
@@ -12,6 +14,7 @@ void add_diff(Cli& cli);
 void add_doctor(Cli& cli);
 void add_eval(Cli& cli);
 void add_info(Cli& cli);
+void add_merge(Cli& cli);
 void add_plan(Cli& cli);
 void add_rechunk(Cli& cli);
 void add_sample(Cli& cli);

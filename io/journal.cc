@@ -8,13 +8,14 @@
 #include <system_error>
 
 #include "runtime/base/archive.h"
+#include "runtime/base/function_ref.h"
 
 namespace rankine::io {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kFormat = 2;  // of header and records
+constexpr std::uint32_t kFormat = 3;  // of header and records
 constexpr std::uint64_t kMostHeaderBytes = std::uint64_t{1} << 30;
 constexpr std::string_view kLogPrefix = "log.";
 
@@ -33,18 +34,14 @@ std::int64_t nanoseconds(const struct timespec& time) {
 
 std::string header_path(const std::string& folder) { return folder + "/job"; }
 
-[[noreturn]] void refuse(const std::string& what, const OutputPaths& paths) {
-  throw Error(ExitCode::kUsage, what, paths.log_folder,
-              "start afresh without --resume: what was finished is discarded then");
-}
+using Refuse = FunctionRef<void(const std::string& what)>;
 
-void check_inputs(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths) {
+void check_inputs(const JobHeader& journal, const JobHeader& mine, Refuse refuse) {
   for (const JobInput& input : mine.inputs) {
     const auto before = std::ranges::find(journal.inputs, input.path, &JobInput::path);
     if (before == journal.inputs.end()) {
       refuse("the journal of this output belongs to another job: " + input.path +
-                 " was no input of it",
-             paths);
+             " was no input of it");
     }
     if (*before != input) {
       const std::string how = before->size == input.size
@@ -52,8 +49,7 @@ void check_inputs(const JobHeader& journal, const JobHeader& mine, const OutputP
                                   : std::to_string(before->size) + " bytes then, " +
                                         std::to_string(input.size) + " now";
       refuse("the input " + input.path + " changed since the journal of this output was begun (" +
-                 how + ")",
-             paths);
+             how + ")");
     }
   }
 }
@@ -73,27 +69,37 @@ std::optional<std::int64_t> changed_ns(const std::string& path) {
   return std::max(nanoseconds(now.st_mtim), nanoseconds(now.st_ctim));
 }
 
-void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths) {
+void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths,
+                    const std::string& remedy) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ExitCode::kUsage, what, paths.log_folder,
+                remedy.empty()
+                    ? "start afresh without --resume: what was finished is discarded then"
+                    : remedy);
+  };
   if (journal.program != mine.program) {
     refuse("the journal of this output was written by " + journal.program + ", this is " +
-               mine.program,
-           paths);
+           mine.program);
   }
   for (std::size_t i = 0; i < mine.libraries.size(); ++i) {
     const auto& [name, version] = mine.libraries[i];
     if (i >= journal.libraries.size() || journal.libraries[i] != mine.libraries[i]) {
       refuse("the journal of this output was written with another version of " + name + " than " +
-                 version,
-             paths);
+             version);
     }
   }
-  check_inputs(journal, mine, paths);
+  check_inputs(journal, mine, refuse);
   if (journal.plan_hash != mine.plan_hash || journal.inputs != mine.inputs ||
       journal.variables != mine.variables) {
     refuse("the journal of this output belongs to another expression or other options: " +
-               journal.history,
-           paths);
+           journal.history);
   }
+}
+
+bool is_same_job(const JobHeader& journal, const JobHeader& mine) {
+  return journal.program == mine.program && journal.libraries == mine.libraries &&
+         journal.plan_hash == mine.plan_hash && journal.inputs == mine.inputs &&
+         journal.variables == mine.variables;
 }
 
 void write_job(const std::string& log_folder, const JobHeader& header) {

@@ -11,6 +11,7 @@
 
 #include "io/log.h"
 #include "io/output.h"
+#include "io/shard.h"
 
 namespace rankine::io {
 
@@ -42,8 +43,8 @@ struct JobVariable {
   }
 };
 
-// What records may be taken over: everything but `history`, `started_s` and `places` (which
-// follow from the rest) must be the same.
+// What records may be taken over: everything down to `variables` must be the same; `places` follow
+// from that.
 struct JobHeader {
   std::string program;                                         // "rankine 0.1.0"
   std::vector<std::pair<std::string, std::string>> libraries;  // codecs and their versions
@@ -53,14 +54,23 @@ struct JobHeader {
   FixedPlaces places;                  // of those that may lie in the part file
   std::string history;                 // the first line of the attribute, with the date
   std::int64_t started_s = 0;          // since 1970
+  Shard shard;                         // of a part of the job; number 0: all of them, taken over
+  bool shard_finished = false;         // its logs hold all that it is to make
+  std::vector<std::string> command;    // argv of the program, as it was started in `folder`
+  std::string folder;
+  std::string output;  // the whole path
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(program, libraries, plan_hash, inputs, variables, places, history, started_s);
+    archive(program, libraries, plan_hash, inputs, variables, places, history, started_s, shard,
+            shard_finished, command, folder, output);
   }
 };
 
-// Throws Error (usage) that says what differs: program, codec, expression or input.
-void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths);
+// Throws Error (usage) that says what differs: program, codec, expression or input; and the remedy,
+// if it is not to start afresh.
+void check_same_job(const JobHeader& journal, const JobHeader& mine, const OutputPaths& paths,
+                    const std::string& remedy = {});
+bool is_same_job(const JobHeader& journal, const JobHeader& mine);
 
 // Writes the header and syncs it and its folder, which must exist. Throws Error (task failed).
 void write_job(const std::string& log_folder, const JobHeader& header);

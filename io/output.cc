@@ -178,6 +178,10 @@ OutputClaim::OutputClaim(const OutputPaths& paths, bool keep_journal) {
   do {
     owner_ = open_owner(paths);
   } while (!lock_owner(owner_));
+  clear(paths, keep_journal);
+}
+
+void OutputClaim::clear(const OutputPaths& paths, bool keep_journal) {
   const auto check = [](const std::error_code& problem, const fs::path& where) {
     if (!problem) return;
     throw SystemError(ExitCode::kTaskFailed, "cannot remove what an earlier run left",

@@ -44,8 +44,11 @@ class OutputClaim {
   explicit OutputClaim(const OutputPaths& paths, bool keep_journal = false);
 
   bool discarded() const { return discarded_; }  // logs of a dead run were removed
+  // Removes a journal that was kept, with its part file. Throws Error (task failed).
+  void discard_journal(const OutputPaths& paths) { clear(paths, false); }
 
  private:
+  void clear(const OutputPaths& paths, bool keep_journal);
   PosixFile owner_;
   bool discarded_ = false;
 };

@@ -13,12 +13,12 @@
 namespace rankine::api {
 namespace {
 
-constexpr std::array<std::string_view, 12> kDroppedWithValue = {
-    "-o",       "--output", "--threads", "--memory",    "--reuse", "--stages",
-    "--report", "--trace",  "--scratch", "--resources", "--steal", "--straight"};
-constexpr std::array<std::string_view, 9> kDroppedFlags = {
-    "--overwrite", "--quiet",   "--no-history",    "--resume",        "--dedicated-scheduler",
-    "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external"};
+constexpr std::array<std::string_view, 13> kDroppedWithValue = {
+    "-o",      "--output",  "--threads",   "--memory", "--reuse",    "--stages", "--report",
+    "--trace", "--scratch", "--resources", "--steal",  "--straight", "--shard"};
+constexpr std::array<std::string_view, 10> kDroppedFlags = {
+    "--overwrite", "--quiet",   "--no-history",    "--resume",         "--dedicated-scheduler",
+    "--dashboard", "--no-fuse", "--allow-plugins", "--allow-external", "--merge"};
 
 std::tm moment() {
   std::tm parts{};

@@ -7,6 +7,7 @@
 
 #include "runtime/base/function_ref.h"
 #include "runtime/graph/topology.h"
+#include "runtime/plan/shard_tasks.h"
 
 namespace rankine::plan {
 
@@ -15,13 +16,15 @@ namespace rankine::plan {
 // reads it; but if all that others could read of it was logged, that is read back instead and its
 // inputs are not asked for. So every input of a task that is run is made or read back, and whoever
 // reads a task that does nothing does nothing itself. Tasks of users' functions are always run: an
-// effect of theirs may be wanted. O(tasks + edges).
+// effect of theirs may be wanted. Of a shard (shard_tasks.h) only what it stores and logs must be
+// handed over. O(tasks + edges).
 class Outstanding {
  public:
   // By the names that the log has for variables and chunks (graph::LoggedAs).
   using IsStored = FunctionRef<bool(std::uint32_t variable, std::int64_t chunk)>;
   using HasState = FunctionRef<bool(const graph::ChunkId&)>;
-  Outstanding(const graph::Topology& topology, IsStored is_stored, HasState has_state);
+  Outstanding(const graph::Topology& topology, IsStored is_stored, HasState has_state,
+              const ShardTasks* shard = nullptr);
 
   enum class What : std::uint8_t { kNothing, kReadBack, kRun };
   What of(const graph::TaskId& task) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/fixed_places.h"
+#include "io/shard.h"
 #include "runtime/base/varint.h"
 #include "runtime/graph/held.h"
 #include "runtime/session/known_graphs.h"
@@ -22,6 +23,7 @@ struct RunGraph {
   std::string log_folder;        // where stored chunks are logged; "" without outputs
   std::int32_t first_log = 0;    // rank r writes log first_log + r
   io::PartPlaces part;           // for stored chunks that have their place in the output already
+  io::Shard shard;               // with outputs: which part of the graph is to be done, if not all
   std::uint64_t graph_hash = 0;  // of the layers, with outputs
   std::uint64_t graph_bytes = 0;
   std::uint64_t index_bytes = 0;
@@ -30,8 +32,8 @@ struct RunGraph {
   bool forget_others = false;  // before anything else
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, log_folder, first_log, part, graph_hash, graph_bytes, index_bytes, key, known,
-            forget_others);
+    archive(number, log_folder, first_log, part, shard, graph_hash, graph_bytes, index_bytes, key,
+            known, forget_others);
   }
 };
 // A graph is broadcast and installed, and thrown away: what `bench graph` measures. The broadcast

@@ -170,6 +170,7 @@ Engine::JobPtr Engine::start(GraphStart graph) {
   command.log_folder = std::move(graph.log_folder);
   command.first_log = graph.first_log;
   command.part = std::move(graph.part);
+  command.shard = graph.shard;
   command.graph_hash = graph.graph_hash;
   command.graph_bytes = graph.graph_bytes.size();
   command.index_bytes = graph.index_bytes.size();

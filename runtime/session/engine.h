@@ -95,6 +95,7 @@ struct GraphStart {
   // Called once when it is over, by a thread of the team; must not wait for the engine.
   std::function<void(std::uint32_t number, const GraphOutcome&)> on_over;
   io::PartPlaces part = {};  // for chunks that have a place; if its part is "" all go into logs
+  io::Shard shard = {};      // with outputs: which part of the graph is to be done, if not all
 };
 
 // A result that a task left for later graphs.
@@ -156,16 +157,17 @@ class Engine : private worker::LoopHost {
   // logs are closed then.
   io::Settlement settle(const LoggedParts& parts, const std::string& log_folder,
                         const std::string& part);
-  // Rank 0. Closes the logs of a graph that failed, or that left no chunk in them; keep: for a
-  // later run.
+  // Rank 0. Closes the logs of a graph that failed, that left no chunk in them, or that are not to
+  // become a file now; keep: for a later run.
   struct Kept {
-    std::int64_t chunks = 0;  // finished, with those of earlier runs
-    std::int64_t placed = 0;  // of those: in the part file
-    std::int64_t states = 0;  // of this run's graphs
+    std::int64_t chunks = 0;     // finished, with those of earlier runs
+    std::int64_t placed = 0;     // of those: in the part file
+    std::int64_t states = 0;     // of this run's graphs
+    std::optional<Error> error;  // of the first log that could not be synced and closed
     void count(const std::vector<io::LogRecord>& records);
     template <class Archive>
     void serialize(Archive& archive) {
-      archive(chunks, placed, states);
+      archive(chunks, placed, states, error);
     }
   };
   Kept discard(bool keep);

@@ -111,6 +111,7 @@ void Engine::install(Order& order) {
     installation.budget = known.budget;
     installation.graph_hash = command.graph_hash;
     if (!command.log_folder.empty()) installation.salvage = salvage_;
+    installation.shard = command.shard;
     std::optional<Error> log_failure;
     if (!command.log_folder.empty()) {
       const int number = command.first_log + communicator_.rank();

@@ -111,7 +111,7 @@ void Engine::Kept::count(const std::vector<io::LogRecord>& records) {
   }
 }
 
-// What cannot be synced or closed may be lost; the next run finds out.
+// What cannot be synced or closed may be lost; the next run finds out, if the caller does not care.
 void Engine::run_discard(Job* job, bool keep) {
   Kept mine;
   if (log_) {
@@ -119,7 +119,7 @@ void Engine::run_discard(Job* job, bool keep) {
       if (keep) log_->sync();
       log_->close();
     } catch (const Error& error) {
-      std::fputs(error.block().c_str(), stderr);
+      mine.error = error;
     }
     mine.count(log_->records());
   }
@@ -130,6 +130,7 @@ void Engine::run_discard(Job* job, bool keep) {
     job->kept.chunks += theirs.chunks;
     job->kept.placed += theirs.placed;
     job->kept.states += theirs.states;
+    if (!job->kept.error) job->kept.error = theirs.error;
   }
   for (const auto& records : std::exchange(earlier_logs_, {})) job->kept.count(records);
 }

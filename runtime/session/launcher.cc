@@ -72,7 +72,7 @@ Started Launcher::launch(const Work& work, std::shared_ptr<const Prepared> prepa
       work.log_folder.empty() ? 0 : std::max<std::uint64_t>(1, hash_bytes(to_bytes(*plan.graph)));
   graph.job = engine_.start({graph.prepared->graph_bytes, std::move(index_bytes),
                              plan.topology->task_count(), work.log_folder, work.first_log,
-                             graph_hash, needs_of(work), work.on_over, work.part});
+                             graph_hash, needs_of(work), work.on_over, work.part, work.shard});
   in_flight_.push_back({graph.job, plan.footprint.total(threads), plan.footprint.spilled_bytes});
   if (work.in_background) background_.push_back(graph);
   return graph;

@@ -27,6 +27,7 @@ struct Work {
   std::string log_folder;                 // "" without outputs
   std::int32_t first_log = 0;             // number of rank 0's log in it
   io::PartPlaces part = {};               // as GraphStart
+  io::Shard shard = {};                   // likewise
   std::int64_t client_bytes = 0;          // what rank 0 will hold beside the plan
   std::function<void(std::uint32_t, const GraphOutcome&)> on_over = {};  // as GraphStart
   bool in_background = false;

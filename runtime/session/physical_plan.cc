@@ -212,9 +212,10 @@ PhysicalPlan plan_physical(const optimize::NumericPlan& numeric, const Machine& 
   if (fuse) {
     choices.shared = optimize::shared_nodes(numeric);
     choices.recut = optimize::recut_nodes(numeric);
-    if (machine.ranks > 1) choices.fetched = optimize::fetched_nodes(numeric);
+    if (machine.ranks > 1 || machine.sharded) choices.fetched = optimize::fetched_nodes(numeric);
   }
-  const std::vector<Choice> order = choices.in_order(reuse);
+  std::vector<Choice> order = choices.in_order(reuse);
+  if (machine.sharded) order.resize(1);  // the layers must not depend on what fits
   std::optional<Candidate> best;
   std::int64_t wanted = 0;  // by the first choice
   int fitting = 0;

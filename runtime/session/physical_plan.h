@@ -27,6 +27,9 @@ struct Machine {
   std::int64_t memory_bytes = 0;           // of one rank; 0: no limit
   std::int64_t client_bytes = 0;           // what rank 0 will hold beside the plan
   std::int64_t scratch_bytes = INT64_MAX;  // room on disk for one rank
+  // Of a job in shards, or that takes them over: all of these must have the same layers, whatever
+  // their ranks, to use each other's states.
+  bool sharded = false;
   bool refuses = true;  // false: plans that do not fit are made too, to be looked at
   // What each rank has of countable things (--resources); by rank, empty: nothing.
   std::vector<std::map<std::string, std::int64_t>> resources = {};

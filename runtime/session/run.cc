@@ -240,6 +240,7 @@ int report_failed_start() {
 RunSettings take_run_options(int& argc, char** argv) {
   RunSettings settings;
   settings.command = api::clean_command(argc, argv);
+  settings.words.assign(argv, argv + argc);
   settings.threads = std::min(collectives::default_threads(), kMostThreads);
   settings.memory_bytes = collectives::default_memory_bytes();
   int kept = 1;
@@ -256,11 +257,12 @@ RunSettings take_run_options(int& argc, char** argv) {
     }
     const bool takes_value = name == "--threads" || name == "--memory" || name == "--stages" ||
                              name == "--reuse" || name == "--scratch" || name == "--resources" ||
-                             name == "--steal" || name == "--straight";
-    const bool flag =
-        name == "--quiet" || name == "--no-history" || name == "--dedicated-scheduler" ||
-        name == "--no-fuse" || name == "--resume" || name == "--allow-plugins" ||
-        name == "--allow-external" || name == "--allow-missing" || name == "--default-fill";
+                             name == "--steal" || name == "--straight" || name == "--shard";
+    const bool flag = name == "--quiet" || name == "--no-history" ||
+                      name == "--dedicated-scheduler" || name == "--no-fuse" ||
+                      name == "--resume" || name == "--merge" || name == "--allow-plugins" ||
+                      name == "--allow-external" || name == "--allow-missing" ||
+                      name == "--default-fill";
     if (!open || (!takes_value && !flag)) {
       argv[kept++] = argv[i];
       continue;
@@ -277,10 +279,12 @@ RunSettings take_run_options(int& argc, char** argv) {
     if (name == "--steal") settings.steal = parse_switch(name, value);
     if (name == "--straight") settings.straight = parse_switch(name, value);
     if (name == "--scratch") settings.scratch = value;
+    if (name == "--shard") settings.shard = io::parse_shard(value);
     if (name == "--resources") settings.resources = parse_resources(value);
     if (name == "--quiet") settings.quiet = true;
     if (name == "--no-history") settings.history = false;
     if (name == "--resume") settings.resume = true;
+    if (name == "--merge") settings.merge = true;
     if (name == "--dedicated-scheduler") settings.dedicated_scheduler = true;
     if (name == "--no-fuse") settings.fuse = false;
     if (name == "--allow-plugins") settings.access.plugins = true;
@@ -290,6 +294,9 @@ RunSettings take_run_options(int& argc, char** argv) {
   }
   argc = kept;
   argv[argc] = nullptr;
+  if (settings.shard && settings.merge) {
+    throw usage_error("--shard and --merge exclude each other", "merge when all shards are made");
+  }
   settings.threads = std::min(settings.threads, worker::most_threads());
   settings.scratch_bytes = io::room_on_disk(settings.scratch) / collectives::local_size();
   return settings;

@@ -13,7 +13,7 @@ using Client = std::function<void(Session&)>;
 // Call it first thing in main(). Removes the options it knows from argv (up to "--"):
 //   --threads N  --memory SIZE  --stages FILE  --quiet  --no-history  --dedicated-scheduler
 //   --reuse hold|reread|spill  --scratch DIR  --resources NAME=N,...  --no-fuse  --steal on|off
-//   --straight on|off
+//   --straight on|off  --resume  --shard I/N  --merge
 //   --allow-plugins  --allow-external  --allow-missing  --default-fill
 // Starts MPI if a launcher started this process, calls client(session) on rank 0 while the other
 // ranks serve, and returns the exit code of the program: rank 0's own, 0 on the others. An Error

@@ -12,6 +12,7 @@
 #include "collectives/environment.h"
 #include "io/h5/access.h"
 #include "io/output.h"
+#include "io/shard.h"
 #include "runtime/api/array.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/function_ref.h"
@@ -48,8 +49,13 @@ struct RunSettings {
   // the log; run() turns it off where ranks are on several hosts.
   bool straight = true;
   bool resume = false;  // StoreOptions::resume of every store
-  std::string command;  // cleaned command line, for `history`
-  io::Access access;    // what input files may make the HDF5 library load
+  // Every store makes this part of its output alone, and leaves it in a journal of its own
+  // (io/shards.h) ...
+  io::Shard shard = {};
+  bool merge = false;              // ... or takes over what all shards left, and does the rest
+  std::string command;             // cleaned command line, for `history`
+  std::vector<std::string> words;  // of the command line, as it was; journals keep it
+  io::Access access;               // what input files may make the HDF5 library load
 };
 
 namespace session {
@@ -219,6 +225,7 @@ class Session : public session::LocatedCalls<Session> {
 
   // Writes arrays into one new netCDF-4 file, whole or not at all: "anom.nc:/t2m_anomaly", or a
   // file name and named arrays, in one pass. Chunks are compressed on the rank that made them.
+  // Under --shard a part of the chunks is made and kept in a journal, and there is no file yet.
   void store(const Array& array, const std::string& where, const StoreOptions& options = {});
   void store(const NamedArrays& arrays, const std::string& file, const StoreOptions& options = {});
   // Whether an earlier run of the same job made the file and no input is younger: with
@@ -295,6 +302,12 @@ class Session : public session::LocatedCalls<Session> {
   void tell(const std::string& line) const;  // on stderr, unless quiet
   void run_store(session::StorePlan& plan, const io::OutputPaths& paths,
                  const io::JobHeader& header, bool overwrite, session::WorkingFiles& working);
+  bool is_shard_done(const io::OutputPaths& output, const io::JobHeader& header,
+                     const std::optional<io::JobHeader>& earlier) const;
+  void take_over_shards(const io::OutputPaths& paths, io::JobHeader header,
+                        const std::optional<io::JobHeader>& shards,
+                        session::WorkingFiles& working) const;
+  void finish_shard(const io::OutputPaths& paths, io::JobHeader header);
   std::vector<std::vector<std::byte>> run_passes(const session::StorePlan& plan,
                                                  session::Work& work);
   int take_over(const session::StorePlan& plan, const io::OutputPaths& paths,

@@ -10,6 +10,7 @@
 #include "io/journal.h"
 #include "io/probe.h"
 #include "io/publish.h"
+#include "io/shards.h"
 #include "runtime/api/history.h"
 #include "runtime/api/open.h"
 #include "runtime/base/error.h"
@@ -145,15 +146,19 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   const bool resume = options.resume || settings_.resume;
   std::vector<std::string> inputs = session::input_files(session::targets_of(arrays));
   inputs.insert(inputs.end(), options.inputs.begin(), options.inputs.end());
-  const io::OutputPaths paths =
-      io::absolute(io::check_output(file, inputs, options.overwrite, resume));
+  const io::OutputPaths output =
+      io::absolute(io::check_output(file, inputs, options.overwrite, resume || settings_.merge));
+  const io::OutputPaths paths = settings_.shard ? io::shard_paths(output, settings_.shard) : output;
   inputs.insert(inputs.end(), {paths.final, paths.part});
   stages_file_.open(inputs);
-  const io::OutputClaim claim(paths, resume);
+  io::OutputClaim claim(paths, resume || settings_.merge);
   if (claim.discarded()) tell("discarded what an earlier run left of " + paths.final);
-  session::WorkingFiles working(engine_, paths,
-                                resume && io::changed_ns(paths.log_folder + "/job"));
-  const std::optional<io::JobHeader> earlier = io::read_job(paths.log_folder);
+  std::optional<io::JobHeader> earlier = io::read_job(paths.log_folder);
+  session::WorkingFiles working(engine_, paths, earlier.has_value());
+  const bool began = !settings_.shard && earlier && io::took_over_shards(*earlier);
+  const bool merge = settings_.merge || began;
+  const bool unrelated = merge && earlier && !began;  // the journal of a run by itself
+  if (merge) earlier = io::finished_shards(paths);
 
   StoreOptions described = options;
   described.history = options.history && settings_.history;
@@ -167,10 +172,15 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   if (!options.warn) plan.warnings.clear();
   for (const std::string& word : plan.warnings) tell("warning: " + word);
   const auto originals = session::targets_of(session::originals_of(arrays, options));
-  const io::JobHeader header = header_of(plan, session::job_inputs(originals), history);
-  if (resume && io::changed_ns(paths.final)) {
+  io::JobHeader header = header_of(plan, session::job_inputs(originals), history);
+  header.shard = settings_.shard;
+  header.command = settings_.words;
+  header.folder = std::filesystem::current_path().string();
+  header.output = output.final;
+  if ((resume || merge) && io::changed_ns(paths.final)) {
     if (is_made(paths.final, header)) {
       working.set_kept(false);
+      if (merge) io::remove_shards(paths, header);
       return tell(paths.final + " is whole: nothing is left to do");
     }
     if (!options.overwrite) {
@@ -180,13 +190,82 @@ void Session::store(const NamedArrays& arrays, const std::string& file,
   }
   plan.file.plan = plan_text(header.plan_hash);
   if (earlier) io::check_same_job(*earlier, header, paths);
-  if (earlier && !plan.resumable) {
+  if ((earlier || settings_.shard) && !plan.resumable) {
     throw usage_error("a journal is of no use for arrays that were persisted",
-                      "start afresh without --resume");
+                      "start afresh without --resume, --shard and --merge");
   }
-  if (plan.computes() && plan.resumable && !earlier) io::write_job(paths.log_folder, header);
+  plan.sharded = settings_.shard || merge;
+  if (merge) {
+    if (earlier && unrelated) {
+      claim.discard_journal(paths);
+      tell("discarded what an earlier run left of " + paths.final);
+    }
+    take_over_shards(paths, header, earlier, working);
+  }
+  if (settings_.shard && resume && is_shard_done(output, header, earlier)) {
+    working.set_kept(earlier.has_value());
+    return;
+  }
+  const bool journal = settings_.shard || (plan.computes() && plan.resumable);
+  if (journal && !earlier) io::write_job(paths.log_folder, header);
   run_store(plan, paths, header, options.overwrite, working);
-  working.set_kept(false);
+  working.set_kept(bool(settings_.shard));
+}
+
+// A shard may be finished, or was taken over by a run that did not come to its end.
+bool Session::is_shard_done(const io::OutputPaths& output, const io::JobHeader& header,
+                            const std::optional<io::JobHeader>& earlier) const {
+  const std::string shard = io::text_of(settings_.shard);
+  if (earlier && earlier->shard_finished) {
+    tell(shard + " is finished: nothing is left to do");
+    return true;
+  }
+  const auto merging = io::read_job(output.log_folder);
+  const bool taken = !earlier && merging && io::took_over_shards(*merging) &&
+                     merging->shard.count == settings_.shard.count &&
+                     io::is_same_job(*merging, header);
+  if (taken) tell(shard + " was taken over, the merge goes on: nothing is left to do");
+  return taken;
+}
+
+// From the first log on that became this output's, nothing may be lost.
+void Session::take_over_shards(const io::OutputPaths& paths, io::JobHeader header,
+                               const std::optional<io::JobHeader>& shards,
+                               session::WorkingFiles& working) const {
+  if (!shards) {
+    throw input_error("there are no shards of this output", paths.final,
+                      "make them: the same command by --shard 1/N to --shard N/N");
+  }
+  header.shard = shards->shard;
+  header.command = shards->command;
+  header.folder = shards->folder;
+  header.started_s = shards->started_s;
+  working.keep_if_job_ends(true);
+  try {
+    io::take_over_shards(paths, header);
+  } catch (...) {
+    working.set_kept(io::changed_ns(paths.log_folder + "/job").has_value());
+    throw;
+  }
+  working.set_kept(true);
+  tell("took over " + std::to_string(header.shard.count) + " shards");
+}
+
+// What a shard has made stays in its journal until all are taken over.
+void Session::finish_shard(const io::OutputPaths& paths, io::JobHeader header) {
+  const session::Engine::Kept kept = engine_.discard(true);
+  if (kept.error) throw stopped_early(*kept.error);
+  header.shard_finished = true;
+  try {
+    io::write_job(paths.log_folder, header);
+  } catch (const Error& error) {
+    throw stopped_early(error);
+  }
+  const std::string program = header.command.empty() ? "" : header.command.front();
+  const bool ours = program.substr(program.rfind('/') + 1) == "rankine";
+  tell(io::text_of(header.shard) + " is finished; when all are: " +
+       (ours ? "rankine merge " + api::quoted_for_shell(paths.final)
+             : std::string("the same command with --merge instead of --shard")));
 }
 
 // Runs the graph and writes the file. What fails after chunks were finished leaves them for a later
@@ -201,10 +280,11 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
   std::optional<session::TimeLimit> limit;  // what cannot be resumed takes all the time it has
   if (resumable) limit.emplace();
   try {
-    begin_part(plan, {paths.part, header.places}, working);
+    if (!settings_.shard) begin_part(plan, {paths.part, header.places}, working);
     if (plan.computes()) {
       work.log_folder = paths.log_folder;
       work.first_log = take_over(plan, paths, header);
+      work.shard = settings_.shard;
       if (settings_.straight && plan.begun) work.part = {paths.part, header.places};
     }
   } catch (const Error& error) {
@@ -222,6 +302,7 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
     // damaged, or that changed while it was read, fails again.
     const bool may_go = stops || error.transient || error.exit_code == ExitCode::kTaskFailed;
     session::Engine::Kept kept = engine_.discard(resumable && (may_go || working.kept()));
+    if (kept.error) std::fputs(kept.error->block().c_str(), stderr);
     if (!io::changed_ns(paths.part)) kept.chunks -= kept.placed;  // it could not be synced
     // Who was told to stop goes on later, however little there is; a failure needs a reason to.
     const bool nothing = kept.chunks == 0 && kept.states == 0 && !working.kept();
@@ -232,6 +313,10 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
     working.set_kept(true);
     if (!stops) throw then_resume(error);
     throw stopped(error, kept, plan.computed_chunks(), paths.final);
+  }
+  if (settings_.shard) {
+    working.set_kept(true);
+    return finish_shard(paths, header);
   }
   const Stopwatch write;
   const double cpu = process_cpu_seconds();
@@ -247,7 +332,8 @@ void Session::run_store(session::StorePlan& plan, const io::OutputPaths& paths,
     if (!may_go && error.exit_code == ExitCode::kInput) working.set_kept(false);
     if (!may_go) throw;
     if (!resumable) throw without_journal(error);
-    session::Engine::Kept kept{plan.computed_chunks()};
+    session::Engine::Kept kept;
+    kept.chunks = plan.computed_chunks();
     // A part file that could not be synced was removed.
     if (!io::changed_ns(paths.part)) kept.chunks -= placed_chunks(header);
     throw stopped(error, kept, plan.computed_chunks(), paths.final);
@@ -273,7 +359,9 @@ std::vector<std::vector<std::byte>> Session::run_passes(const session::StorePlan
     work.targets = targets;
     session::GraphOutcome outcome = execute([&] {
       count_construct();
-      return launcher_->start(work, session::prepare_options(settings_, ranks()));
+      session::PrepareOptions prepare = session::prepare_options(settings_, ranks());
+      prepare.machine.sharded = plan.sharded;
+      return launcher_->start(work, prepare);
     });
     return std::move(outcome.results);
   };

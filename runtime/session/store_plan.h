@@ -26,7 +26,7 @@ struct StoreOptions {
   std::string codec = "deflate-4";
   // Bytes by their place in the element, before the codec. Default: yes, or as what is kept has it.
   std::optional<bool> shuffle = {};
-  bool fletcher32 = false;        // a checksum behind every chunk
+  bool fletcher32 = false;  // a checksum behind every chunk
   io::Libver libver = io::Libver::kV18;
   std::optional<Extents> chunks;  // chunk shape of every variable with that many axes
   std::map<std::string, Extents> chunks_of = {};  // of single variables, by name
@@ -112,6 +112,7 @@ struct StorePlan {
   // Equal: the same bytes, but for the date in `history`.
   std::uint64_t hash() const;
   bool begun = false;              // LoggedParts::begun
+  bool sharded = false;            // Machine::sharded
   std::uint64_t numeric_hash = 0;  // of the arrays as they were given, whatever is copied or parted
   // What is written from the memory of rank 0: coordinates and the like.
   std::int64_t inline_bytes() const;

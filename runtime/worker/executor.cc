@@ -224,7 +224,7 @@ void Executor::hand_over(const TaskId& task, const Head& head, const Box& box, D
   if (const auto* store = std::get_if<graph::Store>(&head)) {
     const io::OutputVariable& variable = topology_.graph().outputs[store->variable];
     const std::int64_t chunk = plan::logged_chunk(topology_, task, *store);
-    if (journal_->is_stored(store->logged.variable, chunk)) return;
+    if (journal_->is_stored(task, store->logged.variable, chunk)) return;
     const Stopwatch compress;
     io::encode_chunk(variable, box, dense->data(), context.encode_scratch, context.encoded);
     context.times.compress_s += compress.seconds();

@@ -11,25 +11,35 @@ using graph::ChunkId;
 using graph::TaskId;
 
 GraphJournal::GraphJournal(const graph::Topology& topology, io::LogWriter& log,
-                           std::uint64_t graph_hash, std::shared_ptr<const Salvage> salvage)
+                           std::uint64_t graph_hash, std::shared_ptr<const Salvage> salvage,
+                           const io::Shard& shard)
     : topology_(topology),
       log_(log),
       graph_hash_(graph_hash),
       checkpoints_(topology),
       salvage_(std::move(salvage)) {
-  if (!salvage_) return;
-  for (const SavedState& state : salvage_->states) {
-    if (state.record.graph != graph_hash_) continue;
-    states_.emplace(ChunkId{state.record.variable, state.record.filter_mask, state.record.chunk},
-                    &state);
+  if (shard) shard_ = std::make_unique<plan::ShardTasks>(topology, shard);
+  if (!salvage_ && !shard_) return;
+  if (salvage_) {
+    for (const SavedState& state : salvage_->states) {
+      if (state.record.graph != graph_hash_) continue;
+      states_.emplace(ChunkId{state.record.variable, state.record.filter_mask, state.record.chunk},
+                      &state);
+    }
   }
   outstanding_ = std::make_unique<const plan::Outstanding>(
       topology,
-      [&](std::uint32_t variable, std::int64_t chunk) { return is_stored(variable, chunk); },
-      [&](const ChunkId& chunk) { return states_.contains(chunk); });
+      [&](std::uint32_t variable, std::int64_t chunk) { return is_logged(variable, chunk); },
+      [&](const ChunkId& chunk) { return states_.contains(chunk); }, shard_.get());
 }
 
-bool GraphJournal::is_stored(std::uint32_t variable, std::int64_t chunk) const {
+// A shard that makes a chunk on the way to others leaves it to the shard whose it is: every chunk
+// is in one log, so it does not matter whether two would have the same bytes.
+bool GraphJournal::is_stored(const TaskId& task, std::uint32_t variable, std::int64_t chunk) const {
+  return is_logged(variable, chunk) || (shard_ && !shard_->stores(topology_, task));
+}
+
+bool GraphJournal::is_logged(std::uint32_t variable, std::int64_t chunk) const {
   return salvage_ && salvage_->stored[variable][static_cast<std::size_t>(chunk)];
 }
 
@@ -79,6 +89,7 @@ void GraphJournal::store(std::uint32_t variable, std::int64_t chunk,
 bool GraphJournal::is_dear(const TaskId& task, const std::vector<Output>& outputs,
                            double seconds) const {
   if (checkpoints_.has(topology_, task)) return true;
+  if (shard_ && shard_->logs(topology_, task)) return true;
   double bytes = 0;
   for (const Output& output : outputs) bytes += double(output.bytes.buffer->size());
   return bytes <= kBytesPerSecond * seconds;
@@ -121,6 +132,7 @@ std::vector<ChunkId> GraphJournal::logged_for(const TaskId& task) const {
   if (logged_.empty()) return found;
   topology_.for_each_input(task, [&](const ChunkId& chunk) {
     if (!logged_.contains(chunk)) return;
+    if (shard_ && shard_->logs(topology_, chunk.task())) return;  // who takes over may begin there
     bool alone = true;
     topology_.for_each_consumer(chunk, [&](const TaskId& other) { alone &= other == task; });
     // Through two edges it comes twice.

@@ -36,23 +36,26 @@ inline constexpr double kBytesPerSecond = 1e7;
 class GraphJournal {
  public:
   // graph_hash: of the layers, not 0; states count only for the graph that they are of. salvage:
-  // null if nothing is taken over. topology and log must outlive it.
+  // null if nothing is taken over. shard: which part of the graph is to be done, if not all.
+  // topology and log must outlive it.
   GraphJournal(const graph::Topology& topology, io::LogWriter& log, std::uint64_t graph_hash,
-               std::shared_ptr<const Salvage> salvage);
+               std::shared_ptr<const Salvage> salvage, const io::Shard& shard = {});
 
   // True if the task need not run: its outputs are there, read back or void. Throws Error (input)
   // if a state cannot be read.
   bool take_over(const graph::TaskId& task, Pool& pool, std::vector<Output>& outputs) const;
   // Appends a chunk of an output. Throws as LogWriter::append.
   void store(std::uint32_t variable, std::int64_t chunk, std::span<const std::byte> encoded) const;
-  // Whether an earlier run did.
-  bool is_stored(std::uint32_t variable, std::int64_t chunk) const;
+  // Whether it is not for this run to do: an earlier one did, or another shard will.
+  bool is_stored(const graph::TaskId& task, std::uint32_t variable, std::int64_t chunk) const;
   // Logs what the task left, if it is dear: by the plan (plan/checkpoints.h), or by the seconds it
-  // took; or if it takes the place of several states. What those took on the disk is given back.
+  // took; if it takes the place of several; or if the shard is to. What those took on the disk is
+  // given back.
   void keep_states(const graph::TaskId& task, const std::vector<Output>& outputs,
                    double seconds) const;
 
  private:
+  bool is_logged(std::uint32_t variable, std::int64_t chunk) const;
   bool is_dear(const graph::TaskId& task, const std::vector<Output>& outputs, double seconds) const;
   std::vector<graph::ChunkId> logged_for(const graph::TaskId& task) const;
   struct ChunkHash {
@@ -69,7 +72,8 @@ class GraphJournal {
   const plan::Checkpoints checkpoints_;
   const std::shared_ptr<const Salvage> salvage_;
   std::unordered_map<graph::ChunkId, const SavedState*, ChunkHash> states_;
-  std::unique_ptr<const plan::Outstanding> outstanding_;  // null if nothing is taken over
+  std::unique_ptr<const plan::ShardTasks> shard_;         // null if all is to be done
+  std::unique_ptr<const plan::Outstanding> outstanding_;  // null if all is to be run
 
   // Logs that are open at a time: thousands would exceed what a process may have. Who holds one may
   // go on with it.

@@ -67,7 +67,7 @@ GraphRun::GraphRun(collectives::Communicator& communicator, Pool& pool, Mail& ma
   }
   if (log != nullptr) {
     journal_ = std::make_unique<GraphJournal>(*topology_, *log, installation.graph_hash,
-                                              std::move(installation.salvage));
+                                              std::move(installation.salvage), installation.shard);
   }
   if (!readers_.empty() && readers_.size() == topology_->graph().datasets.size()) {
     ahead_ = std::make_unique<ReadAhead>(*topology_, placement_, communicator.rank(), threads_,

@@ -66,6 +66,7 @@ struct Installation {
   plan::Budget budget = {};                            // if tasks must be admitted
   std::uint64_t graph_hash = 0;                        // with a log: of the layers
   std::shared_ptr<const Salvage> salvage = nullptr;    // what an earlier run left, if anything
+  io::Shard shard = {};                                // which part is to be done, if not all
 };
 
 // Steal::Weigh: chunks of moved tasks go as they are held.

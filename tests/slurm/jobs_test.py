@@ -23,6 +23,7 @@ from support import PATIENCE, RANKINE, environment, rankine  # noqa: E402
 
 SLURM = os.path.normpath(os.path.join(HERE, "..", "..", "slurm"))
 SCRIPT = os.path.join(SLURM, "rankine.sbatch")
+ARRAY = os.path.join(SLURM, "array.sbatch")
 INSIDE = os.uname().nodename == "ctl" and "RANKINE_TESTBED" in os.environ
 SLOW_JOB = os.environ["SLOW_JOB"]
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
@@ -138,6 +139,18 @@ class TwoHosts(Jobs):
         self.assertEqual(job["ExitCode"], "0:0", self.told())
         self.assert_four_ranks_made_it(self.told())
 
+    def test_an_array_of_shards_and_a_merge_do_too(self):
+        array = self.submit("--array=1-3", "--output=%a.out", ARRAY, *self.MEAN, RANKINE=RANKINE,
+                            SHARDS="3")
+        merge = self.submit(f"--dependency=afterok:{array}", SCRIPT, "merge", "o.nc",
+                            RANKINE=RANKINE)
+        job = self.wait_for_end(merge)
+        self.assertEqual(job["ExitCode"], "0:0", self.told())
+        self.assertIn("took over 3 shards", self.told())
+        self.assert_four_ranks_made_it(self.told())
+        with open(self.path("2.out")) as file:
+            self.assertIn("shard 2 of 3 is finished: ", file.read())
+
     def test_a_launch_that_does_not_fit_is_one_block(self):
         result = run("srun", "--mpi=none", "-N2", "-n4", RANKINE, *self.MEAN, cwd=self.folder)
         self.assertEqual(result.returncode, 2, result.stderr)
@@ -176,10 +189,10 @@ class Interrupted(Jobs):
     def submit_slow(self, milliseconds, *options):
         return self.submit(*options, SCRIPT, "o.nc", RANKINE=SLOW_JOB, SLOW_MS=str(milliseconds))
 
-    def wait_for_logs(self, size):
+    def wait_for_logs(self, size, folder=".o.nc.rankine"):
         """A chunk needs more than 500 bytes."""
         def long_enough():
-            logs = glob.glob(self.path(".o.nc.rankine/log.*"))
+            logs = glob.glob(self.path(f"{folder}/log.*"))
             return sum(os.path.getsize(log) for log in logs) >= size
         self.wait_until("long logs", long_enough)
 
@@ -210,6 +223,21 @@ class Stopped(Interrupted):
         self.wait_for_logs(45_000)
         run("scancel", "--signal=USR1", number)
         self.assert_went_on(number, times=2)
+
+    def test_a_signal_puts_one_of_an_array_back_and_it_goes_on(self):
+        array = self.submit("--array=1-2", "--output=%a.out", ARRAY, "o.nc", RANKINE=SLOW_JOB,
+                            SLOW_MS="50", SHARDS="2")
+        merge = self.submit(f"--dependency=afterok:{array}", SCRIPT, "o.nc", "--merge",
+                            RANKINE=SLOW_JOB)
+        self.wait_for_logs(5000, ".o.nc.shard-2-of-2.rankine")
+        run("scancel", "--signal=TERM", f"{array}_2")
+        self.assert_completed(merge)
+        told = {}
+        for number in (1, 2):
+            with open(self.path(f"{number}.out")) as file:
+                told[number] = file.read()
+        self.assertIn("resuming: ", told[2])
+        self.assertNotIn("resuming: ", told[1])
 
     def test_a_cancelled_job_stays_so_and_another_goes_on(self):
         number = self.submit_slow(150)

@@ -88,14 +88,12 @@ class Launch(Case):
                                r"  at: its last task, as it said \d+ s ago: \S.*, chunk \(\d+, 0, 0\).*\n"
                                r"  try: the same command with --resume\n")
 
-    def test_a_rank_that_was_killed_is_told_of(self):
+    def test_a_rank_that_was_killed_ends_the_job_and_mpirun_tells_of_it(self):
         process, ranks = self.start_ranks()
-        time.sleep(1.2)
         os.kill(ranks[2], signal.SIGKILL)
         told = process.communicate(timeout=PATIENCE)[1].decode()
         self.assertNotEqual(process.returncode, 0, told)
-        self.assertRegex(told, rf"error: stopped by signal 15, which rank 2 on {HOST} did not heed\n"
-                               r"  at: its last task, as it said \d+ s ago: \S.*, chunk \(\d+, 0, 0\).*\n")
+        self.assertIn("process rank 2 ", told)
 
     def test_a_job_that_was_requeued_says_so(self):
         again = environment(SLURM_JOB_ID="123", SLURM_RESTART_COUNT="2")

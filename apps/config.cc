@@ -43,10 +43,8 @@ Surroundings without(const std::string& prefix) {
 
 // A default comes from the source without which it would be another.
 const char* threads_source() {
-  Surroundings more_cores = Surroundings::of_process();
-  more_cores.cores += collectives::local_size();
-  const bool from_mask = collectives::default_threads(more_cores) != collectives::default_threads();
-  return from_mask ? "the affinity mask, divided by the ranks of the node" : "OMP_NUM_THREADS";
+  return collectives::wished_threads() ? "OMP_NUM_THREADS"
+                                       : "the affinity mask, divided by the ranks of the node";
 }
 
 std::string memory_source() {

@@ -93,6 +93,18 @@ std::vector<Folder> look_at_folder(collectives::Communicator& communicator,
   return folders;
 }
 
+// Collective. By rank, on rank 0: why nothing can be written to its scratch folder; "" if it can. A
+// run finds out when it needs the folder.
+std::vector<std::string> look_at_scratch(collectives::Communicator& communicator,
+                                         const RunSettings& settings) {
+  std::vector<std::string> problems;
+  for (const Bytes& bytes :
+       collectives::gather(communicator, 0, to_bytes(io::why_not_writable(settings.scratch)))) {
+    problems.push_back(from_bytes<std::string>(bytes));
+  }
+  return problems;
+}
+
 std::string at_rank(const std::vector<RankFacts>& ranks, std::size_t rank) {
   return ranks.size() == 1 ? ""
                            : fmt::format(", as rank {} on {} sees it", rank, ranks[rank].seat.node);
@@ -120,6 +132,17 @@ void add_folder_troubles(const std::string& path, const std::vector<RankFacts>& 
     }
     return;  // other ranks mostly see the same
   }
+}
+
+void add_scratch_trouble(const std::vector<RankFacts>& ranks,
+                         const std::vector<std::string>& problems,
+                         std::vector<LaunchTrouble>& troubles) {
+  const auto bad = std::ranges::find_if(problems, [](const auto& text) { return !text.empty(); });
+  if (bad == problems.end()) return;
+  const auto rank = static_cast<std::size_t>(bad - problems.begin());
+  troubles.push_back({fmt::format("nothing can be written to the scratch folder {} ({}){}",
+                                  ranks[rank].scratch, *bad, at_rank(ranks, rank)),
+                      "name a folder on a local disk by --scratch"});
 }
 
 std::string counted(std::size_t count, const std::string& what) {
@@ -193,9 +216,10 @@ bool examine(World& world, const RunSettings& settings, const std::string& folde
   collectives::Communicator& communicator = world.communicator();
   const std::vector<RankFacts> ranks = session::gather_facts(communicator, settings);
   const std::vector<Folder> folders = look_at_folder(communicator, folder);
+  const std::vector<std::string> scratch = look_at_scratch(communicator, settings);
   if (communicator.rank() != 0) return false;
-  session::check_launch(ranks);
   std::vector<LaunchTrouble> troubles = session::launch_troubles(ranks);
+  add_scratch_trouble(ranks, scratch, troubles);
   add_folder_troubles(folder, ranks, folders, troubles);
   const std::vector<std::string> launchers = find_launchers(troubles);
   print_result(report(folder, ranks, folders, troubles, launchers));

@@ -78,6 +78,7 @@ std::vector<std::string> JobCommand::values(const std::string& option) const {
 RunSettings JobCommand::settings(std::int64_t cores) {
   RunSettings settings = run_settings(cli_);
   if (!given("--threads")) settings.threads = static_cast<int>(cores);
+  settings.shares_cores_out = false;  // those of the job, not of this machine
   return settings;
 }
 

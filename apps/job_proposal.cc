@@ -219,9 +219,29 @@ JobProposal propose_without_plan(JobCommand& command, const JobWish& wish) {
 
 }  // namespace
 
-JobProposal propose_job(JobCommand& command, const JobWish& wish) {
-  return command.kind().name == "eval" ? propose_by_plan(command, wish)
-                                       : propose_without_plan(command, wish);
+JobProposal propose_job(JobCommand& command, const JobWish& asked) {
+  JobWish wish = asked;
+  const RunSettings settings = command.settings(1);
+  if (command.given("--threads")) {
+    const std::int64_t cores = asked.cores_per_rank.value_or(settings.threads);
+    if (settings.threads > cores) {
+      throw usage_error(
+          fmt::format("--threads starts {} threads in each rank, --cpus-per-task gives it {}",
+                      settings.threads, counted(cores, "core")),
+          "leave out --threads, or ask for more cores by -c");
+    }
+    wish.cores_per_rank = cores;
+  }
+  JobProposal proposal = command.kind().name == "eval" ? propose_by_plan(command, wish)
+                                                       : propose_without_plan(command, wish);
+  if (!asked.cores_per_rank && wish.cores_per_rank) {
+    proposal.sizes.cores_why = "As many as --threads starts.";
+  }
+  if (settings.dedicated_scheduler && proposal.sizes.ranks() < 2) {
+    throw usage_error("--dedicated-scheduler needs two ranks",
+                      "ask for more than one by --nodes and --ntasks-per-node");
+  }
+  return proposal;
 }
 
 }  // namespace rankine::apps

@@ -160,7 +160,7 @@ JobSizes job_sizes(const JobWish& wish, const JobWork& work) {
     sizes.ranks_per_node = *wish.ranks_per_node;
   } else if (wish.nodes) {
     // Nodes that were asked for are to be used.
-    propose_nodes(wish, std::max<std::int64_t>(1, work.side_by_side), sizes);
+    propose_nodes(wish, std::max(work.least_ranks, work.side_by_side), sizes);
   } else {
     propose_nodes(wish, ranks, sizes);
   }
@@ -194,6 +194,11 @@ void check_wish(const JobWish& wish) {
                             "--partition", "--account", "-N", "-c", "-t", "-p", "-A"}) {
       if (name != own) continue;
       throw usage_error("submit has " + name + " itself", "give it before --sbatch");
+    }
+    for (const char* other : {"--ntasks", "--mem-per-cpu", "--mem-per-gpu", "-n"}) {
+      if (name != other) continue;
+      throw usage_error(name + " contradicts the sizes of the job",
+                        "give --nodes, --ntasks-per-node and --mem before --sbatch instead");
     }
   }
 }
@@ -325,6 +330,8 @@ std::string job_script(const Job& job) {
   text += header(job);
   text +=
       "\nset -u\n"
+      "# What is set here reaches the ranks, also where jobs get no environment (--export=NONE).\n"
+      "export SLURM_EXPORT_ENV=ALL\n"
       "# srun does not take the cores of a rank from sbatch by itself (since Slurm 22.05).\n"
       "export SRUN_CPUS_PER_TASK=\"$SLURM_CPUS_PER_TASK\"\n"
       "# Each rank is bound to its cores; OMP_PROC_BIND would bind its first thread to one of "

@@ -257,9 +257,14 @@ std::string disk_line(const Preflight& preflight) {
     text = fmt::format("disk     at most {} of elements, before {}", size_words(output.raw_bytes),
                        output.codec);
     if (output.free_bytes) {
-      text += fmt::format(
-          "; {} free in {}: {}", size_words(*output.free_bytes), printable(output.folder),
-          output.raw_bytes <= *output.free_bytes ? "OK" : "enough only if they get smaller");
+      // What is compressed lies in the journal until it is copied to its place.
+      const std::int64_t needed = plan::times(output.raw_bytes, output.codec == "none" ? 1 : 2);
+      text += fmt::format("; {} free in {}: {}", size_words(*output.free_bytes),
+                          printable(output.folder),
+                          needed <= *output.free_bytes ? "OK"
+                          : output.raw_bytes <= *output.free_bytes
+                              ? "enough if they get smaller, for journal and output together"
+                              : "enough only if they get smaller");
     }
   }
   if (preflight.scratch_bytes > 0) {

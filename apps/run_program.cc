@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <string_view>
 
 #include "io/posix_file.h"
 #include "runtime/base/error.h"
@@ -60,6 +62,18 @@ struct Actions {
   }
 };
 
+// Of this process, as exec takes them.
+std::vector<char*> variables_without(const std::vector<std::string>& hidden) {
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (std::ranges::find(hidden, name) == hidden.end()) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
 int wait_for(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
@@ -70,7 +84,8 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
-ProgramRun run_program(const std::vector<std::string>& command, const std::string& input) {
+ProgramRun run_program(const std::vector<std::string>& command, const std::string& input,
+                       const std::vector<std::string>& hidden) {
   Scratch in, out, errors;
   in.fill(input);
   Actions actions;
@@ -80,10 +95,11 @@ ProgramRun run_program(const std::vector<std::string>& command, const std::strin
   std::vector<char*> words;
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  std::vector<char*> variables = variables_without(hidden);
   ProgramRun run;
   pid_t child = 0;
-  const int problem =
-      ::posix_spawnp(&child, words.front(), &actions.value, nullptr, words.data(), environ);
+  const int problem = ::posix_spawnp(&child, words.front(), &actions.value, nullptr, words.data(),
+                                     variables.data());
   if (problem == ENOENT) {
     run.found = false;
     return run;

@@ -12,7 +12,9 @@ struct ProgramRun {
   std::string output, errors;
 };
 
-// Waits until it ends. Throws Error (task failed) if the system cannot start any.
-ProgramRun run_program(const std::vector<std::string>& command, const std::string& input);
+// Waits until it ends. hidden: variables of the environment that it does not see. Throws Error (task
+// failed) if the system cannot start any.
+ProgramRun run_program(const std::vector<std::string>& command, const std::string& input,
+                       const std::vector<std::string>& hidden = {});
 
 }  // namespace rankine::apps

@@ -57,8 +57,29 @@ std::string on_one_line(const std::string& text) {
   return joined;
 }
 
-void give_to_sbatch(const std::string& script) {
-  const ProgramRun run = run_program({"sbatch"}, script);
+// To sbatch a variable counts more than a line of the script, which is what was shown; and those of
+// a job around this process would be in the way of the new one's.
+std::vector<std::string> against_the_script(const JobWish& wish) {
+  std::vector<std::string> names{"SBATCH_JOB_NAME",    "SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU",
+                                 "SBATCH_MEM_PER_GPU", "SBATCH_TIMELIMIT",    "SBATCH_OUTPUT",
+                                 "SBATCH_OPEN_MODE",   "SBATCH_SIGNAL",       "SBATCH_REQUEUE",
+                                 "SBATCH_NO_REQUEUE",  "SLURM_MEM_PER_NODE",  "SLURM_MEM_PER_CPU",
+                                 "SLURM_MEM_PER_GPU"};
+  if (!wish.account.empty()) names.push_back("SBATCH_ACCOUNT");
+  if (!wish.partition.empty()) names.push_back("SBATCH_PARTITION");
+  for (const std::string& option : wish.others) {
+    if (!option.starts_with("--")) continue;
+    std::string name = "SBATCH_" + option.substr(2, option.find('=') - 2);
+    std::ranges::transform(name, name.begin(), [](char c) {
+      return c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 0x20) : c;
+    });
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void give_to_sbatch(const std::string& script, const JobWish& wish) {
+  const ProgramRun run = run_program({"sbatch"}, script, against_the_script(wish));
   if (!run.found) {
     throw usage_error("there is no sbatch here, so the script was only printed",
                       "where Slurm is: rankine submit; or --print, and give the script to sbatch");
@@ -101,7 +122,7 @@ int submit(const std::string& called, const std::vector<std::string>& strange,
   job.limits = proposal.limits;
   const std::string script = job_script(job);
   print_result(script);
-  if (!options.print) give_to_sbatch(script);
+  if (!options.print) give_to_sbatch(script, options.wish);
   return 0;
 }
 

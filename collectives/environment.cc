@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -18,10 +20,15 @@ namespace {
 
 using Text = std::string;
 
-std::optional<Text> variable_of_process(const Text& name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return std::nullopt;
-  return Text(value);
+std::map<Text, Text> variables_of_process() {
+  std::map<Text, Text> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace(text.substr(0, equals), text.substr(equals + 1));  // the first counts
+  }
+  return variables;
 }
 
 std::optional<Text> file_of_node(const Text& path) {
@@ -100,7 +107,12 @@ std::optional<int> slurm_local_size(const Surroundings& surroundings) {
 }  // namespace
 
 const Surroundings& Surroundings::of_process() {
-  static const Surroundings process{variable_of_process, file_of_node, cores_of_process()};
+  static const std::map<Text, Text> variables = variables_of_process();
+  const auto variable = [](const Text& name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  static const Surroundings process{variable, file_of_node, cores_of_process()};
   return process;
 }
 
@@ -130,6 +142,14 @@ std::string launch_text(const Surroundings& surroundings) {
   const auto restarts = count_in(surroundings, "SLURM_RESTART_COUNT");
   if (restarts && *restarts > 0) text += ", start " + std::to_string(*restarts + 1) + " of the job";
   return text;
+}
+
+std::string restart_text(const Surroundings& surroundings) {
+  const auto restarts = count_in(surroundings, "SLURM_RESTART_COUNT");
+  const auto job = surroundings.variable("SLURM_JOB_ID");
+  if (!job || restarts.value_or(0) == 0) return {};
+  return "job " + *job + " was requeued " +
+         (*restarts == 1 ? "once" : std::to_string(*restarts) + " times");
 }
 
 int launcher_rank(const Surroundings& surroundings) {
@@ -207,11 +227,15 @@ std::vector<std::int32_t> affinity_list() {
 
 int affinity_cores(const Surroundings& surroundings) { return std::max(1, surroundings.cores); }
 
+std::optional<int> wished_threads(const Surroundings& surroundings) {
+  const auto wish = surroundings.variable("OMP_NUM_THREADS");
+  const auto threads = wish ? number(*wish, ",") : std::nullopt;  // "8,2": per nesting level
+  if (!threads || *threads < 1 || *threads > INT32_MAX) return std::nullopt;
+  return static_cast<int>(*threads);
+}
+
 int default_threads(const Surroundings& surroundings) {
-  if (const auto wish = surroundings.variable("OMP_NUM_THREADS")) {
-    const auto threads = number(*wish, ",");  // "8,2": one number per nesting level
-    if (threads && *threads >= 1 && *threads <= INT32_MAX) return static_cast<int>(*threads);
-  }
+  if (const auto wish = wished_threads(surroundings)) return *wish;
   const int cores = affinity_cores(surroundings);
   if (granted_cores(surroundings) == cores) return cores;  // bound: they are this rank's alone
   return std::max(1, cores / local_size(surroundings));

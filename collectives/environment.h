@@ -1,8 +1,9 @@
 // What a launcher, the batch system and the node say about this process, read from environment
 // variables and small files only: no MPI call, so it serves before MPI_Init and without it.
 //
-// Ask before MPI_Init, which may set variables of its own. Every function is a pure function of the
-// given Surroundings. A variable that holds no plain number counts as not set.
+// MPI_Init may set variables of its own, so those of this process are read once, at the first
+// question, which is before it. Every function is a pure function of the given Surroundings. A
+// variable that holds no plain number counts as not set.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ struct Surroundings {
   std::function<std::optional<std::string>(const std::string& path)> file;  // whole text
   int cores = 1;                                                            // in the affinity mask
 
-  static const Surroundings& of_process();  // read through at every call; cores once
+  // Variables and cores as they were at the first call, files as they are.
+  static const Surroundings& of_process();
 };
 
 // Whether a launcher started this process: OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is set, or
@@ -28,6 +30,8 @@ bool launched(const Surroundings& surroundings = Surroundings::of_process());
 bool by_mpirun(const Surroundings& surroundings = Surroundings::of_process());
 // By whom, for people: "alone", "by srun (Slurm job 7), 4 processes, start 2 of the job".
 std::string launch_text(const Surroundings& surroundings = Surroundings::of_process());
+// "job 7 was requeued 2 times" (by itself, its user, or after a lost node); "" if it was not.
+std::string restart_text(const Surroundings& surroundings = Surroundings::of_process());
 // Rank and ranks as the launcher counts them; 0 and 1 without a launcher. Size 1 if it is unknown.
 int launcher_rank(const Surroundings& surroundings = Surroundings::of_process());
 int launcher_size(const Surroundings& surroundings = Surroundings::of_process());
@@ -45,9 +49,11 @@ std::string host_name(const Surroundings& surroundings = Surroundings::of_proces
 int affinity_cores(const Surroundings& surroundings = Surroundings::of_process());
 // Their numbers, ascending; empty if the system does not say.
 std::vector<std::int32_t> affinity_list();
-// Threads of a rank unless --threads says otherwise: OMP_NUM_THREADS (its first number), else the
-// affinity mask / the ranks on the node, or all of the mask if it is what Slurm gave each rank; at
-// least 1.
+// OMP_NUM_THREADS (its first number), if it is set.
+std::optional<int> wished_threads(const Surroundings& surroundings = Surroundings::of_process());
+// Threads of a rank unless --threads says otherwise: wished_threads, else the affinity mask / the
+// ranks on the node, or all of the mask if it is what Slurm gave each rank; at least 1. Ranks that
+// know each other's masks share them out better (seats.h).
 int default_threads(const Surroundings& surroundings = Surroundings::of_process());
 // Tasks of the Slurm job of which no launcher made ranks: more than 1 if this process runs alone in
 // a job that asked for several.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <numeric>
@@ -36,7 +37,7 @@ Seat own_seat(int threads) {
   return {name.data(), affinity_list(), threads};
 }
 
-std::vector<Cores> cores_of(const std::vector<Seat>& seats) {
+std::vector<CoreGroup> core_groups(const std::vector<Seat>& seats) {
   Groups groups(seats.size());
   std::map<std::string, std::unordered_map<std::int32_t, std::size_t>> first_user;  // of a core
   for (std::size_t rank = 0; rank < seats.size(); ++rank) {
@@ -46,20 +47,45 @@ std::vector<Cores> cores_of(const std::vector<Seat>& seats) {
       if (!fresh) groups.join(rank, user->second);
     }
   }
-  std::vector<std::int64_t> threads(seats.size(), 0);
-  std::vector<std::int64_t> cores(seats.size(), 0);
+  std::vector<CoreGroup> result;
+  std::unordered_map<std::size_t, std::size_t> index_of;  // of a set, in the result
   for (std::size_t rank = 0; rank < seats.size(); ++rank) {
-    threads[groups.of(rank)] += seats[rank].threads;
+    const auto [place, fresh] = index_of.emplace(groups.of(rank), result.size());
+    if (fresh) result.emplace_back();
+    CoreGroup& group = result[place->second];
+    group.ranks.push_back(static_cast<std::int32_t>(rank));
+    group.threads += seats[rank].threads;
   }
   for (const auto& [node, users] : first_user) {
-    for (const auto& [core, user] : users) ++cores[groups.of(user)];
-  }
-  std::vector<Cores> result;
-  for (std::size_t rank = 0; rank < seats.size(); ++rank) {
-    const std::size_t group = groups.of(rank);
-    result.push_back(threads[group] > cores[group] ? Cores::kShared : Cores::kOwn);
+    for (const auto& [core, user] : users) ++result[index_of.at(groups.of(user))].cores;
   }
   return result;
+}
+
+std::vector<Cores> cores_of(const std::vector<Seat>& seats) {
+  std::vector<Cores> result(seats.size(), Cores::kOwn);
+  for (const CoreGroup& group : core_groups(seats)) {
+    if (group.threads <= group.cores) continue;
+    for (const std::int32_t rank : group.ranks) {
+      result[static_cast<std::size_t>(rank)] = Cores::kShared;
+    }
+  }
+  return result;
+}
+
+std::vector<std::int32_t> threads_of(const std::vector<Seat>& seats) {
+  std::vector<std::int32_t> threads(seats.size());
+  for (const CoreGroup& group : core_groups(seats)) {
+    const std::int64_t each = group.cores / static_cast<std::int64_t>(group.ranks.size());
+    for (const std::int32_t rank : group.ranks) {
+      const Seat& seat = seats[static_cast<std::size_t>(rank)];
+      const auto own = static_cast<std::int64_t>(seat.cores.size());
+      threads[static_cast<std::size_t>(rank)] =
+          own == 0 ? seat.threads
+                   : static_cast<std::int32_t>(std::clamp<std::int64_t>(each, 1, own));
+    }
+  }
+  return threads;
 }
 
 }  // namespace rankine::collectives

@@ -23,7 +23,8 @@
 //   Finish      0 -> all   the graph is over; nothing of it is left anywhere
 //   Command     0 -> all   take part in a phase (session/commands.h), which follows as bytes
 //   Made        rank -> 0  a task left a result for later graphs; small ones follow as bytes
-//   Alive       rank -> 0  now and then while a graph is in flight: the rank heeds messages
+//   Alive       rank -> 0  now and then while a graph is in flight: the rank heeds messages, and
+//               and back   which task it ran last, of whichever graph
 //   Explain     0 -> all   nothing has completed for a while: what do you wait for?
 //   Explanation rank -> 0  text for people; follows as bytes
 //   Report      rank -> 0  what the rank did in a graph that is over here; follows as bytes
@@ -75,9 +76,9 @@ struct Message {
   Kind kind = Kind::kEager;
   std::uint8_t unused[3] = {};
   std::uint32_t graph = 0;  // graphs are numbered from 1 in the order of their start
-  ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade kGive kTake kReturn: the task;
-                            // states: position: kGive messages it has had; kGave: output: to which
-                            // rank, layer: how many
+  ChunkName chunk;          // kEager kAnnounce kPull kDecline; kMade kGive kTake kReturn kAlive:
+                            // the task; states: position: kGive messages it has had; kGave: output:
+                            // to which rank, layer: how many
   std::int64_t bytes = 0;   // kEager kAnnounce kPull: of the chunk; states: nanoseconds of work of
                             // each thread in `second`; else bytes that follow
   std::int64_t first = 0;   // states: tasks; kCountReply: sent; kCredit: bytes; kPull: tag;

@@ -21,6 +21,7 @@ Reactor::Reactor(int ranks, std::uint32_t graph, std::int64_t total_tasks)
       moves_(ranks, 0),
       seen_(ranks, 0),
       balance_(ranks),
+      answered_(ranks, 0),
       counts_(ranks),
       last_counts_(ranks) {}
 
@@ -77,6 +78,7 @@ void Reactor::on_message(int from, const Message& message, Outbox& outbox) {
   if (protocol::is_state(message.kind)) return take_state(from, message, outbox);
   if (phase_ != Phase::kAborting || message.round != round_) return;
   counts_[from] = {message.first, message.second, message.idle != 0};
+  answered_[from] = round_;
   if (++replies_ < counts_.size()) return;
   Counts sum{0, 0, true};
   for (const Counts& counts : counts_) {
@@ -103,6 +105,14 @@ void Reactor::next_round(Outbox& outbox) {
   ++round_;
   replies_ = 0;
   to_all(Kind::kCountQuery, outbox);
+}
+
+std::vector<int> Reactor::unanswered() const {
+  std::vector<int> ranks;
+  for (std::size_t rank = 0; phase_ == Phase::kAborting && rank < answered_.size(); ++rank) {
+    if (answered_[rank] != round_) ranks.push_back(static_cast<int>(rank));
+  }
+  return ranks;
 }
 
 void Reactor::sanity_check() const {

@@ -50,6 +50,8 @@ class Reactor {
   std::int64_t tasks_seen() const { return seen_total_; }
   std::int64_t total_tasks() const { return total_; }
   const Balance& balance() const { return balance_; }
+  // While it is given up: the ranks that have not answered the last question, ascending.
+  std::vector<int> unanswered() const;
 
   // Re-derives what the counters say; throws std::logic_error with the state if they disagree.
   void sanity_check() const;
@@ -85,6 +87,7 @@ class Reactor {
   std::optional<Error> failure_;
   std::uint32_t round_ = 0;
   std::size_t replies_ = 0;
+  std::vector<std::uint32_t> answered_;  // by rank: the last round
   std::vector<Counts> counts_;
   std::vector<Counts> last_counts_;
 };

@@ -142,10 +142,12 @@ void Engine::wait_until_done(Job& job, const OnRunProgress& observer) {
   if (job.error) std::rethrow_exception(job.error);
 }
 
+// The team says more of it (watch_stop), unless it is stuck or has no graph.
 void Engine::heed_signals(std::optional<Stopwatch>& since_signal) {
+  constexpr double kForTheTeam = 0.2;
   if (StopSignals::received() == 0) return;
   if (!since_signal) since_signal.emplace();
-  if (overdue(since_signal->seconds())) abandon(stopped_by_signal());
+  if (overdue(since_signal->seconds() - kForTheTeam)) abandon(stopped_by_signal());
 }
 
 // Tasks look for a signal themselves, but one may be inside a library, and another rank gone.
@@ -277,7 +279,7 @@ void Engine::on_message(int from, const Message& message, std::span<const std::b
     watch_.heard_s[static_cast<std::size_t>(from)] = watch_.clock.seconds();
   }
   if (watch_.heard_scheduler_s && from == 0) watch_.heard_scheduler_s = watch_.clock.seconds();
-  if (message.kind == Kind::kAlive) return;
+  if (message.kind == Kind::kAlive) return on_sign(from, message);
   if (message.kind == Kind::kExplain) return explain(from);
   if (message.kind == Kind::kExplanation) return on_explanation(from, payload);
   if (message.kind == Kind::kCommand) {

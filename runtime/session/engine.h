@@ -55,6 +55,8 @@ struct EngineOptions {
   // A rank that gave no sign of life for so many seconds, while a graph is in flight, ends the job;
   // rank 0 may take three times as long, or so long after a signal to stop. 0: never.
   double silence_s = 20;
+  // By rank, where it runs; shorter, or empty, where this rank was not told.
+  std::vector<std::string> nodes = {};
 };
 
 // What one rank did, as the stage report shows it.
@@ -211,6 +213,7 @@ class Engine : private worker::LoopHost {
   JobPtr submit(JobPtr job);
   JobPtr submit(Command command, Bytes bytes = {});
   void wait_until_done(Job& job, const OnRunProgress& observer);
+  // Of a signal to stop: the time is over in which all ranks should have heeded it.
   bool overdue(double since_signal_s) const;
   void abandon(const Error& error);  // does not return
 
@@ -288,6 +291,11 @@ class Engine : private worker::LoopHost {
   void give_signs(double now_s);
   void watch_scheduler(double now_s, double gap_s);
   void watch_ranks(double now_s);
+  void watch_stop(double now_s);
+  protocol::Message sign_of_life() const;
+  void on_sign(int from, const protocol::Message& message);
+  std::string name_of(int rank) const;
+  std::string last_task_of(int rank) const;
   void watch_tasks(double now_s);
   void ask_why(double now_s);
   void tell_why();
@@ -311,12 +319,18 @@ class Engine : private worker::LoopHost {
   std::map<std::uint32_t, Launch> launches_;
   std::map<std::uint32_t, Error> failed_;  // graphs that are over
   RecentGraphs<KnownGraph> known_;
+  // What a rank said of itself last.
+  struct Sign {
+    double said_s = 0;
+    worker::GraphTask task;
+  };
   struct Watch {
     Stopwatch clock;
     double last_s = 0;                        // of the last look
     double next_look_s = 0;                   // rank 0: when it looks at the ranks again
     double next_alive_s = 0;                  // when this rank gives its next sign of life
     std::vector<double> heard_s;              // rank 0: by rank, the last sign of life
+    std::vector<Sign> signs;                  // by rank; those of ranks that gave none are missing
     std::optional<double> heard_scheduler_s;  // other ranks, while a graph is in flight
     std::optional<double> signal_s;           // when this rank noticed a signal to stop
     std::int64_t completed = -1;              // tasks and graphs

@@ -1,5 +1,6 @@
 // Engine: signs of life of the ranks, and the question who waits for what when nothing completes.
 #include <algorithm>
+#include <set>
 
 #include "runtime/base/stop_signals.h"
 #include "runtime/session/engine.h"
@@ -35,6 +36,7 @@ bool Engine::watch() {
     watch_.next_look_s = now + kBetweenLooks;
     give_signs(now);
     watch_ranks(now);
+    watch_stop(now);
     watch_tasks(now);
     return false;
   }
@@ -45,17 +47,49 @@ bool Engine::watch() {
   watch_scheduler(now, gap);
   if (now < watch_.next_alive_s) return false;
   watch_.next_alive_s = now + kBetweenSigns;
+  loop_.mail().send(0, sign_of_life());
+  return true;
+}
+
+Message Engine::sign_of_life() const {
+  const worker::GraphTask last = loop_.last_task();
   Message message;
   message.kind = Kind::kAlive;
-  loop_.mail().send(0, message);
-  return true;
+  message.graph = last.graph;
+  message.chunk.layer = last.task.layer;
+  message.chunk.position = last.task.position;
+  return message;
+}
+
+void Engine::on_sign(int from, const Message& message) {
+  const auto rank = static_cast<std::size_t>(from);
+  if (watch_.signs.size() <= rank) watch_.signs.resize(rank + 1);
+  watch_.signs[rank] = {watch_.clock.seconds(),
+                        {message.graph, {message.chunk.layer, message.chunk.position}}};
+}
+
+// "rank 2 on node7"
+std::string Engine::name_of(int rank) const {
+  const auto index = static_cast<std::size_t>(rank);
+  const bool told = index < options_.nodes.size() && !options_.nodes[index].empty();
+  return "rank " + std::to_string(rank) + (told ? " on " + options_.nodes[index] : "");
+}
+
+// "" if it did not tell of one that is in flight here.
+std::string Engine::last_task_of(int rank) const {
+  const auto index = static_cast<std::size_t>(rank);
+  if (index >= watch_.signs.size()) return {};
+  const Sign& sign = watch_.signs[index];
+  const std::string story = loop_.story(sign.task);
+  if (story.empty()) return {};
+  const auto ago = static_cast<int>(watch_.clock.seconds() - sign.said_s);
+  return "its last task, as it said " + std::to_string(ago) + " s ago: " + story;
 }
 
 void Engine::give_signs(double now_s) {
   if (now_s < watch_.next_alive_s) return;
   watch_.next_alive_s = now_s + kBetweenSigns;
-  Message message;
-  message.kind = Kind::kAlive;
+  const Message message = sign_of_life();
   for (int rank = 1; rank < communicator_.size(); ++rank) loop_.mail().send(rank, message);
 }
 
@@ -79,9 +113,9 @@ void Engine::watch_scheduler(double now_s, double gap_s) {
   const bool resumable =
       std::ranges::any_of(flights_, [](const auto& flight) { return flight.second.logs; });
   abandon(Error(resumable ? ExitCode::kStopped : ExitCode::kTaskFailed,
-                "rank 0, the scheduler, has given no sign of life for " +
+                name_of(0) + ", the scheduler, has given no sign of life for " +
                     std::to_string(static_cast<int>(silent)) + " s",
-                {},
+                last_task_of(0),
                 resumable ? "look at the node it runs on; then the same command with --resume"
                           : "look at the node it runs on: it may be stopped, swapping or cut off"));
 }
@@ -96,12 +130,35 @@ void Engine::watch_ranks(double now_s) {
     const double silent = now_s - watch_.heard_s[static_cast<std::size_t>(rank)];
     if (silent < options_.silence_s) continue;
     Error error(ExitCode::kTaskFailed,
-                "rank " + std::to_string(rank) + " has given no sign of life for " +
+                name_of(rank) + " has given no sign of life for " +
                     std::to_string(static_cast<int>(silent)) + " s",
-                {}, "look at the node it runs on: it may be stopped, swapping or cut off");
+                last_task_of(rank),
+                "look at the node it runs on: it may be stopped, swapping or cut off");
     error.transient = true;
     abandon(error);
   }
+}
+
+// Launchers tell all ranks to stop when one dies: it is among those that do not answer.
+void Engine::watch_stop(double now_s) {
+  if (StopSignals::received() == 0) return;
+  if (!watch_.signal_s) watch_.signal_s = now_s;
+  if (!overdue(now_s - *watch_.signal_s)) return;
+  std::set<int> silent;  // since the signal; others may just be about to answer
+  for (const auto& [number, launch] : launches_) {
+    for (const int rank : launch.scheduler->unanswered()) {
+      if (watch_.heard_s[static_cast<std::size_t>(rank)] < *watch_.signal_s) silent.insert(rank);
+    }
+  }
+  Error error = stopped_by_signal();
+  if (!silent.empty()) {
+    const int first = *silent.begin();
+    error.message += ", which " + name_of(first);
+    if (silent.size() > 1) error.message += " and " + std::to_string(silent.size() - 1) + " more";
+    error.message += " did not heed";
+    error.where = last_task_of(first);
+  }
+  abandon(error);
 }
 
 void Engine::watch_tasks(double now_s) {

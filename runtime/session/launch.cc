@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <span>
+#include <sstream>
+#include <string_view>
 
 #include "collectives/environment.h"
 #include "collectives/gather.h"
-#include "io/folder.h"
-#include "io/posix_file.h"
 #include "runtime/base/archive.h"
+#include "runtime/worker/team.h"
 
 namespace rankine::session {
 namespace {
@@ -43,6 +45,31 @@ std::string where(const std::vector<RankFacts>& ranks, const Numbers& which) {
                      nodes.size() == 1 ? *nodes.begin() : fmt::format("{} nodes", nodes.size()));
 }
 
+std::vector<collectives::Seat> seats_of(const std::vector<RankFacts>& ranks) {
+  std::vector<collectives::Seat> seats;
+  for (const RankFacts& rank : ranks) seats.push_back(rank.seat);
+  return seats;
+}
+
+constexpr std::string_view kGreeting = "rankine 1\n";
+
+// A greeting taken apart.
+struct Greeting {
+  bool known;  // of a release that greets like this one
+  std::string build_id, node, path;
+
+  explicit Greeting(const std::string& text) : known(text.starts_with(kGreeting)) {
+    if (!known) return;
+    std::istringstream lines(text.substr(kGreeting.size()));
+    std::getline(lines, build_id);
+    std::getline(lines, node);
+    std::getline(lines, path, '\0');
+  }
+  std::string text() const {
+    return known ? fmt::format("{} ({}) on {}", path, build_id, node) : "another release";
+  }
+};
+
 class Checks {
  public:
   explicit Checks(const std::vector<RankFacts>& ranks) : ranks_(ranks) {}
@@ -51,8 +78,8 @@ class Checks {
     check_alone();
     check_grant();
     check_threads();
+    check_sharing();
     check_memory();
-    check_scratch();
     return std::move(troubles_);
   }
 
@@ -63,6 +90,10 @@ class Checks {
   // Slurm gave cores that the step does not use.
   static bool lost_its_cores(const RankFacts& rank) {
     return cores(rank) > 0 && cores(rank) < rank.granted_cores;
+  }
+
+  static bool has_too_many_threads(const RankFacts& rank) {
+    return cores(rank) > 0 && rank.seat.threads > cores(rank);
   }
 
   static std::string bound_by_mpirun(std::int32_t cores) {
@@ -91,7 +122,7 @@ class Checks {
 
   void check_threads() {
     const Numbers which = ranks_that(ranks_, [](const RankFacts& rank) {
-      return cores(rank) > 0 && rank.seat.threads > cores(rank) && !lost_its_cores(rank);
+      return has_too_many_threads(rank) && !lost_its_cores(rank);
     });
     if (which.empty()) return;
     const RankFacts& first = first_of(ranks_, which);
@@ -101,6 +132,27 @@ class Checks {
          ranks_.size() == 1 ? fmt::format("--threads {}", cores(first))
                             : fmt::format("srun --cpus-per-task={}, or {}", first.seat.threads,
                                           bound_by_mpirun(first.seat.threads))});
+  }
+
+  // Ranks of which each has cores enough, but others run there, too. More ranks than cores, of one
+  // thread each, are what their user asked for: launchers count those.
+  void check_sharing() {
+    for (const collectives::CoreGroup& group : collectives::core_groups(seats_of(ranks_))) {
+      const auto any = [&](const auto& is) {
+        return std::ranges::any_of(group.ranks, [&](std::int32_t rank) {
+          return is(ranks_[static_cast<std::size_t>(rank)]);
+        });
+      };
+      if (group.ranks.size() == 1 || group.threads <= group.cores) continue;
+      if (any(has_too_many_threads) || any(lost_its_cores)) continue;
+      if (!any([](const RankFacts& rank) { return rank.seat.threads > 1; })) continue;
+      const auto ranks = static_cast<std::int64_t>(group.ranks.size());
+      troubles_.push_back({fmt::format("{} threads share {} cores: {}", group.threads, group.cores,
+                                       where(ranks_, group.ranks)),
+                           group.cores >= ranks ? fmt::format("--threads {}", group.cores / ranks)
+                                                : "--threads 1, or fewer ranks on a node"});
+      return;  // other nodes are mostly the same
+    }
   }
 
   void check_memory() {
@@ -125,16 +177,6 @@ class Checks {
     }
   }
 
-  void check_scratch() {
-    const Numbers which =
-        ranks_that(ranks_, [](const RankFacts& rank) { return !rank.scratch_problem.empty(); });
-    if (which.empty()) return;
-    const RankFacts& first = first_of(ranks_, which);
-    troubles_.push_back({fmt::format("nothing can be written to the scratch folder {} ({}): {}",
-                                     first.scratch, first.scratch_problem, where(ranks_, which)),
-                         "name a folder on a local disk by --scratch", false});
-  }
-
   const std::vector<RankFacts>& ranks_;
   std::vector<LaunchTrouble> troubles_;
 };
@@ -152,32 +194,52 @@ RankFacts own_facts(const RunSettings& settings) {
   facts.node_bytes = collectives::node_memory_bytes();
   facts.scratch = settings.scratch;
   facts.scratch_bytes = settings.scratch_bytes;
-  facts.scratch_problem = io::why_not_writable(settings.scratch);
   facts.page_cache = collectives::host_name();
+  facts.most_threads = worker::most_threads();
+  facts.shares_cores_out = settings.shares_cores_out;
   facts.resources = settings.resources;
   return facts;
 }
 
-std::vector<RankFacts> gather_facts(collectives::Communicator& communicator,
-                                    const RunSettings& settings) {
-  std::vector<RankFacts> ranks;
-  for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(own_facts(settings)))) {
-    ranks.push_back(from_bytes<RankFacts>(bytes));
-  }
-  return ranks;
+std::string greeting(const kernels::Module& program, const std::string& node) {
+  return std::string(kGreeting) + program.build_id + "\n" + node + "\n" + program.path;
 }
 
-void check_launch(const std::vector<RankFacts>& ranks) {
-  for (std::size_t rank = 1; rank < ranks.size(); ++rank) {
-    const kernels::Module& first = ranks.front().program;
-    const kernels::Module& other = ranks[rank].program;
-    if (other.build_id == first.build_id) continue;
+void check_greetings(const std::vector<std::string>& greetings) {
+  const Greeting first(greetings.front());
+  for (std::size_t rank = 1; rank < greetings.size(); ++rank) {
+    const Greeting other(greetings[rank]);
+    if (other.known && other.build_id == first.build_id) continue;
     throw Error(ExitCode::kUsage, "ranks run different builds of the program",
-                fmt::format("rank 0: {} ({}) on {}, rank {}: {} ({}) on {}", first.path,
-                            first.build_id, ranks.front().seat.node, rank, other.path,
-                            other.build_id, ranks[rank].seat.node),
+                fmt::format("rank 0: {}, rank {}: {}", first.text(), rank, other.text()),
                 "start one build on all nodes, from a folder that all of them share");
   }
+}
+
+void settle_threads(std::vector<RankFacts>& ranks) {
+  const std::vector<std::int32_t> threads = collectives::threads_of(seats_of(ranks));
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    RankFacts& facts = ranks[rank];
+    if (!facts.shares_cores_out) continue;
+    facts.seat.threads = std::min({threads[rank], facts.most_threads, kMostThreads});
+  }
+}
+
+std::vector<RankFacts> gather_facts(collectives::Communicator& communicator,
+                                    const RunSettings& settings) {
+  const RankFacts mine = own_facts(settings);
+  const std::string hello = greeting(mine.program, mine.seat.node);
+  std::vector<std::string> greetings;
+  for (const Bytes& bytes : collectives::gather(communicator, 0, std::as_bytes(std::span(hello)))) {
+    greetings.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  if (communicator.rank() == 0) check_greetings(greetings);
+  std::vector<RankFacts> ranks;
+  for (const Bytes& bytes : collectives::gather(communicator, 0, to_bytes(mine))) {
+    ranks.push_back(from_bytes<RankFacts>(bytes));
+  }
+  settle_threads(ranks);
+  return ranks;
 }
 
 std::vector<LaunchTrouble> launch_troubles(const std::vector<RankFacts>& ranks) {

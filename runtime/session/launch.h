@@ -18,6 +18,8 @@
 
 namespace rankine::session {
 
+inline constexpr std::int32_t kMostThreads = 4096;  // of a rank
+
 // What a rank says of itself.
 struct RankFacts {
   kernels::Module program;
@@ -28,32 +30,40 @@ struct RankFacts {
   std::int64_t node_bytes = 0;     // what all ranks of its node may use; 0: unknown
   std::string scratch;             // the folder for what does not fit the memory
   std::int64_t scratch_bytes = 0;  // free there
-  std::string scratch_problem;     // why nothing can be written there; "" if it can
   std::string page_cache;          // collectives::host_name()
   bool by_mpirun = false;          // started by it, and not by the batch system itself
+  std::int32_t most_threads = 1;   // that it could start
+  bool shares_cores_out = false;   // RunSettings::shares_cores_out
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch,
-            scratch_bytes, scratch_problem, page_cache, by_mpirun, resources);
+            scratch_bytes, page_cache, by_mpirun, most_threads, shares_cores_out, resources);
   }
 };
 
 RankFacts own_facts(const RunSettings& settings);
 
-// Collective. By rank; empty on ranks other than 0.
+// What a rank says first, in a form that all releases of the program share and none may change: of
+// what other builds say next not even the length of a word is known. Text of four lines,
+// "rankine 1", the build-id, the node and the path.
+std::string greeting(const kernels::Module& program, const std::string& node);
+// By rank. With ranks of several builds a run would give wrong answers or end in the middle. Throws
+// Error (usage).
+void check_greetings(const std::vector<std::string>& greetings);
+
+// Threads of those whose cores are to be shared out, now that all cores are known.
+void settle_threads(std::vector<RankFacts>& ranks);
+
+// Collective. By rank, threads settled; empty on ranks other than 0. There it throws Error (usage)
+// if the ranks do not fit together.
 std::vector<RankFacts> gather_facts(collectives::Communicator& communicator,
                                     const RunSettings& settings);
-
-// A run with it would give wrong answers or end in the middle: ranks of other builds.
-// Throws Error (usage).
-void check_launch(const std::vector<RankFacts>& ranks);
 
 // What a run survives, but not as its user means it.
 struct LaunchTrouble {
   std::string what;
   std::string remedy;
-  bool at_start = true;  // false: a run that it matters to is refused, saying so
 };
 std::vector<LaunchTrouble> launch_troubles(const std::vector<RankFacts>& ranks);
 

@@ -26,7 +26,7 @@
 namespace rankine {
 namespace {
 
-constexpr int kMostThreads = 4096;  // of a rank
+using session::kMostThreads;
 
 std::int64_t parse_memory(const std::string& text) {
   std::int64_t number = 0;
@@ -152,40 +152,61 @@ RunSettings fitting_every_rank(const std::vector<RankFacts>& ranks, RunSettings 
   return settings;
 }
 
-// Collective.
-collectives::Cores own_cores(collectives::Communicator& communicator,
-                             const std::vector<RankFacts>& ranks) {
-  std::vector<collectives::Seat> seats;
-  for (const RankFacts& rank : ranks) seats.push_back(rank.seat);
-  std::vector<std::uint8_t> shared;  // by rank
-  for (const collectives::Cores cores : collectives::cores_of(seats)) {
-    shared.push_back(cores == collectives::Cores::kShared ? 1 : 0);
+// What rank 0 tells all of them.
+struct Seating {
+  std::vector<std::int32_t> threads;       // by rank
+  std::vector<std::uint8_t> shares_cores;  // by rank
+  std::string scheduler_node;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(threads, shares_cores, scheduler_node);
   }
-  Bytes bytes = to_bytes(shared);
+};
+
+// Collective.
+Seating seat_ranks(collectives::Communicator& communicator, const std::vector<RankFacts>& ranks) {
+  Seating seating;
+  std::vector<collectives::Seat> seats;
+  for (const RankFacts& rank : ranks) {
+    seats.push_back(rank.seat);
+    seating.threads.push_back(rank.seat.threads);
+  }
+  for (const collectives::Cores cores : collectives::cores_of(seats)) {
+    seating.shares_cores.push_back(cores == collectives::Cores::kShared ? 1 : 0);
+  }
+  if (!ranks.empty()) seating.scheduler_node = ranks.front().seat.node;
+  Bytes bytes = to_bytes(seating);
   collectives::broadcast(communicator, 0, bytes);
-  shared = from_bytes<std::vector<std::uint8_t>>(bytes);
-  return shared[static_cast<std::size_t>(communicator.rank())] != 0 ? collectives::Cores::kShared
-                                                                    : collectives::Cores::kOwn;
+  return from_bytes<Seating>(bytes);
 }
 
-void tell_troubles(const std::vector<RankFacts>& ranks) {
+void tell_launch(const std::vector<RankFacts>& ranks) {
+  if (const std::string restarts = collectives::restart_text(); !restarts.empty()) {
+    std::fprintf(stderr, "rankine: %s\n", restarts.c_str());
+  }
   for (const session::LaunchTrouble& trouble : session::launch_troubles(ranks)) {
-    if (!trouble.at_start) continue;
     const std::string line =
         "rankine: warning: " + trouble.what + "\n  try: " + trouble.remedy + "\n";
     std::fputs(line.c_str(), stderr);
   }
 }
 
-int run_rank(collectives::Communicator& communicator, bool launched, const RunSettings& settings,
+int run_rank(collectives::Communicator& communicator, bool launched, RunSettings settings,
              const Client& client, bool tell) {
   const std::vector<RankFacts> ranks = session::gather_facts(communicator, settings);
-  session::check_launch(ranks);
-  if (tell) tell_troubles(ranks);
+  if (tell && communicator.rank() == 0) tell_launch(ranks);
+  const Seating seating = seat_ranks(communicator, ranks);
+  const auto own = static_cast<std::size_t>(communicator.rank());
+  settings.threads = seating.threads[own];
   const RunSettings fitting = fitting_every_rank(ranks, settings);
   session::EngineOptions options;
   options.threads = settings.threads;
-  options.cores = own_cores(communicator, ranks);
+  options.cores =
+      seating.shares_cores[own] != 0 ? collectives::Cores::kShared : collectives::Cores::kOwn;
+  options.nodes = {seating.scheduler_node};
+  for (std::size_t rank = 1; rank < ranks.size(); ++rank) {
+    options.nodes.push_back(ranks[rank].seat.node);
+  }
   if (launched) {
     options.stop_s = collectives::by_mpirun() ? 0.5 : 20;
     options.stop_after_usr1_s = 20;
@@ -242,6 +263,7 @@ RunSettings take_run_options(int& argc, char** argv) {
   settings.command = api::clean_command(argc, argv);
   settings.words.assign(argv, argv + argc);
   settings.threads = std::min(collectives::default_threads(), kMostThreads);
+  settings.shares_cores_out = !collectives::wished_threads();
   settings.memory_bytes = collectives::default_memory_bytes();
   int kept = 1;
   bool open = true;  // before "--"
@@ -272,7 +294,10 @@ RunSettings take_run_options(int& argc, char** argv) {
       if (i + 1 >= argc) throw usage_error(name + " needs a value", "see --help");
       value = argv[++i];
     }
-    if (name == "--threads") settings.threads = parse_threads(value);
+    if (name == "--threads") {
+      settings.threads = parse_threads(value);
+      settings.shares_cores_out = false;
+    }
     if (name == "--memory") settings.memory_bytes = parse_memory(value);
     if (name == "--stages") settings.stages_file = value;
     if (name == "--reuse") settings.reuse = parse_reuse(value);

@@ -33,6 +33,7 @@ namespace rankine {
 struct RunSettings {
   int threads = 1;
   int most_threads = 0;           // of any rank, which the plan counts on; 0: `threads`
+  bool shares_cores_out = false;  // nobody said how many threads: as many as its cores make for it
   std::int64_t memory_bytes = 0;  // of one rank; 0: no limit
   bool dedicated_scheduler = false;
   std::map<std::string, std::int64_t> resources;  // of this rank, for tasks that ask for them

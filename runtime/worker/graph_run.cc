@@ -318,8 +318,8 @@ void GraphRun::put_down(const TaskId& task, std::vector<Output>& outputs,
 
 std::string GraphRun::story(const TaskId& marked) const {
   const TaskId task = plain(marked);
-  const bool known =
-      task.layer < topology_->layer_count() && task.position < topology_->task_count(task.layer);
+  const bool known = task.layer < topology_->layer_count() && task.position >= 0 &&
+                     task.position < topology_->task_count(task.layer);
   return known ? executor_->story(task) : "a task";
 }
 

@@ -31,8 +31,9 @@ void Loop::work(int thread, TaskContext& context) {
     const bool ran = context.count > 0;
     bool pressing = false;
     if (ran) {
+      slot.now.store(true, std::memory_order_relaxed);
       pressing = current->run(context, [&](const TaskId& task) { note(slot, *current, task); });
-      slot.graph.store(0, std::memory_order_relaxed);
+      slot.now.store(false, std::memory_order_relaxed);
     }
     for (std::size_t i = 0; context.count == 0 && i < runs.size(); ++i) {
       current = runs[i].get();
@@ -89,25 +90,37 @@ std::string Loop::describe() const {
   std::string text;
   for (std::size_t thread = 0; thread < running_.size(); ++thread) {
     const Running& slot = running_[thread];
-    const std::uint32_t graph = slot.graph.load(std::memory_order_relaxed);
-    text += "  thread " + std::to_string(thread);
-    const auto run = std::find_if(runs_.begin(), runs_.end(), [&](const auto& one) {
-      return graph != 0 && one->number() == graph;
-    });
-    if (run == runs_.end()) {
-      text += " has no task\n";
-      continue;
-    }
-    // Layer and position may be of two tasks, if it just changed to another one.
-    text += " runs " +
-            (*run)->story({slot.layer.load(std::memory_order_relaxed),
-                           slot.position.load(std::memory_order_relaxed)}) +
-            "\n";
+    const bool now = slot.now.load(std::memory_order_relaxed);
+    const std::string runs = now ? story(noted(slot)) : std::string();
+    text += "  thread " + std::to_string(thread) +
+            (runs.empty() ? " has no task\n" : " runs " + runs + "\n");
   }
   for (const auto& run : runs_) {
     text += "  graph " + std::to_string(run->number()) + ": " + run->describe();
   }
   return text;
+}
+
+GraphTask Loop::noted(const Running& slot) {
+  return {
+      slot.graph.load(std::memory_order_relaxed),
+      {slot.layer.load(std::memory_order_relaxed), slot.position.load(std::memory_order_relaxed)}};
+}
+
+GraphTask Loop::last_task() const {
+  GraphTask last;
+  for (const Running& slot : running_) {
+    if (slot.now.load(std::memory_order_relaxed)) return noted(slot);
+    if (noted(slot).graph > last.graph) last = noted(slot);
+  }
+  return last;
+}
+
+std::string Loop::story(const GraphTask& task) const {
+  for (const auto& run : runs_) {
+    if (run->number() == task.graph) return run->story(task.task);
+  }
+  return {};
 }
 
 void Loop::idle(int thread, std::uint64_t seen, collectives::Waiter& waiter, double idle_s) {

@@ -37,6 +37,12 @@ class LoopHost {
   virtual bool expects_messages() const = 0;
 };
 
+// A task of a graph by its number; 0: none.
+struct GraphTask {
+  std::uint32_t graph = 0;
+  TaskId task;
+};
+
 // How often the helper looks at the network while all threads are inside tasks.
 inline constexpr std::chrono::milliseconds kBetweenHelps{2};
 
@@ -65,16 +71,23 @@ class Loop {
   Mail& mail() { return mail_; }
   // For people: which task each thread runs, and what the graphs wait for.
   std::string describe() const;
+  // What a thread runs, else what one ran last. Layer and position may be of two tasks, if it just
+  // changed to another one.
+  GraphTask last_task() const;
+  // For people; empty if its graph is not in flight here.
+  std::string story(const GraphTask& task) const;
 
  private:
   using Runs = std::vector<std::shared_ptr<GraphRun>>;
-  // What a thread runs; written by it, read by whoever describes.
+  // What a thread runs or ran last; written by it, read by whoever describes.
   struct alignas(64) Running {
-    std::atomic<std::uint32_t> graph{0};  // 0: nothing
+    std::atomic<bool> now{false};
+    std::atomic<std::uint32_t> graph{0};
     std::atomic<std::uint32_t> layer{0};
     std::atomic<std::int64_t> position{0};
   };
-  void note(Running& slot, const GraphRun& run, const TaskId& task);
+  static void note(Running& slot, const GraphRun& run, const TaskId& task);
+  static GraphTask noted(const Running& slot);
   struct Early {
     int from;
     Message message;

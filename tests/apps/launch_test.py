@@ -13,6 +13,9 @@ import numpy as np
 from support import LAUNCH, PATIENCE, RANKINE, Case, environment, main
 
 
+HOST = os.uname().nodename
+
+
 class Launch(Case):
     def setUp(self):
         super().setUp()
@@ -49,13 +52,15 @@ class Launch(Case):
             config = json.loads(self.run_here("config", "--json", env=env).stdout)
             self.assertEqual(config["threads"]["default"], len(os.sched_getaffinity(0)))
 
-    def test_a_scheduler_that_is_gone_ends_the_job(self):
+    def start_ranks(self, **variables):
+        """A run of some seconds on three ranks, once the first chunk is in its journal, and the
+        numbers of their processes."""
         with h5py.File(self.path("y.h5"), "w") as file:
-            file.create_dataset("y", data=np.random.default_rng(3).normal(size=(400, 200, 100)),
+            file.create_dataset("y", data=np.random.default_rng(3).normal(size=(800, 200, 100)),
                                 chunks=(1, 200, 100))
-        env = self.mpi_environment(RANKINE_SILENCE_SECONDS="1")
         process = subprocess.Popen([*LAUNCH, "-n", "3", RANKINE, "eval", "z = sqrt(y)", "y.h5", "-o", "o.nc",
-                                    "--codec", "deflate-9", "--threads", "1"], env=env, cwd=self.folder,
+                                    "--codec", "deflate-9", "--threads", "1"],
+                                   env=self.mpi_environment(**variables), cwd=self.folder,
                                    stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         journal = self.path(".o.nc.rankine")
@@ -63,10 +68,38 @@ class Launch(Case):
             self.assertIsNone(process.poll(), "it ended too early")
             time.sleep(0.001)
         with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
-            os.kill(int(file.read().split()[0]), signal.SIGSTOP)
-        told = process.communicate(timeout=PATIENCE)[1]
+            return process, [int(number) for number in file.read().split()]
+
+    def test_a_scheduler_that_is_gone_ends_the_job(self):
+        process, ranks = self.start_ranks(RANKINE_SILENCE_SECONDS="1")
+        os.kill(ranks[0], signal.SIGSTOP)
+        told = process.communicate(timeout=PATIENCE)[1].decode()
         self.assertEqual(process.returncode, 75, told)
-        self.assertEqual(told.count(b"rank 0, the scheduler, has given no sign of life"), 1, told)
+        said = f"error: rank 0 on {HOST}, the scheduler, has given no sign of life"
+        self.assertEqual(told.count(said), 1, told)
+
+    def test_a_rank_that_hangs_ends_the_job_and_is_told_of(self):
+        process, ranks = self.start_ranks(RANKINE_SILENCE_SECONDS="1.5")
+        time.sleep(1.2)  # so that it has told of a task
+        os.kill(ranks[2], signal.SIGSTOP)
+        told = process.communicate(timeout=PATIENCE)[1].decode()
+        self.assertEqual(process.returncode, 75, told)
+        self.assertRegex(told, rf"error: rank 2 on {HOST} has given no sign of life for \d+ s\n"
+                               r"  at: its last task, as it said \d+ s ago: \S.*, chunk \(\d+, 0, 0\).*\n"
+                               r"  try: the same command with --resume\n")
+
+    def test_a_rank_that_was_killed_ends_the_job_and_mpirun_tells_of_it(self):
+        process, ranks = self.start_ranks()
+        os.kill(ranks[2], signal.SIGKILL)
+        told = process.communicate(timeout=PATIENCE)[1].decode()
+        self.assertNotEqual(process.returncode, 0, told)
+        self.assertIn("process rank 2 ", told)
+
+    def test_a_job_that_was_requeued_says_so(self):
+        again = environment(SLURM_JOB_ID="123", SLURM_RESTART_COUNT="2")
+        result = self.run_here("eval", "sum(x)", "x.h5", env=again)
+        self.assertEqual(result.stderr.count(b"rankine: job 123 was requeued 2 times\n"), 1, result.stderr)
+        self.assert_done(self.run_here("eval", "sum(x)", "x.h5", "--quiet", env=again))
 
     def test_different_builds_are_refused(self):
         other = self.path("other")

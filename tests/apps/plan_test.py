@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import stat
 import unittest
 
@@ -168,6 +169,15 @@ class Preflight(WithInput):
                      " on 3 of 10 cores, by a rule of thumb: a core decodes ",
                      "about 3 tasks run side by side: more ranks than that do not help\n"):
             self.assertIn(part, text)
+
+    def test_the_disk_must_hold_the_journal_beside_the_output(self):
+        free = shutil.disk_usage(self.folder).free
+        for part, said in ((0.1, ": OK\n"), (0.75, ": enough if they get smaller, for journal and output"),
+                           (1.5, ": enough only if they get smaller")):
+            elements = int(part * free / 8 / 10**6) * 10**6
+            result = rankine("plan", f"x = zeros({elements}, chunk=1000000)", "-o", self.path("x.nc"))
+            self.assert_done(result)
+            self.assertIn(said, result.stdout.decode())
 
     def test_time_grows_with_the_work_and_shrinks_with_the_cores(self):
         def seconds(elements, ranks):

@@ -76,6 +76,7 @@ class Words(Scripts):
             env = file.read()
         self.assertIn("SRUN_CPUS_PER_TASK=8\n", env)
         self.assertIn("OMP_NUM_THREADS=8\n", env)
+        self.assertIn("SLURM_EXPORT_ENV=ALL\n", env)
         self.assertNotIn("OMP_PLACES", env)
         self.assertNotIn("OMP_PROC_BIND", env)
 
@@ -182,6 +183,20 @@ class Sizes(Scripts):
         asked = self.options("-c", "2", "--", "eval", program, "--memory", "4GiB")["mem"]
         self.assertGreaterEqual(int(asked[:-1]) << (20 if asked[-1] == "M" else 30), 5 << 30)
 
+    def test_threads_that_the_command_starts_get_a_core_each(self):
+        for command in ((*MEAN, "in.nc"), ("verify", "in.nc")):
+            script = self.script("--", *command, "--threads", "12")
+            self.assertIn("# As many as --threads starts.\n#SBATCH --cpus-per-task=12\n", script)
+        options = self.options("-c", "16", "--", *MEAN, "in.nc", "--threads", "12")
+        self.assertEqual(options["cpus-per-task"], "16")
+
+    def test_a_scheduler_of_its_own_gets_a_second_rank(self):
+        command = (*MEAN, "in.nc", "--dedicated-scheduler")
+        for wish in ((), ("--nodes", "1"), ("--ntasks-per-node", "1"), ("--nodes", "2")):
+            options = self.options(*wish, "--", *command)
+            ranks = int(options["nodes"]) * int(options["ntasks-per-node"])
+            self.assertGreaterEqual(ranks, 2, wish)
+
     def test_verbs_without_a_plan_get_sizes_of_their_inputs(self):
         for command in (("verify", "in.nc"), ("rechunk", "in.nc", "out.nc", "--chunks", "time=4"),
                         ("concat", "in.nc", "in.nc", "-o", "out.nc"), ("diff", "in.nc", "in.nc"),
@@ -221,6 +236,13 @@ class Refusals(Scripts):
         self.refused(2, ["submit has -N itself"], "--sbatch", "-N4", "--", *MEAN, "in.nc")
         self.refused(2, ["--memory allows each rank 2.0 GiB, its share of --mem is 819.2 MiB"],
                      "--mem", "1G", "--", *MEAN, "in.nc", "--memory", "2GiB")
+        for option in ("-n8", "--ntasks=8", "--mem-per-cpu=2G"):
+            self.refused(2, ["contradicts the sizes", "--ntasks-per-node"], "--sbatch", option, "--",
+                         *MEAN, "in.nc")
+        self.refused(2, ["--threads starts 16 threads", "gives it 4 cores", "-c"], "-c", "4", "--",
+                     *MEAN, "in.nc", "--threads", "16")
+        self.refused(2, ["--dedicated-scheduler needs two ranks"], "-N", "1", "--ntasks-per-node",
+                     "1", "--", *MEAN, "in.nc", "--dedicated-scheduler")
         self.refused(2, ["'high'"], "--sbatch", "high", "--", *MEAN, "in.nc")
         self.refused(2, ["at most 1048576 ranks"], "--nodes", "1048576", "--ntasks-per-node",
                      "4096", "--", *MEAN, "in.nc")
@@ -261,6 +283,19 @@ class Sbatch(Scripts):
             script = file.read()
         self.assertTrue(script.startswith(b"#!/bin/bash\n"))
         self.assertEqual(result.stdout, script + b"0\nSubmitted batch job 5\n")
+
+    def test_variables_do_not_overrule_what_is_printed(self):
+        self.tool("sbatch", "env >given.env\n")
+        result = rankine("submit", "-A", "me", "--sbatch", "--qos=high", "--", *MEAN, self.input,
+                         cwd=self.folder,
+                         env=self.in_tools(SBATCH_ACCOUNT="other", SBATCH_TIMELIMIT="1",
+                                           SBATCH_MEM_PER_CPU="1", SBATCH_QOS="low",
+                                           SBATCH_NO_REQUEUE="1", SBATCH_PARTITION="fat",
+                                           SLURM_MEM_PER_CPU="7", SLURM_CONF="/a"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with open(self.path("given.env")) as file:
+            given = re.findall(r"(?m)^(S(?:BATCH|LURM)_.*)$", file.read())
+        self.assertEqual(sorted(given), ["SBATCH_PARTITION=fat", "SLURM_CONF=/a"])
 
     def test_what_sbatch_refuses_is_one_block(self):
         self.tool("sbatch", 'echo "sbatch: error: no such" >&2; echo "account" >&2; exit 1\n')

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 namespace rankine::collectives {
@@ -250,6 +251,24 @@ TEST(DefaultScratch, IsTheBatchSystemsThenTheUsers) {
             "/local/7");
   EXPECT_EQ(default_scratch(with({{"SLURM_TMPDIR", ""}, {"TMPDIR", "/var/tmp"}})), "/var/tmp");
   EXPECT_EQ(default_scratch(with({})), "/tmp");
+}
+
+TEST(Restarts, AreSaidOfAJobThatWasRequeued) {
+  Map job = {{"SLURM_JOB_ID", "123"}, {"SLURM_RESTART_COUNT", "2"}};
+  EXPECT_EQ(restart_text(with(job)), "job 123 was requeued 2 times");
+  job["SLURM_RESTART_COUNT"] = "1";
+  EXPECT_EQ(restart_text(with(job)), "job 123 was requeued once");
+  job["SLURM_RESTART_COUNT"] = "0";
+  EXPECT_EQ(restart_text(with(job)), "");
+  EXPECT_EQ(restart_text(with({{"SLURM_RESTART_COUNT", "2"}})), "");
+  EXPECT_EQ(restart_text(with({{"SLURM_JOB_ID", "123"}})), "");
+}
+
+TEST(Surroundings, OfThisProcessAreThoseItWasStartedWith) {
+  const int size = launcher_size();
+  ASSERT_EQ(::setenv("OMPI_COMM_WORLD_SIZE", std::to_string(size + 7).c_str(), 1), 0);
+  EXPECT_EQ(launcher_size(), size);  // as MPI_Init may do
+  ASSERT_EQ(::unsetenv("OMPI_COMM_WORLD_SIZE"), 0);
 }
 
 TEST(Surroundings, OfThisProcessHaveACoreAndMemory) {

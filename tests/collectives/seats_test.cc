@@ -31,6 +31,27 @@ TEST(Seats, WhoseCoresAreUnknownSharesThem) {
   EXPECT_TRUE(cores_of({}).empty());
 }
 
+using Counts = std::vector<std::int32_t>;
+
+TEST(Seats, ThreadsAreARanksOwnCoresOrItsShareOfThoseOfSeveral) {
+  EXPECT_EQ(threads_of({{"a", {0, 1}, 1}, {"a", {2, 3, 4}, 1}}), (Counts{2, 3}));
+  EXPECT_EQ(threads_of({{"a", {0, 1, 2, 3}, 9}, {"a", {0, 1, 2, 3}, 9}, {"b", {0, 1}, 9}}),
+            (Counts{2, 2, 2}));
+  EXPECT_EQ(threads_of({{"a", {0}, 1}, {"a", {0, 1, 2, 3, 4, 5}, 1}}), (Counts{1, 3}));
+  EXPECT_EQ(threads_of({{"a", {0}, 7}, {"a", {0}, 7}, {"a", {}, 7}}), (Counts{1, 1, 7}));
+}
+
+TEST(Seats, GroupsAreOfRanksWhoseCoresMeet) {
+  const std::vector<CoreGroup> groups =
+      core_groups({{"a", {0, 1}, 1}, {"a", {4}, 2}, {"a", {1, 2}, 3}, {"b", {1}, 4}});
+  ASSERT_EQ(groups.size(), 3U);
+  EXPECT_EQ(groups[0].ranks, (Counts{0, 2}));
+  EXPECT_EQ(groups[0].cores, 3);
+  EXPECT_EQ(groups[0].threads, 4);
+  EXPECT_EQ(groups[1].ranks, (Counts{1}));
+  EXPECT_EQ(groups[2].ranks, (Counts{3}));
+}
+
 TEST(Seats, ThisProcessHasOne) {
   const Seat seat = own_seat(3);
   EXPECT_EQ(seat.threads, 3);

@@ -24,6 +24,8 @@ from support import PATIENCE, RANKINE, environment, rankine  # noqa: E402
 SLURM = os.path.normpath(os.path.join(HERE, "..", "..", "slurm"))
 SCRIPT = os.path.join(SLURM, "rankine.sbatch")
 ARRAY = os.path.join(SLURM, "array.sbatch")
+BY_MPIRUN = os.path.join(SLURM, "mpirun.sbatch")
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 INSIDE = os.uname().nodename == "ctl" and "RANKINE_TESTBED" in os.environ
 SLOW_JOB = os.environ["SLOW_JOB"]
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
@@ -128,14 +130,7 @@ class TwoHosts(Jobs):
         self.assert_four_ranks_made_it(self.told())
 
     def test_ranks_started_by_mpirun_do_too(self):
-        with open(SCRIPT) as file:
-            shown = re.findall(r"^#   (mpirun .*)\\\n#     (.*)$", file.read(), re.MULTILINE)[0]
-        script = self.path("mpirun.sbatch")
-        with open(script, "w") as file:
-            file.write(f'#!/bin/bash\nprogram="$RANKINE"\n{" ".join(shown)}\n')
-        job = self.wait_for_end(self.submit(
-            "--nodes=2", script, *self.MEAN, RANKINE=RANKINE,
-            OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"))
+        job = self.wait_for_end(self.submit(BY_MPIRUN, *self.MEAN, RANKINE=RANKINE, **AS_ROOT))
         self.assertEqual(job["ExitCode"], "0:0", self.told())
         self.assert_four_ranks_made_it(self.told())
 
@@ -186,8 +181,9 @@ class Interrupted(Jobs):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.reference = self.path("alone/o.nc")
 
-    def submit_slow(self, milliseconds, *options):
-        return self.submit(*options, SCRIPT, "o.nc", RANKINE=SLOW_JOB, SLOW_MS=str(milliseconds))
+    def submit_slow(self, milliseconds, *options, script=SCRIPT):
+        return self.submit(*options, script, "o.nc", RANKINE=SLOW_JOB, SLOW_MS=str(milliseconds),
+                           **AS_ROOT)
 
     def wait_for_logs(self, size, folder=".o.nc.rankine"):
         """A chunk needs more than 500 bytes."""
@@ -210,6 +206,7 @@ class Interrupted(Jobs):
         self.assertEqual(int(self.job(number)["Restarts"]), times, self.told())
         kept = self.kept()
         self.assertEqual(len(kept), times, self.told())
+        self.assertEqual(self.told().count(f"rankine: job {number} was requeued"), times)
         self.assertEqual(kept, sorted(kept))
         self.assertGreater(kept[0], 0)
 
@@ -238,6 +235,12 @@ class Stopped(Interrupted):
                 told[number] = file.read()
         self.assertIn("resuming: ", told[2])
         self.assertNotIn("resuming: ", told[1])
+
+    def test_a_job_by_mpirun_is_put_back_too(self):
+        number = self.submit_slow(150, script=BY_MPIRUN)
+        self.wait_for_logs(20_000)
+        run("scancel", "--batch", "--signal=USR1", number)
+        self.assert_went_on(number, times=1)
 
     def test_a_cancelled_job_stays_so_and_another_goes_on(self):
         number = self.submit_slow(150)

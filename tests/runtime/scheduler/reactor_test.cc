@@ -116,6 +116,16 @@ TEST_F(Scheduler, AnAbortDoesNotEndWhileATaskRuns) {
   EXPECT_EQ(take(1, count(5, 0, 0)), (Sent{{Kind::kFinish, 2}}));
 }
 
+TEST_F(Scheduler, KnowsWhoDoesNotAnswerWhileItGivesUp) {
+  EXPECT_EQ(reactor.unanswered(), std::vector<int>());
+  reactor.on_failure(0, Error(ExitCode::kInput, "failed"), outbox);
+  EXPECT_EQ(reactor.unanswered(), (std::vector{0, 1}));
+  take(0, count(1, 4, 1));
+  EXPECT_EQ(reactor.unanswered(), std::vector{1});
+  take(1, count(1, 1, 4));
+  EXPECT_EQ(reactor.unanswered(), (std::vector{0, 1})) << "the next round";
+}
+
 TEST_F(Scheduler, AFailureAfterTheEndChangesNothing) {
   take(0, progress(3));
   take(1, progress(2));

@@ -33,7 +33,9 @@ std::vector<std::string> whats(const std::vector<RankFacts>& ranks) {
 using Texts = std::vector<std::string>;
 
 TEST(Launch, IsRightIfEveryThreadHasACoreAndTheNodeHasTheMemory) {
-  EXPECT_EQ(whats({rank_on("a", 4, 4), rank_on("a", 4, 4), rank_on("b", 8, 2)}), Texts());
+  RankFacts beside = rank_on("a", 4, 4);
+  for (std::int32_t& core : beside.seat.cores) core += 4;
+  EXPECT_EQ(whats({rank_on("a", 4, 4), beside, rank_on("b", 8, 2)}), Texts());
   RankFacts unknown = rank_on("a", 0, 4);
   unknown.node_bytes = 0;
   EXPECT_EQ(whats({unknown}), Texts());
@@ -75,7 +77,7 @@ TEST(Launch, SaysThatNobodyStartedTheTasksOfTheJob) {
 }
 
 TEST(Launch, AddsUpTheMemoryOfANode) {
-  std::vector<RankFacts> ranks(5, rank_on("a", 4, 4));
+  std::vector<RankFacts> ranks(5, rank_on("a", 4, 1));
   ranks.push_back(rank_on("b", 4, 4));
   EXPECT_EQ(whats(ranks),
             Texts{"the memory of ranks 0-4 on a adds up to 20.0 GiB, but there are 16.0 GiB"});
@@ -83,24 +85,58 @@ TEST(Launch, AddsUpTheMemoryOfANode) {
   EXPECT_EQ(whats(ranks), Texts());
 }
 
-TEST(Launch, SaysWhereScratchCannotBeWritten) {
-  std::vector<RankFacts> ranks(2, rank_on("a", 4, 4));
-  ranks[1].scratch_problem = "Read-only file system";
-  EXPECT_EQ(whats(ranks), Texts{"nothing can be written to the scratch folder /tmp (Read-only file "
-                                "system): rank 1 on a"});
+TEST(Launch, SaysThatSeveralRanksShareCoresForFewerThreads) {
+  const std::vector<RankFacts> ranks(4, rank_on("a", 8, 8));
+  EXPECT_EQ(whats(ranks), Texts{"32 threads share 8 cores: ranks 0-3 on a"});
+  EXPECT_EQ(launch_troubles(ranks).at(0).remedy, "--threads 2");
+  // Too many for the rank itself: one sentence is enough.
+  EXPECT_EQ(whats({rank_on("a", 2, 4), rank_on("a", 2, 2)}),
+            Texts{"4 threads have 2 cores to run on: rank 0 on a"});
+  // Of one thread each: as many ranks as one asked for.
+  EXPECT_EQ(whats({rank_on("a", 1, 1), rank_on("a", 1, 1)}), Texts());
+  EXPECT_EQ(whats({rank_on("a", 8, 8), rank_on("b", 8, 8)}), Texts());
+}
+
+TEST(Launch, SharesCoresOutWhereNobodySaidHowManyThreads) {
+  std::vector<RankFacts> ranks(4, rank_on("a", 8, 1));
+  ranks[1].seat.cores = {8, 9, 10};  // its own
+  for (RankFacts& rank : ranks) {
+    rank.most_threads = 100;
+    rank.shares_cores_out = true;
+  }
+  ranks[3].shares_cores_out = false;
+  settle_threads(ranks);
+  EXPECT_EQ(ranks[0].seat.threads, 2);
+  EXPECT_EQ(ranks[1].seat.threads, 3);
+  EXPECT_EQ(ranks[2].seat.threads, 2);
+  EXPECT_EQ(ranks[3].seat.threads, 1);
+  ranks[1].most_threads = 2;
+  settle_threads(ranks);
+  EXPECT_EQ(ranks[1].seat.threads, 2);
+}
+
+std::string refusal(const std::vector<std::string>& greetings) {
+  try {
+    check_greetings(greetings);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code, ExitCode::kUsage);
+    return error.where;
+  }
+  return "";
 }
 
 TEST(Launch, IsRefusedWithDifferentBuilds) {
-  std::vector<RankFacts> ranks(3, rank_on("a", 4, 4));
-  EXPECT_NO_THROW(check_launch(ranks));
-  ranks[2].program = {"/home/me/rankine", "def"};
-  try {
-    check_launch(ranks);
-    FAIL() << "not refused";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.exit_code, ExitCode::kUsage);
-    EXPECT_EQ(error.where, "rank 0: /opt/rankine (abc) on a, rank 2: /home/me/rankine (def) on a");
-  }
+  const std::string one = greeting({"/opt/rankine", "abc"}, "a");
+  EXPECT_EQ(refusal({one, one, one}), "");
+  EXPECT_EQ(refusal({one, one, greeting({"/home/me/rankine", "def"}, "b")}),
+            "rank 0: /opt/rankine (abc) on a, rank 2: /home/me/rankine (def) on b");
+  EXPECT_EQ(refusal({one, "something of older times"}),
+            "rank 0: /opt/rankine (abc) on a, rank 1: another release");
+}
+
+// Of all releases: what others wrote must be read.
+TEST(Launch, GreetsAsEver) {
+  EXPECT_EQ(greeting({"/opt/my\nrankine", "abc"}, "a"), "rankine 1\nabc\na\n/opt/my\nrankine");
 }
 
 TEST(Launch, WritesNumbersInARowAsARange) {

@@ -52,12 +52,13 @@ TEST(WatchDeathTest, ASilentRankEndsTheJob) {
       {
         EngineOptions options;
         options.silence_s = 0.2;
+        options.nodes.assign(2, "there");
         collectives::LoopbackNetwork network(2);  // nobody drives rank 1
         Engine engine(network.rank(0), options);
         Session session(engine, {});
         session.compute(delayed([] { return 1; }));
       },
-      ::testing::ExitedWithCode(5), "rank 1 has given no sign of life");
+      ::testing::ExitedWithCode(5), "rank 1 on there has given no sign of life");
 }
 
 TEST(Watch, ABusyRankIsNotSilent) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collectives/communicator.h"
+#include "collectives/environment.h"
 #include "collectives/seats.h"
 #include "runtime/base/error.h"
 #include "runtime/kernels/registry.h"
@@ -30,12 +31,12 @@ struct RankFacts {
   std::int64_t scratch_bytes = 0;  // free there
   std::string scratch_problem;     // why nothing can be written there; "" if it can
   std::string page_cache;          // collectives::host_name()
-  bool by_mpirun = false;          // started by it, and not by the batch system itself
+  collectives::Launcher launcher = collectives::Launcher::kNone;
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch,
-            scratch_bytes, scratch_problem, page_cache, by_mpirun, resources);
+            scratch_bytes, scratch_problem, page_cache, launcher, resources);
   }
 };
 

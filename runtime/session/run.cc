@@ -187,7 +187,7 @@ int run_rank(collectives::Communicator& communicator, bool launched, const RunSe
   options.threads = settings.threads;
   options.cores = own_cores(communicator, ranks);
   if (launched) {
-    options.stop_s = collectives::by_mpirun() ? 0.5 : 20;
+    options.stop_s = collectives::launcher() == collectives::Launcher::kOpenMpi ? 0.5 : 20;
     options.stop_after_usr1_s = 20;
   }
   options.scratch = settings.scratch;

@@ -304,7 +304,7 @@ int World::session(const RunSettings& settings, const Client& client) {
 
 int run_world(const RunSettings& settings, const std::function<int(World&)>& body) {
   // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
-  const StopSignals signals;
+  StopSignals signals;
   io::set_access(settings.access);
   if (!collectives::launched()) {
     collectives::LoopbackNetwork alone(1);
@@ -313,6 +313,7 @@ int run_world(const RunSettings& settings, const std::function<int(World&)>& bod
   }
   collectives::MpiWorld mpi;
   try {
+    signals.renew();
     World world(mpi.communicator(), true);
     return body(world);
   } catch (...) {

@@ -244,6 +244,16 @@ class Signals(Run):
                     self.assertEqual(process.returncode, 75, told)
 
 
+    def test_a_hangup_of_the_scheduler_leaves_one_too(self):
+        """Network libraries that MPI loads take this signal for themselves."""
+        process = self.start("eval", LONG, "-o", "o.nc", "--quiet", "--threads", "1",
+                             prefix=[*LAUNCH, "-n", "2"], env=self.mpi_environment())
+        self.wait_until(self.logs(2), process)
+        os.kill(launcher.ranks_of(process)[0], signal.SIGHUP)
+        told = self.end_of(process, self.JOURNAL)
+        self.assertEqual(process.returncode, 75, told)
+
+
 class Limits(Run):
     def test_fewer_threads_than_asked_for_are_enough(self):
         limit = {"OMP_THREAD_LIMIT": "1"}

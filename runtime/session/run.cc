@@ -12,6 +12,7 @@
 
 #include "collectives/broadcast.h"
 #include "collectives/environment.h"
+#include "collectives/failed_start.h"
 #include "collectives/loopback.h"
 #include "collectives/mpi/mpi_communicator.h"
 #include "io/posix_file.h"
@@ -232,9 +233,15 @@ int report_current_exception() {
 
 int report_failed_start() {
   constexpr std::chrono::seconds kTimeToSpeak{2};
-  if (collectives::launcher_rank() == 0) return report_current_exception();
-  std::this_thread::sleep_for(kTimeToSpeak);
-  return static_cast<int>(current_error().exit_code);
+  int code = 0;
+  if (collectives::launcher_rank() == 0) {
+    code = report_current_exception();
+  } else {
+    std::this_thread::sleep_for(kTimeToSpeak);
+    code = static_cast<int>(current_error().exit_code);
+  }
+  collectives::leave_before_start(code);
+  return code;
 }
 
 RunSettings take_run_options(int& argc, char** argv) {

@@ -27,7 +27,7 @@ REFUSAL = tracing_refusal()
 # LeakSanitizer cannot work in a process that is traced.
 UNTRACED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 # What MPI_Init opens: its components, settings, session folders and sockets.
-MPI = re.compile(r"mca_|mca-params|ompi\.|pmix|ucx\.conf|AF_INET|AF_UNIX|/dev/shm")
+MPI = re.compile(r"mca_|mca-params|ompi\.|pmix|AF_INET|AF_UNIX|/dev/shm")
 
 
 @unittest.skipIf(REFUSAL, REFUSAL)

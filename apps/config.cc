@@ -79,7 +79,8 @@ Json configuration() {
           {"build_type", RANKINE_BUILD_TYPE},
           {"hdf5", {{"version", hdf5.library},
                     {"headers", hdf5.headers},
-                    {"thread_safe", hdf5.thread_safe}}},
+                    {"thread_safe", hdf5.thread_safe},
+                    {"parallel", hdf5.parallel}}},
           {"mpi", {{"library", collectives::mpi_library()},
                    {"standard", collectives::mpi_standard()}}},
           {"openmp", _OPENMP},
@@ -113,9 +114,10 @@ std::string text_of(const Json& config) {
   };
   line("rankine", text("/version"));
   line("compiler", text("/compiler") + ", " + text("/build_type"));
-  line("HDF5",
-       fmt::format("{}, built with {}, {}thread-safe", text("/hdf5/version"), text("/hdf5/headers"),
-                   config["hdf5"]["thread_safe"].get<bool>() ? "" : "not "));
+  line("HDF5", fmt::format("{}, built with {}, {}, {}thread-safe", text("/hdf5/version"),
+                           text("/hdf5/headers"),
+                           config["hdf5"]["parallel"].get<bool>() ? "parallel" : "serial",
+                           config["hdf5"]["thread_safe"].get<bool>() ? "" : "not "));
   const std::string mpi = text("/mpi/library");  // Open MPI adds its package and dates
   line("MPI", fmt::format("{}, standard {}", mpi.substr(0, mpi.find(", ")), text("/mpi/standard")));
   line("OpenMP", config["openmp"].dump());

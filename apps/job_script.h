@@ -16,7 +16,7 @@ struct JobWish {
   std::string time;    // as Slurm takes it: "30", "1:30:00", "2-12"
   std::string partition, account;
   std::vector<std::string> others;  // more options of sbatch, as they are
-  std::string mpi = "pmix";         // of srun
+  std::string mpi;                  // of srun
 };
 
 // What is known of the work.

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include "collectives/environment.h"
 #include "collectives/mpi/version.h"
@@ -30,11 +31,32 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 // "Open MPI" of "mpirun (Open MPI) 4.1.4", "MPICH" of the lines of Hydra; "" if it is another.
 std::string flavour_of(const std::string& version) {
-  for (const char* name : {"Open MPI", "Open RTE", "HYDRA", "MPICH", "Intel(R) MPI"}) {
+  for (const char* name : {"Open MPI", "OpenRTE", "HYDRA", "MPICH", "Intel(R) MPI"}) {
     if (version.find(name) == std::string::npos) continue;
     const std::string found = name;
-    if (found == "Open RTE") return "Open MPI";
+    if (found == "OpenRTE") return "Open MPI";
     return found == "HYDRA" ? "MPICH" : found;
+  }
+  return {};
+}
+
+// "mpirun (MPICH) 4.0.2" of the lines of Hydra, the first of others.
+std::string title_of(const std::string& version) {
+  constexpr std::string_view kLabel = "Version:";
+  const std::size_t label = version.find(kLabel);
+  if (!version.starts_with("HYDRA") || label == std::string::npos) return first_line(version);
+  const std::size_t begin = version.find_first_not_of(' ', label + kLabel.size());
+  return begin == std::string::npos ? first_line(version)
+                                    : "mpirun (MPICH) " + first_line(version.substr(begin));
+}
+
+// By which name the launcher of a library can be started where another is "mpirun"; "" if by none.
+std::string other_name_of(const std::string& flavour) {
+  const std::vector<std::string> names =
+      flavour == "Open MPI" ? std::vector<std::string>{"mpirun.openmpi", "orterun", "prterun"}
+                            : std::vector<std::string>{"mpiexec.mpich", "mpiexec.hydra"};
+  for (const std::string& name : names) {
+    if (flavour_of(output_of(name + " --version")) == flavour) return name;
   }
   return {};
 }
@@ -43,11 +65,13 @@ void check_flavour(const std::string& mpirun, std::vector<session::LaunchTrouble
   const std::string theirs = flavour_of(mpirun);
   const std::string ours = flavour_of(collectives::mpi_library());
   if (theirs.empty() || ours.empty() || theirs == ours) return;
+  const std::string other = other_name_of(ours);
   troubles.push_back(
       {fmt::format("mpirun is that of {}, but rankine was built with {}: it would start processes "
                    "that do not find each other",
                    theirs, ours),
-       "start with the mpirun of " + ours + ", or build rankine with the other MPI"});
+       "start with " + (other.empty() ? "the mpirun of " + ours : other) +
+           ", or build rankine with the other MPI"});
 }
 
 void check_root(const std::string& mpirun, std::vector<session::LaunchTrouble>& troubles) {
@@ -77,7 +101,7 @@ std::vector<std::string> find_launchers(std::vector<session::LaunchTrouble>& tro
   if (collectives::launched()) return lines;
   if (const std::string mpirun = output_of("mpirun --version"); !mpirun.empty()) {
     const bool counts_slots = flavour_of(mpirun) == "Open MPI";
-    lines.push_back(first_line(mpirun) +
+    lines.push_back(title_of(mpirun) +
                     (counts_slots ? "; more ranks than cores need --oversubscribe" : ""));
     check_flavour(mpirun, troubles);
     check_root(mpirun, troubles);

@@ -1,6 +1,6 @@
 # Settings that let Open MPI 4 start any number of ranks on one machine: in a container, as root,
 # with fewer cores than ranks, without ssh. For demonstrations and tests, not for clusters; what the
-# caller has set stays. To be sourced.
+# caller has set stays. MPICH needs none and takes no notice. To be sourced.
 
 export OMPI_ALLOW_RUN_AS_ROOT="${OMPI_ALLOW_RUN_AS_ROOT:-1}"
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="${OMPI_ALLOW_RUN_AS_ROOT_CONFIRM:-1}"

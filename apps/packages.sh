@@ -6,6 +6,7 @@ build_packages=(
   libcereal-dev libfmt-dev nlohmann-json3-dev libcli11-dev libdeflate-dev libxxhash-dev
   libzstd-dev liblz4-dev libblosc-dev liblzf-dev libbz2-dev
 )
+mpich_packages=(libmpich-dev mpich)  # beside Open MPI, for tests/run.sh --mpi mpich
 # Oracles and peers of the tests.
 test_packages=(
   libgtest-dev python3 python3-numpy python3-h5py python3-xarray python3-netcdf4 python3-cftime python3-h5netcdf

@@ -12,6 +12,7 @@
 #include "apps/run_program.h"
 #include "apps/text.h"
 #include "apps/verbs.h"
+#include "collectives/mpi/version.h"
 
 namespace rankine::apps {
 namespace {
@@ -167,6 +168,7 @@ void add_submit(Cli& cli) {
        "Makes a Slurm job of a command, sized by its plan, and submits it.", kExample},
       Ranks::kFirstOnly, [called, strange, options] { return submit(called, *strange, *options); });
   add_size_options(verb, options);
+  options->wish.mpi = collectives::srun_plugin();
   verb.add_option("--mpi", options->wish.mpi, "how srun and MPI meet: see srun --mpi=list")
       ->capture_default_str()
       ->type_name("TYPE");

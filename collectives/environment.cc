@@ -123,21 +123,31 @@ bool launched(const Surroundings& surroundings) {
   return slurm_tasks(surroundings) > 1;
 }
 
-bool by_mpirun(const Surroundings& surroundings) {
-  for (const char* name :
-       {"OMPI_COMM_WORLD_SIZE", "HYDI_CONTROL_FD", "HYDRA_PROXY_ID", "PMI_PORT"}) {
-    if (surroundings.variable(name)) return true;
+Launcher launcher(const Surroundings& surroundings) {
+  if (!launched(surroundings)) return Launcher::kNone;
+  if (surroundings.variable("OMPI_COMM_WORLD_SIZE")) return Launcher::kOpenMpi;
+  for (const char* name : {"HYDI_CONTROL_FD", "HYDRA_PROXY_ID", "PMI_PORT"}) {
+    if (surroundings.variable(name)) return Launcher::kHydra;
   }
-  return false;
+  return surroundings.variable("SLURM_STEP_ID") ? Launcher::kSrun : Launcher::kOther;
+}
+
+static const char* name_of(Launcher launcher) {
+  switch (launcher) {
+    case Launcher::kNone: return "alone";
+    case Launcher::kSrun: return "by srun";
+    case Launcher::kOpenMpi: return "by mpirun";
+    case Launcher::kHydra: return "by mpiexec (Hydra)";
+    case Launcher::kOther: break;
+  }
+  return "by a launcher";
 }
 
 std::string launch_text(const Surroundings& surroundings) {
   const auto job = surroundings.variable("SLURM_JOB_ID");
-  const std::string of_job = job ? " (Slurm job " + *job + ")" : "";
-  if (!launched(surroundings)) return "alone" + of_job;
-  const bool mpirun = by_mpirun(surroundings);
-  const bool srun = !mpirun && surroundings.variable("SLURM_STEP_ID");
-  std::string text = (srun ? "by srun" : mpirun ? "by mpirun" : "by a launcher") + of_job;
+  std::string text = name_of(launcher(surroundings));
+  if (job) text += " (Slurm job " + *job + ")";
+  if (!launched(surroundings)) return text;
   text += ", " + std::to_string(launcher_size(surroundings)) + " processes";
   const auto restarts = count_in(surroundings, "SLURM_RESTART_COUNT");
   if (restarts && *restarts > 0) text += ", start " + std::to_string(*restarts + 1) + " of the job";

@@ -26,8 +26,9 @@ struct Surroundings {
 // Whether a launcher started this process: OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is set, or
 // it is a task of a Slurm step with several tasks (not a batch script or an interactive shell).
 bool launched(const Surroundings& surroundings = Surroundings::of_process());
-// Whether that was mpirun, and not the batch system itself.
-bool by_mpirun(const Surroundings& surroundings = Surroundings::of_process());
+// Whose launcher that was. kHydra: the mpiexec of MPICH and its kin (MVAPICH, Intel MPI).
+enum class Launcher : std::uint8_t { kNone, kSrun, kOpenMpi, kHydra, kOther };
+Launcher launcher(const Surroundings& surroundings = Surroundings::of_process());
 // By whom, for people: "alone", "by srun (Slurm job 7), 4 processes, start 2 of the job".
 std::string launch_text(const Surroundings& surroundings = Surroundings::of_process());
 // "job 7 was requeued 2 times" (by itself, its user, or after a lost node); "" if it was not.

@@ -28,8 +28,8 @@ constexpr std::uint64_t kLargestMessage = std::uint64_t{8} << 30;
 
 // The child is no rank: with these variables an MPI library might take it for one.
 std::vector<char*> environment_without_launcher() {
-  constexpr std::array<std::string_view, 9> kPrefixes = {
-      "OMPI_", "PMIX_", "PMI_", "SLURM_", "MPI", "ORTE_", "PRTE_", "HYDRA_", "I_MPI_"};
+  constexpr std::array<std::string_view, 10> kPrefixes = {
+      "OMPI_", "PMIX_", "PMI_", "SLURM_", "MPI", "ORTE_", "PRTE_", "HYDRA_", "HYDI_", "I_MPI_"};
   std::vector<char*> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     bool launcher = false;

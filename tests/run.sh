@@ -6,33 +6,44 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'TEXT'
-bash tests/run.sh [--full] [--preset release|asan|ubsan|tsan] [--fuzz SECONDS] [--mpi openmpi]
+bash tests/run.sh [--full] [--preset release|asan|ubsan|tsan] [--fuzz SECONDS]
+                  [--mpi openmpi|mpich] [--hdf5 serial|parallel]
   (nothing)        release suite without its longest tests, then unit tests under ASan and UBSan
   --full           the whole suite under the sanitizers too
   --preset NAME    only this one, the whole release suite if it is that; tsan runs the unit tests
   --fuzz SECONDS   only the fuzz targets, each for so long (installs clang 16)
-  --mpi NAME       the MPI library; for now only openmpi
+  --mpi mpich, --hdf5 parallel
+                   only a release build with this MPI, with HDF5 of the same MPI (installs them), and
+                   the tests that they can matter to: mpi and io
 JOBS=n limits parallel compilers and tests; the default is the number of processors.
 TEXT
 }
 refuse() { echo "tests/run.sh: $1" >&2; usage >&2; exit 2; }
 
-full=0 preset="" fuzz_seconds=""
+full=0 preset="" fuzz_seconds="" mpi=openmpi hdf5=serial
 while [ $# -gt 0 ]; do
   case "$1" in
-    --preset | --fuzz | --mpi) [ $# -ge 2 ] || refuse "$1 needs a value" ;;&
+    --preset | --fuzz | --mpi | --hdf5) [ $# -ge 2 ] || refuse "$1 needs a value" ;;&
     --full) full=1 ;;
     --preset) preset="$2"; shift ;;
     --fuzz) fuzz_seconds="$2"; shift
       [[ "$fuzz_seconds" =~ ^[0-9]+$ ]] || refuse "--fuzz needs a number of seconds" ;;
-    --mpi) [ "$2" = openmpi ] || { echo "--mpi $2: not available yet" >&2; exit 2; }
-      shift ;;
+    --mpi) mpi="$2"; shift
+      [[ "$mpi" =~ ^(openmpi|mpich)$ ]] || refuse "--mpi needs openmpi or mpich" ;;
+    --hdf5) hdf5="$2"; shift
+      [[ "$hdf5" =~ ^(serial|parallel)$ ]] || refuse "--hdf5 needs serial or parallel" ;;
     -h | --help) usage; exit 0 ;;
     *) refuse "unknown argument $1" ;;
   esac
   shift
 done
 case "$preset" in "" | release | asan | ubsan | tsan) ;; *) refuse "unknown preset $preset" ;; esac
+other_libraries=0
+if [ "$mpi" != openmpi ] || [ "$hdf5" != serial ]; then
+  other_libraries=1
+  [ -z "$fuzz_seconds" ] && [[ "$preset" =~ ^(release|)$ ]] ||
+    refuse "--mpi mpich and --hdf5 parallel go with --full and JOBS alone"
+fi
 
 source apps/packages.sh
 source apps/mpi_settings.sh
@@ -82,6 +93,20 @@ release_suite() {
   else
     suite release "${which[@]}"
   fi
+}
+# With the MPI and the HDF5 library that were asked for. The launcher is of the same MPI, and so is
+# h5pcc: a parallel HDF5 of another MPI would bring its library along.
+library_suite() {
+  local name="release-$mpi" which=(-L 'mpi|io') hdf5_options=()
+  if [ "$hdf5" = parallel ]; then
+    name+="-parallel"
+    hdf5_options=(-DHDF5_PREFER_PARALLEL=ON "-DHDF5_C_COMPILER_EXECUTABLE=/usr/bin/h5pcc.$mpi")
+  fi
+  [ "$full" = 1 ] || which+=(-LE long)
+  build "$name" library_tests -DCMAKE_BUILD_TYPE=Release -DRANKINE_BUILD_TESTS=ON \
+    -DRANKINE_UNITY_TESTS=ON "-DMPI_CXX_COMPILER=mpicxx.$mpi" \
+    "-DMPIEXEC_EXECUTABLE=/usr/bin/mpiexec.$mpi" "${hdf5_options[@]}"
+  suite "$name" "${which[@]}"
 }
 # sanitized_suite NAME SANITIZER
 sanitized_suite() {
@@ -134,8 +159,14 @@ if [ -n "$fuzz_seconds" ]; then
   exit
 fi
 
-ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${slurm_packages[@]}"
+packages=("${build_packages[@]}" "${test_packages[@]}")
+[ "$other_libraries" = 1 ] || packages+=("${slurm_packages[@]}")
+[ "$mpi" = openmpi ] || packages+=("${mpich_packages[@]}")
+[ "$hdf5" = serial ] || packages+=("libhdf5-$mpi-dev")
+ensure_packages "${packages[@]}"
+[ "$other_libraries" = 0 ] || preset=library
 case "$preset" in
+  library) library_suite ;;
   "") release_suite; sanitized_suite asan-ubsan address,undefined ;;
   release) release_suite ;;
   asan) sanitized_suite asan address ;;

@@ -12,13 +12,21 @@ MpiPending::MpiPending(std::vector<MPI_Request> requests, std::size_t received_b
       statuses_(requests_.size()),
       received_bytes_(received_bytes) {}
 
+// What a call returns is a code of a class; only in some libraries are they the same numbers.
+static int error_class(int code) {
+  int its_class = code;
+  check_mpi(MPI_Error_class(code, &its_class), "MPI_Error_class");
+  return its_class;
+}
+
 bool MpiPending::advance() {
   int complete = 0;
   const int code = MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &complete,
                                statuses_.data());
-  if (code == MPI_ERR_IN_STATUS) {
+  if (code != MPI_SUCCESS && error_class(code) == MPI_ERR_IN_STATUS) {
     for (const MPI_Status& status : statuses_) {
-      if (status.MPI_ERROR != MPI_ERR_PENDING) check_mpi(status.MPI_ERROR, "an MPI transfer");
+      if (error_class(status.MPI_ERROR) != MPI_ERR_PENDING)
+        check_mpi(status.MPI_ERROR, "an MPI transfer");
     }
   }
   check_mpi(code, "MPI_Testall");

@@ -12,6 +12,7 @@
 #include "collectives/mpi/check.h"
 #include "collectives/mpi/mpi_communicator.h"
 #include "collectives/mpi/mpi_session.h"
+#include "collectives/mpi/version.h"
 
 namespace rankine::collectives {
 namespace {
@@ -45,12 +46,12 @@ void check_seen_together(const Launch& launch) {
   if (ranks > 1 || (launch.size == 1 && launch.rank == 0)) return;
   throw Error(ExitCode::kUsage,
               "the launcher started several processes, but MPI sees each as rank 0 of 1",
-              "process " + std::to_string(launch.rank) + " of the launcher",
-              "srun --mpi=pmix, or the mpirun of the MPI that rankine was built with");
+              "process " + std::to_string(launch.rank) + " of the launcher", how_to_start());
 }
 
 // Open MPI ends the process inside MPI_Init, with a page of text from each, if srun joined the
-// tasks of the step by nothing at all. By PMI-2 it works where Open MPI was built for that.
+// tasks of the step by nothing at all. By PMI-2 it works where Open MPI was built for that. MPICH
+// lets each process be a world of its own (check_seen_together).
 void check_joined(const Launch& launch) {
 #ifdef OPEN_MPI
   for (const char* joined : {"PMIX_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
@@ -60,8 +61,7 @@ void check_joined(const Launch& launch) {
   throw Error(ExitCode::kUsage,
               "the launcher started " + std::to_string(launch.size) +
                   " processes that do not know of each other",
-              "process " + std::to_string(launch.rank) + " of the launcher",
-              "srun --mpi=pmix (srun --mpi=list shows what there is), or Open MPI's mpirun");
+              "process " + std::to_string(launch.rank) + " of the launcher", how_to_start());
 #else
   static_cast<void>(launch);
 #endif

@@ -33,6 +33,9 @@ Hdf5Version hdf5_version() {
   h5_check(H5is_library_threadsafe(&thread_safe), "ask whether HDF5 is thread-safe", "",
            ExitCode::kTaskFailed);
   version.thread_safe = thread_safe;
+#ifdef H5_HAVE_PARALLEL
+  version.parallel = true;
+#endif
   for (const auto& [id, name] : kFilters) {
     if (H5Zfilter_avail(id) > 0) version.filters.emplace_back(name);
   }

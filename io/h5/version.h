@@ -10,6 +10,7 @@ struct Hdf5Version {
   std::string library;  // "1.10.8", of the library that was loaded
   std::string headers;  // the one this was compiled against
   bool thread_safe = false;
+  bool parallel = false;             // built for MPI; here it opens files serially all the same
   std::vector<std::string> filters;  // built into the library; plugins are not counted
 };
 

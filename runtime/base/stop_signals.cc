@@ -9,6 +9,7 @@
 namespace rankine {
 namespace {
 
+bool g_hangup_was_ignored = false;
 std::atomic<int> g_received{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // a handler may touch it
 
@@ -20,29 +21,37 @@ void check(int code) {
               "cannot watch for signals: " + std::generic_category().message(errno));
 }
 
-void watch(int signal, struct sigaction& before) {
-  const bool stops = signal != SIGXFSZ && signal != SIGPIPE;
+void watch(int signal, bool ignored) {
+  const bool stops = !ignored && signal != SIGXFSZ && signal != SIGPIPE;
   struct sigaction action {};
   action.sa_handler = stops ? remember : SIG_IGN;
   action.sa_flags = stops ? static_cast<int>(SA_RESETHAND) | SA_RESTART : 0;
   sigemptyset(&action.sa_mask);
-  check(::sigaction(signal, nullptr, &before));
-  const bool ignored = (before.sa_flags & SA_SIGINFO) == 0 && before.sa_handler == SIG_IGN;
-  if (!ignored) check(::sigaction(signal, &action, nullptr));
+  check(::sigaction(signal, &action, nullptr));
 }
 
 }  // namespace
 
 StopSignals::StopSignals()
-    : watched_{{{SIGINT, {}},
-                {SIGTERM, {}},
-                {SIGUSR1, {}},
-                {SIGHUP, {}},
-                {SIGXFSZ, {}},
-                {SIGPIPE, {}}}} {
+    : watched_{{{SIGINT}, {SIGTERM}, {SIGUSR1}, {SIGHUP}, {SIGXFSZ}, {SIGPIPE}}} {
   g_received.store(0, std::memory_order_relaxed);
-  for (Watched& watched : watched_) watch(watched.signal, watched.before);
+  for (Watched& watched : watched_) {
+    const struct sigaction& before = watched.before;
+    check(::sigaction(watched.signal, nullptr, &watched.before));
+    watched.ignored = ((before.sa_flags & SA_SIGINFO) == 0 && before.sa_handler == SIG_IGN) ||
+                      (watched.signal == SIGHUP && g_hangup_was_ignored);
+    watch(watched.signal, watched.ignored);
+  }
 }
+
+// One that came is not watched for again: the second ends the process.
+void StopSignals::renew() {
+  for (const Watched& watched : watched_) {
+    if (watched.signal != received()) watch(watched.signal, watched.ignored);
+  }
+}
+
+void StopSignals::hangup_was_ignored() { g_hangup_was_ignored = true; }
 
 StopSignals::~StopSignals() {
   for (const Watched& watched : watched_) ::sigaction(watched.signal, &watched.before, nullptr);

@@ -20,14 +20,22 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
+  // Once more, after a library that takes signals for itself has begun: UCX, below many an MPI,
+  // takes SIGHUP when it is loaded.
+  void renew();
+  // Of a program that such a library was linked to: the starter had ignored SIGHUP. Before the
+  // first object.
+  static void hangup_was_ignored();
+
   static int received();  // the signal's number, or 0. Any thread.
   // As if SIGUSR1 had come, unless a signal came before. Returns whether it counts. Any thread.
   static bool pretend_usr1();
 
  private:
   struct Watched {
-    int signal;
-    struct sigaction before;
+    int signal = 0;
+    struct sigaction before = {};
+    bool ignored = false;  // by the starter
   };
   std::array<Watched, 6> watched_;
 };

@@ -9,7 +9,6 @@
 #include <sstream>
 #include <string_view>
 
-#include "collectives/environment.h"
 #include "collectives/gather.h"
 #include "runtime/base/archive.h"
 #include "runtime/worker/team.h"
@@ -96,8 +95,16 @@ class Checks {
     return cores(rank) > 0 && rank.seat.threads > cores(rank);
   }
 
-  static std::string bound_by_mpirun(std::int32_t cores) {
-    return fmt::format("mpirun --map-by slot:PE={} --bind-to core", cores);
+  // What gives each rank so many cores.
+  static std::string binding(collectives::Launcher launcher, std::int32_t cores) {
+    const std::string srun = fmt::format("srun --cpus-per-task={}", cores);
+    const std::string mpirun = fmt::format("mpirun --map-by slot:PE={} --bind-to core", cores);
+    switch (launcher) {
+      case collectives::Launcher::kSrun: return srun;
+      case collectives::Launcher::kOpenMpi: return mpirun;
+      case collectives::Launcher::kHydra: return fmt::format("mpiexec -bind-to core:{}", cores);
+      default: return srun + ", or " + mpirun;
+    }
   }
 
   void check_alone() {
@@ -111,13 +118,13 @@ class Checks {
     const Numbers which = ranks_that(ranks_, lost_its_cores);
     if (which.empty()) return;
     const RankFacts& first = first_of(ranks_, which);
+    const bool by_mpi = first.launcher == collectives::Launcher::kOpenMpi ||
+                        first.launcher == collectives::Launcher::kHydra;
     troubles_.push_back(
         {fmt::format("Slurm gave each rank {} cores, but {} may use {}", first.granted_cores,
                      where(ranks_, which), cores(first)),
-         first.by_mpirun ? bound_by_mpirun(first.granted_cores)
-                         : "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or srun "
-                           "--cpus-per-task=" +
-                               std::to_string(first.granted_cores)});
+         (by_mpi ? "" : "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or ") +
+             binding(by_mpi ? first.launcher : collectives::Launcher::kSrun, first.granted_cores)});
   }
 
   void check_threads() {
@@ -130,8 +137,7 @@ class Checks {
         {fmt::format("{} threads have {} core{} to run on: {}", first.seat.threads, cores(first),
                      cores(first) == 1 ? "" : "s", where(ranks_, which)),
          ranks_.size() == 1 ? fmt::format("--threads {}", cores(first))
-                            : fmt::format("srun --cpus-per-task={}, or {}", first.seat.threads,
-                                          bound_by_mpirun(first.seat.threads))});
+                            : binding(first.launcher, first.seat.threads)});
   }
 
   // Ranks of which each has cores enough, but others run there, too. More ranks than cores, of one
@@ -189,7 +195,7 @@ RankFacts own_facts(const RunSettings& settings) {
   facts.seat = collectives::own_seat(settings.threads);
   facts.job_tasks = collectives::unused_tasks();
   facts.granted_cores = collectives::granted_cores();
-  facts.by_mpirun = collectives::by_mpirun();
+  facts.launcher = collectives::launcher();
   facts.memory_bytes = settings.memory_bytes;
   facts.node_bytes = collectives::node_memory_bytes();
   facts.scratch = settings.scratch;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collectives/communicator.h"
+#include "collectives/environment.h"
 #include "collectives/seats.h"
 #include "runtime/base/error.h"
 #include "runtime/kernels/registry.h"
@@ -31,14 +32,14 @@ struct RankFacts {
   std::string scratch;             // the folder for what does not fit the memory
   std::int64_t scratch_bytes = 0;  // free there
   std::string page_cache;          // collectives::host_name()
-  bool by_mpirun = false;          // started by it, and not by the batch system itself
+  collectives::Launcher launcher = collectives::Launcher::kNone;
   std::int32_t most_threads = 1;   // that it could start
   bool shares_cores_out = false;   // RunSettings::shares_cores_out
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(program, seat, job_tasks, granted_cores, memory_bytes, node_bytes, scratch,
-            scratch_bytes, page_cache, by_mpirun, most_threads, shares_cores_out, resources);
+            scratch_bytes, page_cache, launcher, most_threads, shares_cores_out, resources);
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include "collectives/broadcast.h"
 #include "collectives/environment.h"
+#include "collectives/failed_start.h"
 #include "collectives/loopback.h"
 #include "collectives/mpi/mpi_communicator.h"
 #include "io/posix_file.h"
@@ -208,7 +209,7 @@ int run_rank(collectives::Communicator& communicator, bool launched, RunSettings
     options.nodes.push_back(ranks[rank].seat.node);
   }
   if (launched) {
-    options.stop_s = collectives::by_mpirun() ? 0.5 : 20;
+    options.stop_s = collectives::launcher() == collectives::Launcher::kOpenMpi ? 0.5 : 20;
     options.stop_after_usr1_s = 20;
   }
   options.scratch = settings.scratch;
@@ -253,9 +254,15 @@ int report_current_exception() {
 
 int report_failed_start() {
   constexpr std::chrono::seconds kTimeToSpeak{2};
-  if (collectives::launcher_rank() == 0) return report_current_exception();
-  std::this_thread::sleep_for(kTimeToSpeak);
-  return static_cast<int>(current_error().exit_code);
+  int code = 0;
+  if (collectives::launcher_rank() == 0) {
+    code = report_current_exception();
+  } else {
+    std::this_thread::sleep_for(kTimeToSpeak);
+    code = static_cast<int>(current_error().exit_code);
+  }
+  collectives::leave_before_start(code);
+  return code;
 }
 
 RunSettings take_run_options(int& argc, char** argv) {
@@ -336,7 +343,7 @@ int World::session(const RunSettings& settings, const Client& client) {
 
 int run_world(const RunSettings& settings, const std::function<int(World&)>& body) {
   // Launchers pass a signal on to every rank: rank 0 acts on it, the others wait for its word.
-  const StopSignals signals;
+  StopSignals signals;
   io::set_access(settings.access);
   if (!collectives::launched()) {
     collectives::LoopbackNetwork alone(1);
@@ -345,6 +352,7 @@ int run_world(const RunSettings& settings, const std::function<int(World&)>& bod
   }
   collectives::MpiWorld mpi;
   try {
+    signals.renew();
     World world(mpi.communicator(), true);
     return body(world);
   } catch (...) {

@@ -1,16 +1,21 @@
 """bench: what it reports, that graphs stay small, and its self-checks. Never times."""
 
 import json
-import os
 import subprocess
 import unittest
 
 import support
-from support import Case, RANKINE, environment, rankine
+from support import Case, LAUNCH, RANKINE, environment, launcher, rankine
 
 KEYS = {"tasks", "construct_ms", "optimize_ms", "serialize_ms", "communicate_ms", "total_ms",
         "bytes"}
-SETTINGS = os.path.join(os.path.dirname(__file__), "..", "..", "apps", "mpi_settings.sh")
+
+
+def launched(ranks, *arguments):
+    """The benchmark alone (0 ranks) or on ranks."""
+    start = [*LAUNCH, "-n", str(ranks)] if ranks else []
+    return subprocess.run([*start, RANKINE, "bench", *map(str, arguments)],
+                          env=environment(**launcher.SETTINGS), capture_output=True, timeout=500)
 
 
 class Graph(Case):
@@ -43,9 +48,7 @@ class Check(Case):
         self.assertRegex(result.stdout.decode(), r"check at 1e3: [1-9]\d{3,} edges agree")
 
     def test_edges_and_bytes_agree_on_three_ranks(self):
-        command = ["bash", "-c", f'source "{SETTINGS}"; exec "$@"', "launch", "mpirun", "-n", "3",
-                   RANKINE, "bench", "graph", "--tasks", "1e3", "--repeat", "1", "--check"]
-        result = subprocess.run(command, env=environment(), capture_output=True, timeout=300)
+        result = launched(3, "graph", "--tasks", "1e3", "--repeat", 1, "--check")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertRegex(result.stdout.decode(), r"check at 1e3: [1-9]\d{3,} edges agree")
 
@@ -55,11 +58,7 @@ class Tasks(Case):
 
     def figures(self, tasks, ranks):
         file = self.path("tasks.json")
-        command = ["bash", "-c", f'source "{SETTINGS}"; exec "$@"', "launch", "mpirun", "-n",
-                   str(ranks), RANKINE, "bench", "tasks", "--tasks", str(tasks), "--repeat", "1",
-                   "--json", file]
-        result = subprocess.run(command[7:] if ranks == 0 else command, env=environment(),
-                                capture_output=True, timeout=300)
+        result = launched(ranks, "tasks", "--tasks", tasks, "--repeat", 1, "--json", file)
         self.assertEqual(result.returncode, 0, result.stderr)
         with open(file) as text:
             return json.load(text)
@@ -74,14 +73,6 @@ class Tasks(Case):
                     self.assertEqual(row["ranks"], max(1, ranks))
                     self.assertGreater(row["bytes_per_task"], 0)
                     self.assertLessEqual(row["bytes_per_task"], 40)
-
-
-def launched(ranks, *arguments):
-    """The benchmark alone (0 ranks) or under mpirun."""
-    command = ["bash", "-c", f'source "{SETTINGS}"; exec "$@"', "launch", "mpirun", "-n",
-               str(ranks), RANKINE, "bench", *map(str, arguments)]
-    return subprocess.run(command[7:] if ranks == 0 else command, env=environment(),
-                          capture_output=True, timeout=500)
 
 
 class Metg(Case):

@@ -1,12 +1,11 @@
 """What all verbs have in common: help, errors, exit codes, silence of the other ranks."""
 
 import re
-import shutil
 import subprocess
 import unittest
 
 import support
-from support import Case, RANKINE, environment, rankine
+from support import Case, environment, launcher, rankine
 
 
 def verbs():
@@ -100,12 +99,9 @@ class Ranks(Case):
                 self.assert_done(self.run_as(launcher, 0, "--version"))
                 self.assert_block(self.run_as(launcher, 0, "info", "missing.nc"), 3, "missing.nc")
 
-    @unittest.skipUnless(shutil.which("mpirun"), "no mpirun")
+    @unittest.skipUnless(launcher.THERE, "no mpirun")
     def test_three_ranks_print_one_result(self):
-        result = subprocess.run(
-            ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "3", RANKINE, "--version"],
-            capture_output=True, timeout=120,
-            env=environment(OMPI_MCA_plm="isolated", PMIX_MCA_gds="hash"))
+        result = self.run_ranks("--version", ranks=3)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(len(re.findall(rb"rankine \d", result.stdout)), 1)
 

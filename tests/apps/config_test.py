@@ -2,14 +2,14 @@
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import unittest
 
 import h5py
 
 import support
-from support import Case, environment, rankine
+from support import Case, environment, launcher, rankine
 
 
 def config(case, **extra):
@@ -26,13 +26,19 @@ class Config(Case):
     def test_hdf5_is_the_library_other_programs_use(self):
         self.assertEqual(config(self)["hdf5"]["version"], h5py.version.hdf5_version)
 
-    @unittest.skipUnless(shutil.which("mpirun"), "no mpirun")
+    @unittest.skipUnless(launcher.THERE, "no mpirun")
     def test_mpi_is_named_without_being_started(self):
-        version = subprocess.run(["mpirun", "--version"], capture_output=True).stdout.decode()
-        number = version.split("\n")[0].split()[-1]
         mpi = config(self)["mpi"]
-        self.assertIn(number, mpi["library"])
+        self.assertRegex(mpi["library"], "^MPICH" if launcher.HYDRA else "^Open MPI")
+        self.assertIn(launcher.VERSION, mpi["library"])
+        self.assertNotRegex(mpi["library"], r"\s\s|[\t\n]")
         self.assertGreaterEqual(float(mpi["standard"]), 3.1)
+
+    def test_parallel_hdf5_is_named(self):
+        libraries = subprocess.run(["ldd", support.RANKINE], capture_output=True, text=True).stdout
+        parallel = re.search(r"libhdf5_(openmpi|mpich)", libraries) is not None  # as Debian names it
+        self.assertEqual(config(self)["hdf5"]["parallel"], parallel)
+        self.assertIn("parallel," if parallel else "serial,", rankine("config").stdout.decode())
 
     def test_filters_are_listed(self):
         features = config(self)["features"]
@@ -56,9 +62,13 @@ class Config(Case):
         cores = config(self, OMP_NUM_THREADS="nonsense")["threads"]["default"]
         self.assertEqual(cores, len(os.sched_getaffinity(0)))
 
-    def test_memory_is_divided_by_the_ranks_of_the_node(self):
-        ranks = {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0",
-                 "OMPI_COMM_WORLD_LOCAL_SIZE": "4"}
+    def test_memory_and_threads_are_divided_by_the_ranks_of_the_node(self):
+        self.divided({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0",
+                      "OMPI_COMM_WORLD_LOCAL_SIZE": "4"})
+        self.divided({"PMI_SIZE": "8", "PMI_RANK": "0", "MPI_LOCALNRANKS": "4",
+                      "MPI_LOCALRANKID": "0"})
+
+    def divided(self, ranks):
         slurm = {"SLURM_MEM_PER_NODE": "64"}  # MiB
         whole = config(self, **slurm)["memory"]
         self.assertIn("Slurm", whole["from"])
@@ -66,6 +76,8 @@ class Config(Case):
         self.assertGreater(whole["default_bytes"], 64 * 2**20 * 0.8 - 1000)
         part = config(self, **slurm, **ranks)["memory"]
         self.assertAlmostEqual(part["default_bytes"], whole["default_bytes"] / 4, delta=1000)
+        threads = config(self, **ranks)["threads"]["default"]
+        self.assertEqual(threads, max(1, len(os.sched_getaffinity(0)) // 4))
 
     def test_the_text_has_the_versions_too(self):
         text = rankine("config").stdout.decode()

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import support
-from support import Case, LAUNCH, environment
+from support import Case, LAUNCH, environment, launcher
 
 BUILD = os.environ["RANKINE_BUILD"]
 COMPILER = os.environ["RANKINE_CXX"]
@@ -87,7 +87,7 @@ class Installed(Case):
         self.run_in(self.folder, rankine, "eval", "t2m_anomaly = t2m - mean(t2m, time)", "era5.nc",
                     "-o", "expected.nc", "--quiet", env=environment())
         runs = [([program], environment()) for program in programs]
-        if shutil.which("mpirun"):
+        if launcher.THERE:
             ranks = [*LAUNCH, "-n", "2"]
             runs += [([*ranks, program], self.mpi_environment()) for program in programs]
         for command, env in runs:

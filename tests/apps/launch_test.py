@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 
-from support import LAUNCH, PATIENCE, RANKINE, Case, environment, main
+from support import LAUNCH, PATIENCE, RANKINE, Case, environment, launcher, main
 
 
 HOST = os.uname().nodename
@@ -39,7 +39,9 @@ class Launch(Case):
                                 preexec_fn=self.one_core())
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"Slurm gave each rank 4 cores, but ranks 0-1 on ", result.stderr)
-        self.assertIn(b"try: mpirun --map-by slot:PE=4 --bind-to core", result.stderr)
+        remedy = ("mpiexec -bind-to core:4" if launcher.HYDRA else
+                  "mpirun --map-by slot:PE=4 --bind-to core")
+        self.assertIn(f"try: {remedy}\n", result.stderr.decode())
 
     def test_a_process_alone_in_a_job_of_several_tasks(self):
         result = self.run_here("eval", "sum(x)", "x.h5",
@@ -67,8 +69,7 @@ class Launch(Case):
         while not any(os.path.getsize(log) for log in glob.glob(journal + "/log.*")):
             self.assertIsNone(process.poll(), "it ended too early")
             time.sleep(0.001)
-        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
-            return process, [int(number) for number in file.read().split()]
+        return process, launcher.ranks_of(process)
 
     def test_a_scheduler_that_is_gone_ends_the_job(self):
         process, ranks = self.start_ranks(RANKINE_SILENCE_SECONDS="1")
@@ -93,7 +94,8 @@ class Launch(Case):
         os.kill(ranks[2], signal.SIGKILL)
         told = process.communicate(timeout=PATIENCE)[1].decode()
         self.assertNotEqual(process.returncode, 0, told)
-        self.assertIn("process rank 2 ", told)
+        if not launcher.HYDRA:
+            self.assertIn("process rank 2 ", told)
 
     def test_a_job_that_was_requeued_says_so(self):
         again = environment(SLURM_JOB_ID="123", SLURM_RESTART_COUNT="2")
@@ -110,21 +112,42 @@ class Launch(Case):
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertIn(b"rankine: error: ranks run different builds of the program", result.stderr)
 
+    def doctor_with(self, mpirun):
+        """Where that text is the script `mpirun`."""
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin/mpirun"), "w") as file:
+            file.write("#!/bin/sh\n" + mpirun)
+        os.chmod(self.path("bin/mpirun"), 0o755)
+        result = self.run_here("doctor", env=environment(
+            PATH=self.path("bin") + ":" + os.environ["PATH"],
+            OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"))
+        return result, result.stdout.decode()
+
     def test_doctor_alone(self):
-        result = self.run_here("doctor", env=environment(OMPI_ALLOW_RUN_AS_ROOT="1",
-                                                         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"))
-        said = result.stdout.decode()
+        result, said = self.doctor_with(f'exec {launcher.MPIEXEC} "$@"')
         self.assertEqual((result.returncode, result.stderr), (0, b""), said)
-        for word in ("started    alone", "MPI        Open MPI", "launcher   mpirun (Open MPI)", "rank 0: ",
+        flavour = "MPICH" if launcher.HYDRA else "Open MPI"
+        for word in ("started    alone", "MPI        " + flavour, launcher.VERSION, "rank 0: ",
                      "no trouble found"):
             self.assertIn(word, said)
-        self.assertEqual(self.entries(), ["x.h5"])
+        self.assertRegex(said, r"launcher   \w+ \((MPICH|Open MPI|OpenRTE)\) " + launcher.VERSION)
+        self.assertEqual(self.entries(), ["bin", "x.h5"])
+
+    def test_doctor_where_mpirun_is_that_of_another_mpi(self):
+        ours, theirs, text = ("MPICH", "Open MPI", "mpirun (Open MPI) 4.1.4")
+        if not launcher.HYDRA:
+            ours, theirs, text = (theirs, ours, "HYDRA build details:\n    Version:       4.0.2")
+        result, said = self.doctor_with(f"echo '{text}'")
+        self.assertEqual(result.returncode, 2, said)
+        self.assertIn(f"trouble: mpirun is that of {theirs}, but rankine was built with {ours}", said)
+        self.assertRegex(said, rf"try: start with (the mpirun of {ours}|\S+), or build rankine")
+        self.assertRegex(said, rf"launcher   mpirun \({theirs}\) 4\.[01]\.\d")
 
     def test_doctor_on_ranks(self):
         result = self.run_ranks("doctor", ranks=3)
         said = result.stdout.decode()
         self.assertEqual((result.returncode, result.stderr), (0, b""), said)
-        self.assertIn("started    by mpirun, 3 processes", said)
+        self.assertIn(f"started    by {launcher.NAME}, 3 processes", said)
         self.assertIn("ranks 0-2: ", said)
         self.assertEqual(self.entries(), ["x.h5"])
 

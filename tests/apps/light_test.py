@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import support
-from support import Case, LAUNCH, RANKINE, environment, rankine
+from support import Case, LAUNCH, RANKINE, environment, launcher, rankine
 
 
 # Other calls go on at full speed: ranks that wait make many.
@@ -74,7 +74,7 @@ class Light(Case):
 
     def ranks_of(self, *arguments):
         """The calls of each of two ranks."""
-        calls = 'open,openat,socket,connect -o "log.$OMPI_COMM_WORLD_RANK"'
+        calls = f'open,openat,socket,connect -o "log.${launcher.RANK}"'
         script = " ".join(["exec", *STRACE, calls, '"$@"'])
         result = subprocess.run([*LAUNCH, "-n", "2", "sh", "-c", script, "sh", RANKINE, *arguments],
                                 capture_output=True, timeout=support.PATIENCE, cwd=self.folder,

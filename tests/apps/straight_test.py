@@ -15,7 +15,7 @@ import time
 import h5py
 import numpy as np
 
-from support import LAUNCH, PATIENCE, RANKINE, Case, environment, main, rankine
+from support import LAUNCH, PATIENCE, RANKINE, Case, environment, launcher, main, rankine
 
 DATED = {"SOURCE_DATE_EPOCH": "1700000000"}
 LATER = {"SOURCE_DATE_EPOCH": "1800000000"}
@@ -94,11 +94,10 @@ class Straight(Case):
 
     def kill(self, process):
         """mpirun ends the other ranks of one that was killed."""
-        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
-            children = file.read().split()
-        if not children:
+        ranks = launcher.ranks_of(process)
+        if not ranks:
             return process.kill()
-        os.kill(int(children[-1]), signal.SIGKILL)
+        os.kill(ranks[-1], signal.SIGKILL)
 
     def test_the_log_has_no_payload(self):
         self.reference(SLOW)

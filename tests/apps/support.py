@@ -9,22 +9,21 @@ import tempfile
 import unittest
 import unittest.mock
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import launcher
+from launcher import LAUNCH
+
 RANKINE = os.environ["RANKINE"]
 DATA = os.environ.get("RANKINE_DATA", "")
 
 BLOCK = re.compile(r"rankine: error: \S.*\n(  at: \S.*\n)?(  try: \S.*\n)?")
 PATIENCE = 60  # seconds after which a run counts as one that hangs
-LAUNCH = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
-MPI = {"OMPI_MCA_plm": "isolated", "PMIX_MCA_gds": "hash",
-       "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
-       # Ranks of a test have more threads than cores, and nobody is to say so.
-       "OMPI_MCA_hwloc_base_binding_policy": "none"}
-LAUNCHERS = ("OMPI_", "PMIX_", "PMI_", "SLURM_", "OMP_NUM_THREADS")
 
 
 def environment(**extra):
     """This process's, without what a launcher or a user may have set."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}
+    set_by_others = (*launcher.VARIABLES, "OMP_NUM_THREADS")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(set_by_others)}
     return kept | extra
 
 
@@ -58,7 +57,7 @@ class Case(unittest.TestCase):
         return sorted(os.listdir(self.folder))
 
     def mpi_environment(self, **extra):
-        return environment(**MPI, **extra)
+        return environment(**launcher.SETTINGS, **extra)
 
     def run_ranks(self, *arguments, ranks=2, **options):
         env = self.mpi_environment(**options.pop("variables", {}))

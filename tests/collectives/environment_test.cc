@@ -68,6 +68,21 @@ TEST(Launcher, MpichSaysPmiRank) {
   EXPECT_EQ(local_size(rank), 2);
 }
 
+TEST(Launcher, IsNamed) {
+  EXPECT_EQ(launcher(with({})), Launcher::kNone);
+  EXPECT_EQ(launch_text(with({{"SLURM_JOB_ID", "7"}})), "alone (Slurm job 7)");
+  EXPECT_EQ(launcher(with({{"OMPI_COMM_WORLD_SIZE", "3"}})), Launcher::kOpenMpi);
+  Map hydra = {{"PMI_RANK", "2"}, {"PMI_SIZE", "4"}, {"HYDI_CONTROL_FD", "7"}};
+  EXPECT_EQ(launcher(with(hydra)), Launcher::kHydra);
+  EXPECT_EQ(launch_text(with(hydra)), "by mpiexec (Hydra), 4 processes");
+  hydra["SLURM_STEP_ID"] = "0";  // its proxies are started by srun
+  hydra["SLURM_JOB_ID"] = "7";
+  EXPECT_EQ(launch_text(with(hydra)), "by mpiexec (Hydra) (Slurm job 7), 4 processes");
+  hydra.erase("HYDI_CONTROL_FD");
+  EXPECT_EQ(launch_text(with(hydra)), "by srun (Slurm job 7), 4 processes");
+  EXPECT_EQ(launcher(with({{"PMI_RANK", "2"}, {"PMI_SIZE", "4"}})), Launcher::kOther);
+}
+
 Map slurm_task() {
   return {{"SLURM_STEP_ID", "0"},
           {"SLURM_PROCID", "5"},

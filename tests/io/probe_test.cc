@@ -159,8 +159,8 @@ TEST(Probe, StartsTheChildWithoutTheVariablesOfLaunchers) {
                         << "\necho $1 >> " << folder / "env"
                         << "\nexit 3\n";
   ::chmod(script.c_str(), 0755);
-  const char* const launcher[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_JOB_ID",
-                                  "MPI_LOCALRANKID"};
+  const char* const launcher[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK",       "PMI_RANK",
+                                  "SLURM_JOB_ID",         "MPI_LOCALRANKID", "HYDI_CONTROL_FD"};
   for (const char* name : launcher) ::setenv(name, "4", 1);
   ::setenv("RANKINE_TEST_KEPT", "yes", 1);
   const Error error =

@@ -6,6 +6,7 @@
 
 #include "collectives/environment.h"
 #include "collectives/mpi/mpi_communicator.h"
+#include "collectives/mpi/version.h"
 #include "tests/collectives/cases.h"
 
 namespace rankine::collectives {
@@ -44,6 +45,12 @@ TEST(MpiWorld, AgreesWithTheLauncher) {
   EXPECT_EQ(world->communicator().size(), launcher_size());
   EXPECT_EQ(local_rank(), launcher_rank()) << "the tests run on one node";
   EXPECT_EQ(local_size(), launcher_size());
+}
+
+TEST(MpiWorld, IsNamedInOneLine) {
+  EXPECT_FALSE(mpi_library().empty());
+  EXPECT_EQ(mpi_library().find_first_of("\n\t"), std::string::npos) << mpi_library();
+  EXPECT_NE(how_to_start().find(srun_plugin()), std::string::npos);
 }
 
 TEST(MpiWorld, ExistsOnce) { EXPECT_THROW(MpiWorld(), Error); }

@@ -1,8 +1,8 @@
 """What the end-to-end tests share: running rankine, input and output files, random arrays, and
 comparison by the accuracy the language promises.
 
-A test program is called with the executable, and the MPI launcher where it needs one. Its tests are
-unittest cases; `main()` runs them, prints what was skipped and why, and fails if anything failed.
+A test program is called with the executable. Its tests are unittest cases; `main()` runs them,
+prints what was skipped and why, and fails if anything failed.
 """
 import contextlib
 import json
@@ -18,6 +18,9 @@ import warnings
 
 import h5py
 import numpy as np
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import launcher
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -51,21 +54,14 @@ class Result:
         return f"exit code {self.code}\nstdout: {self.out[-2000:]}\nstderr: {self.err[-4000:]}"
 
 
-def launch(ranks):
-    """The words that start `ranks` ranks. mpi_settings.sh keeps what the caller has set."""
-    # As text: another user, for whom ranks are started too, may not be let into this folder.
-    settings = (ROOT / "apps" / "mpi_settings.sh").read_text()
-    return ["bash", "-c", f'{settings}\nexec "$@"', "launch", main.launcher, "-n",
-            str(ranks)]
-
-
 def run(*arguments, ranks=0, timeout=120, env=None, prefix=(), cwd=None):
     """Runs rankine; ranks=0: alone, without a launcher. A run that exceeds `timeout` seconds raises
     subprocess.TimeoutExpired, which fails the test."""
-    command = list(prefix) + (launch(ranks) if ranks else [])
+    command = list(prefix) + ([*launcher.LAUNCH, "-n", str(ranks)] if ranks else [])
     command += [executable(), *map(str, arguments)]
     process = subprocess.run(command, capture_output=True, timeout=timeout, cwd=cwd,
-                             stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+                             stdin=subprocess.DEVNULL,
+                             env={**launcher.SETTINGS, **os.environ, **(env or {})})
     return Result(process)
 
 
@@ -298,15 +294,11 @@ def load_json(path):
 
 def main():
     if len(sys.argv) < 2:
-        sys.exit(f"usage: {sys.argv[0]} RANKINE [MPIEXEC] [unittest arguments]")
+        sys.exit(f"usage: {sys.argv[0]} RANKINE [unittest arguments]")
     main.executable = os.path.abspath(sys.argv[1])
-    rest = sys.argv[2:]
-    main.launcher = "mpirun"
-    if rest and os.path.isabs(rest[0]):
-        main.launcher = rest.pop(0)
     print(f"seed {SEED}; again with RANKINE_SEED={SEED}", flush=True)
-    program = unittest.main(module="__main__", argv=[sys.argv[0], *rest], exit=False, verbosity=1,
-                            warnings=False)
+    program = unittest.main(module="__main__", argv=[sys.argv[0], *sys.argv[2:]], exit=False,
+                            verbosity=1, warnings=False)
     for case, reason in program.result.skipped:
         print(f"{case.id()}: Skipped\n{reason}")
     sys.exit(0 if program.result.wasSuccessful() else 1)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
 
 namespace rankine::session {
@@ -52,8 +53,22 @@ TEST(Launch, NamesWhatHelpsWhereItWasStarted) {
   RankFacts rank = rank_on("a", 1, 2);
   EXPECT_EQ(launch_troubles({rank}).at(0).remedy, "--threads 1");
   rank.granted_cores = 2;
-  rank.by_mpirun = true;
-  EXPECT_EQ(launch_troubles({rank, rank}).at(0).remedy, "mpirun --map-by slot:PE=2 --bind-to core");
+  using collectives::Launcher;
+  const std::map<Launcher, std::string> remedies = {
+      {Launcher::kOpenMpi, "mpirun --map-by slot:PE=2 --bind-to core"},
+      {Launcher::kHydra, "mpiexec -bind-to core:2"},
+      {Launcher::kSrun,
+       "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or srun --cpus-per-task=2"}};
+  for (const auto& [launcher, remedy] : remedies) {
+    rank.launcher = launcher;
+    EXPECT_EQ(launch_troubles({rank, rank}).at(0).remedy, remedy);
+  }
+  rank.granted_cores = 0;
+  rank.launcher = Launcher::kHydra;
+  EXPECT_EQ(launch_troubles({rank, rank}).at(0).remedy, "mpiexec -bind-to core:2");
+  rank.launcher = Launcher::kOther;
+  EXPECT_EQ(launch_troubles({rank, rank}).at(0).remedy,
+            "srun --cpus-per-task=2, or mpirun --map-by slot:PE=2 --bind-to core");
   rank = rank_on("a", 2, 2);
   rank.node_bytes = 2 * kGiB;
   EXPECT_EQ(launch_troubles({rank}).at(0).remedy, "give --memory at most 1638MiB");

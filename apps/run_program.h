@@ -12,8 +12,8 @@ struct ProgramRun {
   std::string output, errors;
 };
 
-// Waits until it ends. hidden: variables of the environment that it does not see. Throws Error (task
-// failed) if the system cannot start any.
+// Waits until it ends. hidden: variables of the environment that it does not see. Throws Error
+// (task failed) if the system cannot start any.
 ProgramRun run_program(const std::vector<std::string>& command, const std::string& input,
                        const std::vector<std::string>& hidden = {});
 

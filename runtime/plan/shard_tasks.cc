@@ -10,6 +10,9 @@ using graph::Map;
 using graph::TaskId;
 using graph::Topology;
 
+// Of a tree that is cut: with fewer, the parts would be uneven.
+constexpr std::int64_t kNodesPerShard = 2;
+
 template <class Head>
 bool has_head(const Topology& topology, std::uint32_t layer) {
   const auto* map = std::get_if<Map>(&topology.graph().layers[layer].kind);
@@ -63,7 +66,7 @@ bool ShardTasks::cut_tree(const Topology& topology, std::uint32_t layer) {
   const std::int64_t trees = topology.task_count(layer) / std::max<std::int64_t>(1, tree.nodes());
   for (std::size_t level = tree.level_start.size() - 1; level-- > 0;) {
     const Interval nodes{tree.level_start[level], tree.level_start[level + 1]};
-    if (trees * nodes.length() < shard_.count) continue;
+    if (trees * nodes.length() < kNodesPerShard * shard_.count) continue;
     cuts_[layer] = {false, true, nodes, trees};
     return true;
   }

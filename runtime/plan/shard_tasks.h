@@ -3,8 +3,8 @@
 //
 // A layer that stores chunks is cut among the shards as it would be among so many ranks, so that a
 // shard reads what belongs together. Of a result in fewer chunks than there are shards (the mean
-// over a long time) the trees of its reductions are cut instead: at the highest level that has a
-// node for every shard, or at their leaves. What those nodes leave is logged as states.
+// over a long time) the trees of its reductions are cut instead: at the highest level that has two
+// nodes for every shard, or at their leaves. What those nodes leave is logged as states.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,8 @@ struct RankFacts {
   std::int64_t scratch_bytes = 0;  // free there
   std::string page_cache;          // collectives::host_name()
   collectives::Launcher launcher = collectives::Launcher::kNone;
-  std::int32_t most_threads = 1;   // that it could start
-  bool shares_cores_out = false;   // RunSettings::shares_cores_out
+  std::int32_t most_threads = 1;  // that it could start
+  bool shares_cores_out = false;  // RunSettings::shares_cores_out
   std::map<std::string, std::int64_t> resources;
   template <class Archive>
   void serialize(Archive& archive) {

@@ -111,7 +111,7 @@ class Shard(Case):
                 self.whole([*words, "whole.json", "--overwrite"])
                 everything = self.bytes_read("whole.json")
                 for i in (1, 2, 3, 4):
-                    self.shard([*words, f"{i}.json"], i, 4)
+                    self.shard([*words, f"{i}.json"], i, 4, dated=DATED)
                     self.assertLess(self.bytes_read(f"{i}.json"), 0.4 * everything)
                 self.merge("--stages", "merge.json")
                 self.assertLess(self.bytes_read("merge.json"), 0.01 * everything)

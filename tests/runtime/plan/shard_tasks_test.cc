@@ -150,8 +150,8 @@ TEST(ShardTasks, AMeanInOneChunkIsCutAlongItsInput) {
       EXPECT_GT(done, 0);
       EXPECT_LE(done, 2 * tasks / count + 8) << count;
     }
-    EXPECT_LE(std::ssize(all.states), 8 * count) << count;
-    EXPECT_LE(left_to_do(topology, all), 2 * 8 * count) << count;
+    EXPECT_LE(std::ssize(all.states), 2 * 8 * count) << count;
+    EXPECT_LE(left_to_do(topology, all), 2 * 2 * 8 * count) << count;
   }
 }
 

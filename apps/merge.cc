@@ -127,7 +127,7 @@ void add_merge(Cli& cli) {
   const auto options = std::make_shared<MergeOptions>();
   CLI::App& verb =
       cli.add_verb({"merge", "OUTPUT [options]",
-                    "Makes one file of what all shards of a job left (--shard, for array jobs).",
+                    "Makes one file of what the shards of a job left (--shard).",
                     "rankine merge anom.nc"},
                    Ranks::kAll, [options] { return merge(*options); });
   verb.add_option("OUTPUT", options->output, "the file that the shards are parts of")->required();

@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 
 import support
-from support import RANKINE, Case, environment, rankine
+from support import RANKINE, Case, environment, launcher, rankine
 
 MEAN = ("eval", "m = mean(t2m, time)")
 # What Slurm sets where the script runs.

@@ -4,6 +4,7 @@ for tests that are no Python."""
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -15,7 +16,7 @@ def _described(command):
         return ""
 
 
-MPIEXEC = os.environ.get("RANKINE_MPIEXEC") or "mpirun"
+MPIEXEC = os.environ.get("RANKINE_MPIEXEC") or shutil.which("mpirun") or "mpirun"
 _TEXT = _described(MPIEXEC)
 THERE = _TEXT != ""
 HYDRA = "HYDRA" in _TEXT  # MPICH's; else Open MPI's

@@ -144,7 +144,7 @@ class TwoHosts(Jobs):
         self.assertIn("took over 3 shards", self.told())
         self.assert_four_ranks_made_it(self.told())
         with open(self.path("2.out")) as file:
-            self.assertIn("shard 2 of 3 is finished: ", file.read())
+            self.assertIn("shard 2 of 3 is finished; ", file.read())
 
     def test_a_launch_that_does_not_fit_is_one_block(self):
         result = run("srun", "--mpi=none", "-N2", "-n4", RANKINE, *self.MEAN, cwd=self.folder)

@@ -49,8 +49,12 @@ class TestBed(unittest.TestCase):
             time.sleep(0.01)
 
     def assert_nothing_left(self):
-        self.wait_until(lambda: self.machine() == self.machine_before)
-        self.assertEqual(self.machine(), self.machine_before)
+        """In the end: the last processes of a bed go when its init has gone, one by one."""
+        def look():
+            self.machine_now = self.machine()
+            return self.machine_now == self.machine_before
+        self.wait_until(look)
+        self.assertEqual(self.machine_now, self.machine_before)
 
     def run_here(self, *words):
         return testbed("run", *words, folder=self.folder)

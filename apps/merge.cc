@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "apps/text.h"
@@ -125,15 +126,17 @@ int merge(const MergeOptions& options) {
 
 void add_merge(Cli& cli) {
   const auto options = std::make_shared<MergeOptions>();
-  CLI::App& verb =
-      cli.add_verb({"merge", "OUTPUT [options]",
-                    "Makes one file of what the shards of a job left (--shard).",
-                    "rankine merge anom.nc"},
-                   Ranks::kAll, [options] { return merge(*options); });
+  CLI::App& verb = cli.add_verb(
+      {"merge", "OUTPUT [options]", "Makes one file of what the shards of a job left (--shard).",
+       "rankine merge anom.nc"},
+      Ranks::kAll, [options] { return merge(*options); });
   verb.add_option("OUTPUT", options->output, "the file that the shards are parts of")->required();
-  const auto value = [&](const char* name, const char* type, const char* help) {
+  const auto value = [&](const std::string& name, const char* type, const char* help) {
     const auto give_on = [options, name](const std::string& text) {
-      options->words.insert(options->words.end(), {name, text});
+      // The command goes on in the folder where the shards were started.
+      const bool is_path = name == "--stages" || name == "--scratch";
+      const std::string place = is_path ? std::filesystem::absolute(text).string() : text;
+      options->words.insert(options->words.end(), {name, place});
     };
     verb.add_option_function<std::string>(name, give_on, help)->type_name(type);
   };

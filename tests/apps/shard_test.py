@@ -254,9 +254,10 @@ class Shard(Case):
         self.assert_block(result, 2, "another place", self.path("o.nc"))
         # From another folder, by another name of it.
         os.symlink(self.folder, os.path.join(other, "link"))
-        result = rankine("merge", "link/o.nc", cwd=other)
+        result = rankine("merge", "link/o.nc", "--stages", "s.json", cwd=other)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(os.path.exists(self.path("o.nc")))
+        self.assertTrue(os.path.exists(os.path.join(other, "s.json")))
         for command in (["merge", "o.nc"], [*words, "-o", "o.nc", "--merge"]):
             result = self.run_here(*command)
             self.assertEqual(result.returncode, 0, result.stderr)

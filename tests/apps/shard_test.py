@@ -248,6 +248,8 @@ class Shard(Case):
     def test_a_copied_folder_is_not_merged_where_it_came_from(self):
         words = ["rechunk", "s.nc", "-c", "time=50,lat=10"]
         self.all_shards(words, 2)
+        job = self.run_here("submit", "--print", "--", "merge", "o.nc")
+        self.assertIn(b" merge o.nc\n", job.stdout, job.stderr)
         other = self.path("other")
         shutil.copytree(self.folder, other, symlinks=True)
         result = rankine("merge", "o.nc", cwd=other)

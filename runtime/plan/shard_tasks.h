@@ -16,8 +16,9 @@
 
 namespace rankine::plan {
 
-// A pure function of the graph and the shard. Every chunk that is stored is of one shard, every
-// state likewise; what is fetched is of none: it is made by who takes over.
+// A pure function of the graph and the shard. A chunk that is stored is of one shard at most, a
+// state likewise; what is fetched, or stored by few tasks above a tree that is cut, is of none: it
+// is made by who takes over.
 class ShardTasks {
  public:
   ShardTasks(const graph::Topology& topology, const io::Shard& shard);
